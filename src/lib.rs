@@ -1,4 +1,4 @@
-//! `shardwright` changes the schema of live, sharded `ClickHouse` tables.
+//! `shardwright` changes the schema of live, sharded ClickHouse tables.
 
 pub mod names;
 pub mod topology;
