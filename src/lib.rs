@@ -1,4 +1,8 @@
 //! `shardwright` changes the schema of live, sharded ClickHouse tables.
 
+pub mod assess;
+pub mod catalog;
 pub mod names;
+pub mod plan;
+pub mod snapshot;
 pub mod topology;

@@ -1,0 +1,45 @@
+//! What assessing a change has to say about it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// The plan is refused while it stands.
+    Blocker,
+    /// The plan can be carried out; a reviewer must know.
+    Hazard,
+    /// Good to know.
+    Note,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Blocker => "blocker",
+            Self::Hazard => "hazard",
+            Self::Note => "note",
+        })
+    }
+}
+
+/// One finding about a change on a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// Stable code, `SW001` and on.
+    pub code: String,
+    /// How much it weighs.
+    pub severity: Severity,
+    /// What was found, naming the table and replica.
+    pub what: String,
+    /// Why it matters.
+    pub why: String,
+    /// What to do about it, or a safer way.
+    pub help: String,
+    /// The reason with which a person suppressed it, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppressed: Option<String>,
+}

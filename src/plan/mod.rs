@@ -1,0 +1,168 @@
+//! The plan: a dependency graph of steps, with everything that an executor and a reviewer need to know.
+
+mod step;
+mod template;
+
+use serde::{Deserialize, Serialize};
+
+pub use step::{
+    Action, Backfill, CatchUp, ClonePartitions, Compare, CompareMode, Cost, Gate, PartitionSize, Phase, Probe, ProbeOn,
+    Run, Step, StepId, Undo,
+};
+pub use template::Template;
+
+use crate::assess::Finding;
+use crate::catalog::Keys;
+use crate::names::{ReplicaId, TableName};
+
+/// The version of the plan file that this build writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// A plan. Written as canonical JSON; see [`Plan::steps`] for the graph.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of the file's format.
+    pub format_version: u32,
+    /// Eight hex digits that tell this plan's objects and Keeper paths from those of any other plan.
+    pub id: String,
+    /// The strategy chosen.
+    pub strategy: Strategy,
+    /// Why that strategy, and which of the servers' abilities it uses.
+    pub choices: Vec<String>,
+    /// The cluster that the plan is for.
+    pub cluster: ClusterIdentity,
+    /// What changes.
+    pub change: ChangeSummary,
+    /// The tables that the plan works with.
+    pub objects: Objects,
+    /// Definitions of the tables involved, as they were on each replica: what "stale" is measured against.
+    pub fingerprints: Vec<Fingerprint>,
+    /// What assessing found; no blocker among them stands unsuppressed.
+    pub findings: Vec<Finding>,
+    /// Rows and bytes of the source table per shard, on the backfill replica.
+    pub sizes: Vec<ShardSize>,
+    /// The steps, ordered so that each comes after all it depends on.
+    pub steps: Vec<Step>,
+    /// What must be done before what, and why.
+    pub edges: Vec<Edge>,
+}
+
+/// How a change is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    /// New table, mirror, backfill, swap.
+    Mirror,
+}
+
+/// The cluster that a plan was made for. A plan is refused on any other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClusterIdentity {
+    /// Its name in `remote_servers`.
+    pub name: String,
+    /// Its replicas.
+    pub replicas: Vec<ReplicaIdentity>,
+}
+
+/// A replica as the plan knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaIdentity {
+    /// Shard and replica number.
+    pub id: ReplicaId,
+    /// `host_name` of `system.clusters`.
+    pub host: String,
+    /// Native protocol port.
+    pub port: u16,
+    /// `version()`.
+    pub version: String,
+}
+
+/// What changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChangeSummary {
+    /// The statement as the person wrote it.
+    pub statement: String,
+    /// Keys before, in the server's normal form.
+    pub before: Keys,
+    /// Keys after, in the server's normal form.
+    pub after: Keys,
+    /// Engine before and after, without arguments.
+    pub engine: [String; 2],
+}
+
+/// The tables that a plan works with. Those that it makes bear names that no other plan uses at the same time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objects {
+    /// The local table whose key changes.
+    pub source: TableName,
+    /// `Distributed` tables over it; they are not touched.
+    pub distributed: Vec<TableName>,
+    /// Materialized views that read from it; they follow the name and are not touched.
+    pub views: Vec<TableName>,
+    /// The new table until the cutover, the old data after it.
+    pub shadow: TableName,
+    /// Hard-link clone of the source at the boundary, on the backfill replica of each shard.
+    pub snapshot: TableName,
+    /// Where chunks are copied and checked before they are attached, on the same replica.
+    pub staging: TableName,
+    /// The view that copies new inserts into the shadow.
+    pub mirror: TableName,
+    /// The name used in between by a swap of three renames.
+    pub swap: TableName,
+}
+
+/// A definition as it was on one or more replicas.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// The table.
+    pub table: TableName,
+    /// The replicas on which it is defined so.
+    pub on: Vec<ReplicaId>,
+    /// `cityHash64` of the definition's text, in decimal, as the servers compute it.
+    pub definition_hash: String,
+    /// The definition's text.
+    pub definition: String,
+}
+
+/// Size of the source table on one shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardSize {
+    /// The shard's number.
+    pub shard: u32,
+    /// The replica that the shard's copy is made on.
+    pub backfill_replica: ReplicaId,
+    /// Rows in active parts.
+    pub rows: u64,
+    /// Their bytes on disk.
+    pub bytes: u64,
+    /// Number of partitions.
+    pub partitions: u64,
+}
+
+/// One step must be done before another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Edge {
+    /// The earlier step.
+    pub from: StepId,
+    /// The later step.
+    pub to: StepId,
+    /// Why, as a sentence.
+    pub because: String,
+}
+
+impl Plan {
+    /// The step with this id.
+    pub fn step(&self, id: &StepId) -> Option<&Step> {
+        self.steps.iter().find(|step| &step.id == id)
+    }
+
+    /// Rows of the source over all shards.
+    pub fn rows(&self) -> u64 {
+        self.sizes.iter().map(|size| size.rows).sum()
+    }
+
+    /// Bytes of the source over all shards, one replica each.
+    pub fn bytes(&self) -> u64 {
+        self.sizes.iter().map(|size| size.bytes).sum()
+    }
+}

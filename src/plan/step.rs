@@ -1,0 +1,360 @@
+//! One step of a plan: exactly what is run where, how to see whether it was done, and how to undo it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::template::Template;
+use crate::names::ReplicaId;
+
+/// The stages of a plan, in order. Edges never lead from a later phase to an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Read-only checks that the cluster is as the plan expects and fit for it.
+    Preflight,
+    /// New tables, still unused.
+    Create,
+    /// Where old rows end and mirrored rows begin.
+    Boundary,
+    /// Copying of the old rows.
+    Backfill,
+    /// Waiting until every replica has the copy.
+    Sync,
+    /// Comparing source and shadow.
+    Verify,
+    /// Swapping the names.
+    Cutover,
+    /// Checking both sides after the swap.
+    Reconcile,
+    /// Dropping what is no longer needed.
+    Finalize,
+}
+
+impl Phase {
+    /// Every phase, in order.
+    pub const ALL: [Self; 9] = [
+        Self::Preflight,
+        Self::Create,
+        Self::Boundary,
+        Self::Backfill,
+        Self::Sync,
+        Self::Verify,
+        Self::Cutover,
+        Self::Reconcile,
+        Self::Finalize,
+    ];
+
+    /// The phase's name as it is written in step ids and shown to people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Preflight => "preflight",
+            Self::Create => "create",
+            Self::Boundary => "boundary",
+            Self::Backfill => "backfill",
+            Self::Sync => "sync",
+            Self::Verify => "verify",
+            Self::Cutover => "cutover",
+            Self::Reconcile => "reconcile",
+            Self::Finalize => "finalize",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A place where the plan waits for a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Gate {
+    /// Before the first step that changes anything.
+    Start,
+    /// Before names are swapped.
+    Cutover,
+    /// Before old data is dropped: the point of no return.
+    Finalize,
+}
+
+impl Gate {
+    /// The gate's name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Cutover => "cutover",
+            Self::Finalize => "finalize",
+        }
+    }
+}
+
+impl fmt::Display for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A step's id: stable, unique in its plan, readable: `backfill.s1`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StepId(String);
+
+impl StepId {
+    /// An id from its text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The id's text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StepId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Its id.
+    pub id: StepId,
+    /// Its phase.
+    pub phase: Phase,
+    /// The shard it belongs to; none for steps over the whole cluster.
+    pub shard: Option<u32>,
+    /// What it does, in a few words, as a command: `create the shadow table`.
+    pub title: String,
+    /// Why it is there, in a sentence or two.
+    pub why: String,
+    /// What is run.
+    pub action: Action,
+    /// How it is taken back.
+    pub undo: Undo,
+    /// What it is expected to cost.
+    pub cost: Cost,
+}
+
+/// What a step does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "snake_case")]
+pub enum Action {
+    /// Waits for a person's approval.
+    Gate {
+        /// Which one.
+        gate: Gate,
+    },
+    /// Asks questions that change nothing; every answer must be the expected one.
+    Check {
+        /// The questions.
+        probes: Vec<ProbeOn>,
+    },
+    /// Runs statements on replicas, each replica once.
+    Run {
+        /// Whether replicas take turns, in order, rather than run at the same time.
+        one_by_one: bool,
+        /// The statements, with the replicas on which they are run.
+        runs: Vec<Run>,
+    },
+    /// Clones the source table's partitions into the snapshot by hard links, partition by partition.
+    Clone(ClonePartitions),
+    /// Copies the snapshot into the shadow table through the staging table, chunk by chunk.
+    Backfill(Backfill),
+    /// Waits until the replicas have every part that was in the replication log of a table when the wait began.
+    CatchUp(CatchUp),
+    /// Compares two tables on every replica named.
+    Compare(Compare),
+}
+
+/// Statements for some replicas, and how to see on each of them whether they are still to be run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The replicas, each of which runs all statements.
+    pub on: Vec<ReplicaId>,
+    /// What must hold before; if it does not, the cluster has drifted.
+    pub before: Vec<Probe>,
+    /// The statements, in order. Each is safe to run again while `after` does not hold.
+    pub sql: Vec<String>,
+    /// What holds when, and only when, the statements have been run.
+    pub after: Vec<Probe>,
+}
+
+/// A query with the answer that it must give.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// What is asked, as a statement that should hold: `the source table is as it was when the plan was made`.
+    pub says: String,
+    /// The query.
+    pub sql: String,
+    /// The expected answer as tab-separated text without the last line's end.
+    pub expect: String,
+}
+
+/// A probe and the replicas that it is put to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeOn {
+    /// The replicas.
+    pub on: Vec<ReplicaId>,
+    /// The question.
+    #[serde(flatten)]
+    pub probe: Probe,
+}
+
+/// Cloning of partitions by hard links. `REPLACE PARTITION … FROM` is idempotent: cloning twice is cloning once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClonePartitions {
+    /// The backfill replica.
+    pub on: ReplicaId,
+    /// What must hold before.
+    pub before: Vec<Probe>,
+    /// Lists the ids of the partitions to clone, one a line.
+    pub list: String,
+    /// Clones partition `{chunk}`.
+    pub clone: Template,
+    /// Gives one line `rows` for the source and the same for the snapshot: both must agree in the end.
+    pub source_rows: String,
+    /// The same of the snapshot.
+    pub snapshot_rows: String,
+}
+
+/// Copying through a staging table. See the crate's chapter on exactness for why each query is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backfill {
+    /// The backfill replica.
+    pub on: ReplicaId,
+    /// What must hold before.
+    pub before: Vec<Probe>,
+    /// Partitions that were there when the plan was made, for estimates and for reading; the run asks `list`.
+    pub partitions: Vec<PartitionSize>,
+    /// Lists the chunks (partition ids of the snapshot), one a line.
+    pub list: String,
+    /// Empties the staging table.
+    pub clear: Vec<String>,
+    /// Copies chunk `{chunk}` of the snapshot into the staging table.
+    pub copy: Template,
+    /// `count`, `sum of row hashes` of chunk `{chunk}` in the snapshot.
+    pub digest_source: Template,
+    /// The same of the whole staging table.
+    pub digest_staging: String,
+    /// Lists the partition ids of the staging table, one a line.
+    pub staged: String,
+    /// Attaches partition `{chunk}` of the staging table to the shadow table.
+    pub attach: Template,
+    /// Rows of partition `{chunk}` of the staging table that the shadow table holds: 0 until it is attached.
+    pub landed: Template,
+}
+
+/// A partition as it was when the plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionSize {
+    /// `partition_id`.
+    pub id: String,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+}
+
+/// Waiting for replication.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatchUp {
+    /// All replicas of the shard.
+    pub on: Vec<ReplicaId>,
+    /// The last position in the table's replication log; asked of every replica, the largest answer is the mark.
+    pub mark: String,
+    /// The position up to which a replica has read the log: it must pass the mark.
+    pub pointer: String,
+    /// Parts that a replica still has to get, one a line: those there once the mark is passed must go.
+    pub queue: String,
+    /// The statement with which a person would wait by hand.
+    pub by_hand: String,
+    /// After how many seconds without any progress the wait is given up.
+    pub stall_seconds: u64,
+}
+
+/// How two tables are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CompareMode {
+    /// Every row, with how often it occurs: count and sum of row hashes.
+    Rows,
+    /// Rows after the engine's own merging (FINAL), for engines that merge rows.
+    Final,
+    /// Distinct new sorting keys, where the change alters which rows the engine merges.
+    Keys,
+}
+
+/// A comparison of two tables by partition of the old partition key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compare {
+    /// The replicas on which it is made.
+    pub on: Vec<ReplicaId>,
+    /// How.
+    pub mode: CompareMode,
+    /// Lines of `partition`, `count`, `sum of hashes` of the table that holds the old definition before the cutover.
+    pub left: String,
+    /// The same of the other.
+    pub right: String,
+}
+
+/// How a step is taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "undo", rename_all = "snake_case")]
+pub enum Undo {
+    /// By these statements.
+    Run {
+        /// Whether replicas take turns.
+        one_by_one: bool,
+        /// The statements.
+        runs: Vec<Run>,
+    },
+    /// There is nothing to take back, for this reason.
+    Nothing {
+        /// The reason as a sentence.
+        because: String,
+    },
+    /// It cannot be taken back: the step lies behind the point of no return.
+    Impossible {
+        /// The reason as a sentence.
+        because: String,
+    },
+}
+
+/// What a step is expected to cost; zero where that is next to nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Rows read or written.
+    pub rows: u64,
+    /// Bytes on disk of them.
+    pub bytes: u64,
+    /// Seconds.
+    pub seconds: u64,
+}
+
+impl Action {
+    /// Whether the step changes anything on a server.
+    pub fn is_read_only(&self) -> bool {
+        matches!(self, Self::Gate { .. } | Self::Check { .. } | Self::CatchUp(_) | Self::Compare(_))
+    }
+
+    /// The replicas on which the step does something, in order, each once.
+    pub fn replicas(&self) -> Vec<ReplicaId> {
+        let mut all: Vec<ReplicaId> = match self {
+            Self::Gate { .. } => Vec::new(),
+            Self::Check { probes } => probes.iter().flat_map(|probe| probe.on.clone()).collect(),
+            Self::Run { runs, .. } => runs.iter().flat_map(|run| run.on.clone()).collect(),
+            Self::Clone(clone) => vec![clone.on],
+            Self::Backfill(backfill) => vec![backfill.on],
+            Self::CatchUp(wait) => wait.on.clone(),
+            Self::Compare(compare) => compare.on.clone(),
+        };
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+}

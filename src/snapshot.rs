@@ -1,0 +1,119 @@
+//! Everything that was observed of a cluster at one time: the input of assessing and planning.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::catalog::{Catalog, Table};
+use crate::names::{ReplicaId, TableName};
+use crate::topology::Topology;
+
+/// A cluster as it was observed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Its shards and replicas.
+    pub topology: Topology,
+    /// What each replica of the topology answered.
+    pub replicas: BTreeMap<ReplicaId, Observation>,
+}
+
+/// What asking one replica came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Observation {
+    /// It answered every question.
+    Answered(Box<ReplicaState>),
+    /// It did not, for this reason.
+    Failed(String),
+}
+
+/// One replica's answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaState {
+    /// `version()`.
+    pub version: String,
+    /// `system.macros`.
+    pub macros: BTreeMap<String, String>,
+    /// What this server can do, as probed.
+    pub capabilities: BTreeSet<Capability>,
+    /// Its databases and their engines, those of the system left out.
+    pub databases: BTreeMap<String, String>,
+    /// Its tables and views, those of the system databases left out.
+    #[serde(with = "catalog_entries")]
+    pub tables: Catalog,
+    /// Disks and their free bytes, where the server has `system.disks`.
+    pub disks: Option<Vec<Disk>>,
+}
+
+/// Something that a server can or cannot do; probed, not concluded from the version alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Capability {
+    /// `system.zookeeper` can be read.
+    Keeper,
+    /// The virtual column `_partition_id` exists.
+    PartitionIdColumn,
+    /// The setting `log_comment` exists.
+    LogComment,
+    /// The setting `optimize_on_insert` exists.
+    OptimizeOnInsert,
+    /// `EXCHANGE TABLES` works in Atomic databases, and `DROP … SYNC` is understood.
+    Exchange,
+    /// `system.disks` exists.
+    Disks,
+}
+
+/// Free space of one disk.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disk {
+    /// Its name in the storage configuration.
+    pub name: String,
+    /// Bytes free for new data.
+    pub free_bytes: u64,
+    /// Size of the disk in bytes.
+    pub total_bytes: u64,
+}
+
+impl Snapshot {
+    /// The state of a replica that answered.
+    pub fn state(&self, id: ReplicaId) -> Option<&ReplicaState> {
+        match self.replicas.get(&id)? {
+            Observation::Answered(state) => Some(state),
+            Observation::Failed(_) => None,
+        }
+    }
+
+    /// A table as one replica describes it.
+    pub fn table(&self, id: ReplicaId, name: &TableName) -> Option<&Table> {
+        self.state(id)?.tables.get(name)
+    }
+
+    /// Replicas that did not answer, with the reasons.
+    pub fn unreachable(&self) -> impl Iterator<Item = (ReplicaId, &str)> {
+        self.replicas.iter().filter_map(|(id, observation)| match observation {
+            Observation::Answered(_) => None,
+            Observation::Failed(reason) => Some((*id, reason.as_str())),
+        })
+    }
+
+    /// Whether every replica that answered has the capability.
+    pub fn all_have(&self, capability: Capability) -> bool {
+        self.replicas.keys().filter_map(|id| self.state(*id)).all(|state| state.capabilities.contains(&capability))
+    }
+}
+
+/// JSON has no maps with structured keys: tables are written as a list, each with its name inside.
+mod catalog_entries {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use crate::catalog::{Catalog, Table};
+
+    pub(super) fn serialize<S: Serializer>(catalog: &Catalog, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(catalog.values())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Catalog, D::Error> {
+        let tables = Vec::<Table>::deserialize(deserializer)?;
+        Ok(tables.into_iter().map(|table| (table.name.clone(), table)).collect())
+    }
+}
