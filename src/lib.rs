@@ -2,6 +2,8 @@
 
 pub mod assess;
 pub mod catalog;
+pub mod execute;
+pub mod journal;
 pub mod names;
 pub mod plan;
 pub mod snapshot;

@@ -1,10 +1,13 @@
 //! The plan: a dependency graph of steps, with everything that an executor and a reviewer need to know.
 
+mod graph;
+mod sql;
 mod step;
 mod template;
 
 use serde::{Deserialize, Serialize};
 
+pub use graph::{Graph, GraphError};
 pub use step::{
     Action, Backfill, CatchUp, ClonePartitions, Compare, CompareMode, Cost, Gate, PartitionSize, Phase, Probe, ProbeOn,
     Run, Step, StepId, Undo,

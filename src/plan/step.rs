@@ -216,10 +216,8 @@ pub struct ClonePartitions {
     pub list: String,
     /// Clones partition `{chunk}`.
     pub clone: Template,
-    /// Gives one line `rows` for the source and the same for the snapshot: both must agree in the end.
-    pub source_rows: String,
-    /// The same of the snapshot.
-    pub snapshot_rows: String,
+    /// Lists the ids of the partitions in the snapshot: in the end every one of `list` is among them.
+    pub cloned: String,
 }
 
 /// Copying through a staging table. See the crate's chapter on exactness for why each query is there.

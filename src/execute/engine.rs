@@ -1,0 +1,252 @@
+//! The engine: takes the next steps, carries them out, writes the journal. It decides nothing that the plan leaves open.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::stream::{FuturesUnordered, StreamExt};
+
+use super::carry_out::carry_out;
+use super::error::ExecuteError;
+use super::next_move::{Next, backward, forward, point_of_no_return};
+use super::ports::{Approver, Clock, Decision, News, Reporter, Servers};
+use super::take_back::take_back;
+use crate::journal::{Approval, Event, File, Progress, StepState};
+use crate::plan::{Action, Gate, Graph, Plan, Step, StepId};
+
+/// Most steps under way at the same time; each works on one shard or one replica at a time.
+const STEPS_AT_ONCE_MAX: usize = 16;
+
+/// Everything that carrying out a plan needs.
+#[derive(Debug)]
+pub struct Engine<'a, S, R> {
+    pub(super) plan: &'a Plan,
+    graph: Graph,
+    pub(super) servers: &'a S,
+    reporter: &'a R,
+    clock: Clock,
+    journal: Mutex<File>,
+    began: Instant,
+}
+
+/// How far to go.
+#[derive(Debug, Clone, Default)]
+pub struct Until {
+    /// Stop before this step or gate.
+    pub before: Option<StepId>,
+    /// Ask before every step.
+    pub ask_each_step: bool,
+}
+
+/// How a run ended that met no error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every step of the plan is done.
+    Finished,
+    /// A gate is waiting for approval.
+    Waiting(Gate),
+    /// The place named by [`Until`] is reached, or a person declined a step.
+    Stopped,
+    /// Everything is undone.
+    RolledBack,
+}
+
+impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
+    /// An engine for a plan and its open journal.
+    pub fn new(
+        plan: &'a Plan,
+        servers: &'a S,
+        reporter: &'a R,
+        journal: File,
+        clock: Clock,
+    ) -> Result<Self, ExecuteError> {
+        let graph = Graph::new(&plan.steps, &plan.edges)?;
+        Ok(Self { plan, graph, servers, reporter, clock, journal: Mutex::new(journal), began: Instant::now() })
+    }
+
+    /// Carries the plan on until it is finished, a gate waits, `until` is reached or a step fails.
+    pub async fn execute(&self, until: &Until, approver: &mut impl Approver) -> Result<Outcome, ExecuteError> {
+        self.begin_run().await?;
+        let mut running = FuturesUnordered::new();
+        let mut under_way = BTreeSet::new();
+        let mut stopping = None;
+        loop {
+            if stopping.is_none() {
+                stopping =
+                    self.start_ready(until, approver, &mut under_way, |step| running.push(self.forward_step(step)))?;
+            }
+            match running.next().await {
+                Some((id, Ok(()))) => _ = under_way.remove(&id),
+                // What is already under way is let finish: a statement on a server does not end because we stop looking.
+                Some((id, Err(error))) => {
+                    under_way.remove(&id);
+                    stopping.get_or_insert(Err(error));
+                }
+                None => match stopping {
+                    Some(outcome) => return outcome,
+                    // An approval was written down, or a gate passed: look again.
+                    None => {}
+                },
+            }
+        }
+    }
+
+    /// Starts what may be started. Gives the outcome if the run is to end once what is under way has ended.
+    fn start_ready(
+        &self,
+        until: &Until,
+        approver: &mut impl Approver,
+        under_way: &mut BTreeSet<StepId>,
+        mut start: impl FnMut(&'a Step),
+    ) -> Result<Option<Result<Outcome, ExecuteError>>, ExecuteError> {
+        let next = forward(self.plan, &self.graph, self.journal().progress(), under_way);
+        match next {
+            Next::Finished if under_way.is_empty() => Ok(Some(Ok(Outcome::Finished))),
+            Next::Gate(step, _) if until.before.as_ref() == Some(&step.id) => Ok(Some(Ok(Outcome::Stopped))),
+            Next::Gate(_, gate) => match approver.gate(self.plan, gate) {
+                Decision::Wait => Ok(Some(Ok(Outcome::Waiting(gate)))),
+                Decision::Approve { by, note } => {
+                    self.record(Event::Approved(Approval { gate, by, note }))?;
+                    Ok(None)
+                }
+            },
+            Next::Finished => Ok(None),
+            Next::Steps(steps) => {
+                let free = STEPS_AT_ONCE_MAX.saturating_sub(under_way.len());
+                for step in steps.into_iter().take(free) {
+                    let declined =
+                        until.ask_each_step && !matches!(step.action, Action::Gate { .. }) && !approver.step(step);
+                    if until.before.as_ref() == Some(&step.id) || declined {
+                        return Ok(Some(Ok(Outcome::Stopped)));
+                    }
+                    under_way.insert(step.id.clone());
+                    start(step);
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Undoes everything that was done, latest first.
+    pub async fn roll_back(&self) -> Result<Outcome, ExecuteError> {
+        if let Some((step, because)) = point_of_no_return(self.plan, &self.progress()) {
+            return Err(ExecuteError::NoReturn { step: step.id.clone(), because: because.to_owned() });
+        }
+        self.begin_run().await?;
+        self.record(Event::RollbackStarted)?;
+        let mut running = FuturesUnordered::new();
+        let mut under_way = BTreeSet::new();
+        let mut failed = None;
+        loop {
+            if failed.is_none() {
+                let free = STEPS_AT_ONCE_MAX.saturating_sub(under_way.len());
+                for step in backward(self.plan, &self.graph, &self.progress(), &under_way).into_iter().take(free) {
+                    under_way.insert(step.id.clone());
+                    running.push(self.backward_step(step));
+                }
+            }
+            match (running.next().await, failed) {
+                (Some((id, result)), earlier) => {
+                    under_way.remove(&id);
+                    failed = earlier.or(result.err());
+                }
+                (None, Some(error)) => return Err(error),
+                (None, None) => break,
+            }
+        }
+        self.record(Event::RolledBack)?;
+        Ok(Outcome::RolledBack)
+    }
+
+    /// Takes over from a run that may have died: nothing that it started is left running on any server.
+    async fn begin_run(&self) -> Result<(), ExecuteError> {
+        let in_doubt: Vec<StepId> = self
+            .progress()
+            .touched()
+            .filter(|(_, state)| matches!(state, StepState::Started | StepState::Undoing))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for step in in_doubt.iter().filter_map(|id| self.plan.step(id)) {
+            for replica in step.action.replicas() {
+                let prefix = super::ports::step_prefix(self.plan, &step.id);
+                self.servers
+                    .end_leftovers(replica, &prefix)
+                    .await
+                    .map_err(|source| ExecuteError::Leftover { step: step.id.clone(), source })?;
+            }
+        }
+        self.record(Event::RunStarted { version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() })
+    }
+
+    async fn forward_step(&self, step: &'a Step) -> (StepId, Result<(), ExecuteError>) {
+        let began = Instant::now();
+        let resumed = *self.progress().step(&step.id) == StepState::Started;
+        let result = async {
+            self.record(Event::Started { step: step.id.clone() })?;
+            self.reporter.report(News::Started(step));
+            carry_out(self, step, resumed).await
+        };
+        let result = match result.await {
+            Ok(evidence) => self.step_done(step, began.elapsed(), evidence),
+            Err(error) => Err(self.step_failed(step, error)),
+        };
+        (step.id.clone(), result)
+    }
+
+    fn step_done(&self, step: &Step, took: Duration, evidence: String) -> Result<(), ExecuteError> {
+        self.reporter.report(News::Done { step, took, evidence: &evidence });
+        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.record(Event::Done { step: step.id.clone(), milliseconds, evidence })
+    }
+
+    /// Writes the failure down, unless the outcome is in doubt: then the step stays started, and the next run looks first.
+    fn step_failed(&self, step: &Step, error: ExecuteError) -> ExecuteError {
+        let text = error.to_string();
+        self.reporter.report(News::Failed { step, error: &text });
+        if error.is_in_doubt() {
+            return error;
+        }
+        match self.record(Event::Failed { step: step.id.clone(), error: text }) {
+            Ok(()) => error,
+            Err(journal) => journal,
+        }
+    }
+
+    async fn backward_step(&self, step: &'a Step) -> (StepId, Result<(), ExecuteError>) {
+        let result = async {
+            self.record(Event::Undoing { step: step.id.clone() })?;
+            self.reporter.report(News::Undoing(step));
+            take_back(self, step).await?;
+            self.record(Event::Undone { step: step.id.clone() })?;
+            self.reporter.report(News::Undone(step));
+            Ok(())
+        };
+        let result: Result<(), ExecuteError> = result.await;
+        (step.id.clone(), result.map_err(|error| self.step_failed(step, error)))
+    }
+
+    pub(super) fn report(&self, news: News<'_>) {
+        self.reporter.report(news);
+    }
+
+    pub(super) fn record(&self, event: Event) -> Result<(), ExecuteError> {
+        Ok(self.journal().append(event, &(self.clock)())?)
+    }
+
+    /// How far the plan has come.
+    pub fn progress(&self) -> Progress {
+        self.journal().progress().clone()
+    }
+
+    /// A query id that no other query of this or an earlier run has.
+    pub(super) fn query_id(&self, step: &StepId) -> String {
+        let run = self.journal().progress().next_seq();
+        let prefix = super::ports::step_prefix(self.plan, step);
+        format!("{prefix}{}-{run}-{}", std::process::id(), self.began.elapsed().as_nanos())
+    }
+
+    /// A panic while the journal was held has already ended the run; the journal itself is on disk.
+    fn journal(&self) -> MutexGuard<'_, File> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,24 @@
+//! Carrying out a plan. [`forward`] and [`backward`] decide what is next and are pure; the [`Engine`] does it through
+//! the ports that it is given.
+//!
+//! Every act goes: look whether it has been done, check what must hold, write to the journal, act, look again. A crash at any
+//! moment therefore leaves either nothing, or something that looking tells.
+
+mod backfill;
+mod carry_out;
+mod engine;
+mod error;
+mod next_move;
+mod ports;
+mod runs;
+mod take_back;
+
+use std::time::Duration;
+
+pub use engine::{Engine, Outcome, Until};
+pub use error::ExecuteError;
+pub use next_move::{Next, backward, forward, point_of_no_return};
+pub use ports::{Approver, Call, CallError, Clock, Decision, News, Reporter, Servers, query_prefix, step_prefix};
+
+/// Longest that the copy or the comparison of one chunk may take.
+const COPY_TIMEOUT: Duration = Duration::from_hours(24);

@@ -1,0 +1,162 @@
+//! Running statements on replicas so that each of them happens once: look, run, look again.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
+use super::engine::Engine;
+use super::error::ExecuteError;
+use super::ports::{Call, CallError, Reporter, Servers, step_prefix};
+use crate::names::ReplicaId;
+use crate::plan::{Probe, Run, StepId};
+
+/// A probe reads system tables; a server that takes longer is not fit to be changed.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(120);
+/// Definitions change at once, but DROP and ATTACH of many parts take their time.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(900);
+
+/// How running on one replica went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ran {
+    /// It had been done before.
+    Already,
+    /// It was done now.
+    Now,
+}
+
+impl<S: Servers, R: Reporter> Engine<'_, S, R> {
+    /// Runs the statements wherever they have not been run yet. `resumed` says that an earlier run may have been at it.
+    pub(super) async fn run_all(
+        &self,
+        step: &StepId,
+        runs: &[Run],
+        one_by_one: bool,
+        resumed: bool,
+    ) -> Result<String, ExecuteError> {
+        let places = runs.iter().flat_map(|run| run.on.iter().map(move |replica| (*replica, run)));
+        let outcomes = if one_by_one {
+            let mut outcomes = Vec::new();
+            for (replica, run) in places {
+                outcomes.push(self.run_on(step, replica, run, resumed).await?);
+            }
+            outcomes
+        } else {
+            try_join_all(places.map(|(replica, run)| self.run_on(step, replica, run, resumed))).await?
+        };
+        let already = outcomes.iter().filter(|ran| **ran == Ran::Already).count();
+        Ok(match already {
+            0 => format!("done on {} of {}", outcomes.len(), outcomes.len()),
+            _ => format!("done on {} of {}, of which {already} had been done before", outcomes.len(), outcomes.len()),
+        })
+    }
+
+    async fn run_on(&self, step: &StepId, on: ReplicaId, run: &Run, resumed: bool) -> Result<Ran, ExecuteError> {
+        if self.first_failing(step, on, &run.after).await?.is_none() {
+            return Ok(Ran::Already);
+        }
+        if let Some((probe, found)) = self.first_failing(step, on, &run.before).await? {
+            return Err(self.unexpected(step, on, probe, found, resumed));
+        }
+        for sql in &run.sql {
+            if let Err(source) = self.statement(step, on, sql).await {
+                return self.look_after_failure(step, on, run, source).await;
+            }
+        }
+        match self.first_failing(step, on, &run.after).await? {
+            None => Ok(Ran::Now),
+            Some((probe, found)) => Err(self.unexpected(step, on, probe, found, true)),
+        }
+    }
+
+    /// A condition does not hold. Where something may have been half done that is doubt; otherwise somebody else did it.
+    fn unexpected(&self, step: &StepId, on: ReplicaId, probe: &Probe, found: String, in_doubt: bool) -> ExecuteError {
+        let (step, replica, says) = (step.clone(), self.replica_name(on), probe.says.clone());
+        if in_doubt {
+            let reason = format!("it should hold that {says}: expected {:?}, found {found:?}", probe.expect);
+            ExecuteError::InDoubt { step, replica, reason }
+        } else {
+            ExecuteError::Drift { step, replica, says, expected: probe.expect.clone(), found }
+        }
+    }
+
+    /// An error is not a "no": the connection may have gone after the server did what it was told. So look.
+    async fn look_after_failure(
+        &self,
+        step: &StepId,
+        on: ReplicaId,
+        run: &Run,
+        source: CallError,
+    ) -> Result<Ran, ExecuteError> {
+        if source.outcome_unknown {
+            let ended = self.servers.end_leftovers(on, &step_prefix(self.plan, step)).await;
+            ended.map_err(|source| ExecuteError::Leftover { step: step.clone(), source })?;
+        }
+        match self.first_failing(step, on, &run.after).await {
+            Ok(None) => Ok(Ran::Now),
+            Ok(Some(_)) => {
+                // Looked at, and it was not done: known, whatever the connection said.
+                Err(ExecuteError::Call { step: step.clone(), source: CallError { outcome_unknown: false, ..source } })
+            }
+            Err(_) => Err(ExecuteError::Call { step: step.clone(), source }),
+        }
+    }
+
+    /// The first probe whose answer is not the expected one, with the answer.
+    pub(super) async fn first_failing<'p>(
+        &self,
+        step: &StepId,
+        on: ReplicaId,
+        probes: &'p [Probe],
+    ) -> Result<Option<(&'p Probe, String)>, ExecuteError> {
+        for probe in probes {
+            let found = self.ask(step, on, &probe.sql).await?;
+            if found != probe.expect {
+                return Ok(Some((probe, found)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Refuses to go on unless all of these hold.
+    pub(super) async fn require(&self, step: &StepId, on: ReplicaId, probes: &[Probe]) -> Result<(), ExecuteError> {
+        match self.first_failing(step, on, probes).await? {
+            None => Ok(()),
+            Some((probe, found)) => Err(self.unexpected(step, on, probe, found, false)),
+        }
+    }
+
+    /// A question to one replica.
+    pub(super) async fn ask(&self, step: &StepId, on: ReplicaId, sql: &str) -> Result<String, ExecuteError> {
+        let result = self.call(step, on, sql, PROBE_TIMEOUT).await;
+        // A question changes nothing, so nothing is in doubt when its answer is lost.
+        result.map_err(|source| ExecuteError::Call {
+            step: step.clone(),
+            source: CallError { outcome_unknown: false, ..source },
+        })
+    }
+
+    /// A question that reads whole tables.
+    pub(super) async fn ask_slowly(&self, step: &StepId, on: ReplicaId, sql: &str) -> Result<String, ExecuteError> {
+        let result = self.call(step, on, sql, super::COPY_TIMEOUT).await;
+        result.map_err(|source| ExecuteError::Call {
+            step: step.clone(),
+            source: CallError { outcome_unknown: false, ..source },
+        })
+    }
+
+    /// A statement that changes something but is short.
+    pub(super) async fn statement(&self, step: &StepId, on: ReplicaId, sql: &str) -> Result<String, CallError> {
+        self.call(step, on, sql, STATEMENT_TIMEOUT).await
+    }
+
+    async fn call(&self, step: &StepId, on: ReplicaId, sql: &str, timeout: Duration) -> Result<String, CallError> {
+        let call = Call { on, sql: sql.to_owned(), query_id: self.query_id(step), timeout };
+        self.servers.call(call).await
+    }
+
+    /// A replica with its address, for people.
+    pub(super) fn replica_name(&self, on: ReplicaId) -> String {
+        let known = self.plan.cluster.replicas.iter().find(|replica| replica.id == on);
+        known.map_or_else(|| on.to_string(), |replica| format!("{on} ({}:{})", replica.host, replica.port))
+    }
+}

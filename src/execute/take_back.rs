@@ -1,0 +1,18 @@
+//! Undoing one step.
+
+use super::engine::Engine;
+use super::error::ExecuteError;
+use super::ports::{Reporter, Servers};
+use crate::plan::{Step, Undo};
+
+/// Undoes a step that was done, was begun or failed half way: wherever it left something, and nowhere else.
+pub(super) async fn take_back<S: Servers, R: Reporter>(
+    engine: &Engine<'_, S, R>,
+    step: &Step,
+) -> Result<(), ExecuteError> {
+    match &step.undo {
+        Undo::Nothing { .. } => Ok(()),
+        Undo::Run { one_by_one, runs } => engine.run_all(&step.id, runs, *one_by_one, true).await.map(drop),
+        Undo::Impossible { because } => Err(ExecuteError::NoReturn { step: step.id.clone(), because: because.clone() }),
+    }
+}

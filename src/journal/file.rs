@@ -1,0 +1,143 @@
+//! The journal's file: one JSON record a line, appended and flushed to disk before anything else happens.
+
+use std::fs;
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+
+use super::progress::{Progress, ReplayError};
+use super::record::{Event, Record};
+
+/// A journal open for writing. Holding it is holding the lock on it.
+#[derive(Debug)]
+pub struct File {
+    file: fs::File,
+    path: PathBuf,
+    progress: Progress,
+}
+
+/// What can be wrong with a journal's file.
+#[derive(Debug, thiserror::Error)]
+pub enum JournalError {
+    /// The file system refused.
+    #[error("cannot {act} the journal {path}")]
+    Io {
+        /// What was tried.
+        act: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another process is writing to it.
+    #[error("another run is working on this plan: it holds the lock on {path}")]
+    Locked {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line, other than an unfinished last one, is not a record.
+    #[error("line {line} of the journal {path} is not a record")]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Counted from 1.
+        line: usize,
+        /// What the reader says.
+        source: serde_json::Error,
+    },
+    /// The records cannot have come about.
+    #[error("the journal {path} is damaged")]
+    Impossible {
+        /// The file.
+        path: PathBuf,
+        /// Which record, and why.
+        source: ReplayError,
+    },
+    /// The journal was written for another plan.
+    #[error("the journal {path} belongs to another plan (SHA-256 {found})")]
+    OtherPlan {
+        /// The file.
+        path: PathBuf,
+        /// The hash in the journal.
+        found: String,
+    },
+}
+
+/// How far a plan has come by its journal; a journal that does not exist is an empty one.
+pub fn read(path: &Path, plan_sha256: &str) -> Result<Progress, JournalError> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(source) => return Err(JournalError::Io { act: "read", path: path.to_owned(), source }),
+    };
+    parse(&text, path, plan_sha256).map(|(progress, _)| progress)
+}
+
+/// The progress, and how many bytes of the text are whole lines.
+fn parse(text: &[u8], path: &Path, plan_sha256: &str) -> Result<(Progress, usize), JournalError> {
+    // A crash while writing leaves a last line without its end. It was never acted upon: records are flushed first.
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    let mut records = Vec::new();
+    for (index, line) in text[..whole].split_inclusive(|byte| *byte == b'\n').enumerate() {
+        let record: Record = serde_json::from_slice(line).map_err(|source| JournalError::Malformed {
+            path: path.to_owned(),
+            line: index + 1,
+            source,
+        })?;
+        records.push(record);
+    }
+    let progress =
+        Progress::replay(&records).map_err(|source| JournalError::Impossible { path: path.to_owned(), source })?;
+    if !records.is_empty() && progress.plan_sha256 != plan_sha256 {
+        return Err(JournalError::OtherPlan { path: path.to_owned(), found: progress.plan_sha256 });
+    }
+    Ok((progress, whole))
+}
+
+impl File {
+    /// Opens the journal of a plan, making it if there is none, and locks it against other processes of this machine.
+    pub fn open(path: &Path, plan_sha256: &str, now: &str) -> Result<Self, JournalError> {
+        let io = |act| move |source| JournalError::Io { act, path: path.to_owned(), source };
+        let mut file = fs::File::options().read(true).append(true).create(true).open(path).map_err(io("open"))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(fs::TryLockError::WouldBlock) => return Err(JournalError::Locked { path: path.to_owned() }),
+            Err(fs::TryLockError::Error(source)) => return Err(io("lock")(source)),
+        }
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(io("read"))?;
+        let (progress, whole) = parse(&text, path, plan_sha256)?;
+        file.set_len(whole as u64).map_err(io("mend"))?;
+        file.seek(io::SeekFrom::End(0)).map_err(io("read"))?;
+        let mut journal = Self { file, path: path.to_owned(), progress };
+        if journal.progress.next_seq() == 0 {
+            journal.append(Event::Opened { plan_sha256: plan_sha256.to_owned() }, now)?;
+            sync_directory(path).map_err(io("flush"))?;
+        }
+        Ok(journal)
+    }
+
+    /// How far the plan has come.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Writes an event and flushes it to disk. Only when this has returned may the caller act on it; after an error
+    /// the journal must be opened anew.
+    pub fn append(&mut self, event: Event, now: &str) -> Result<(), JournalError> {
+        let seq = self.progress.next_seq();
+        // First in memory: an event that cannot follow must not reach the file.
+        self.progress.advance(&event).map_err(|source| JournalError::Impossible { path: self.path.clone(), source })?;
+        let record = Record { seq, at: now.to_owned(), event };
+        let io = |source| JournalError::Io { act: "write", path: self.path.clone(), source };
+        let mut line = serde_json::to_vec(&record).map_err(|error| io(error.into()))?;
+        line.push(b'\n');
+        self.file.write_all(&line).map_err(io)?;
+        self.file.sync_data().map_err(io)
+    }
+}
+
+/// A new file is only there after a crash if its directory has been flushed too.
+fn sync_directory(path: &Path) -> io::Result<()> {
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(directory)?.sync_all()
+}

@@ -1,0 +1,220 @@
+//! How far a plan has come, from the records of its journal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::record::{Approval, Event, Record};
+use crate::plan::{Gate, StepId};
+
+/// How far a plan has come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// SHA-256 of the plan that the journal belongs to; empty before the first record.
+    pub plan_sha256: String,
+    /// Which way the plan is going.
+    pub direction: Direction,
+    /// How often the plan has been rolled back entirely.
+    pub rollbacks: u32,
+    /// Gates that a person approved and that no rollback has closed again.
+    pub approvals: BTreeMap<Gate, Approval>,
+    steps: BTreeMap<StepId, StepState>,
+    chunks: BTreeMap<StepId, BTreeMap<String, Chunk>>,
+    next_seq: u64,
+}
+
+/// Which way a plan is going.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Direction {
+    /// Nothing has been done, or all of it has been undone.
+    #[default]
+    AtRest,
+    /// Steps are carried out.
+    Forward,
+    /// Steps are undone.
+    Back,
+}
+
+/// Where one step stands.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum StepState {
+    /// Not begun, or undone.
+    #[default]
+    Pending,
+    /// Begun, outcome unknown: in doubt until somebody has looked.
+    Started,
+    /// Done.
+    Done {
+        /// How long it took.
+        milliseconds: u64,
+        /// What was seen.
+        evidence: String,
+    },
+    /// Failed, with the error.
+    Failed(String),
+    /// Its undoing has begun, outcome unknown.
+    Undoing,
+}
+
+/// How far a chunk of a backfill has come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Chunk {
+    /// Partitions whose attaching began.
+    pub attaching: BTreeSet<String>,
+    /// Partitions known to be attached.
+    pub attached: BTreeSet<String>,
+    /// Rows, once all of it is attached.
+    pub done: Option<u64>,
+}
+
+/// A journal that tells an impossible story.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("record {seq} of the journal cannot follow what stands before it: {reason}")]
+pub struct ReplayError {
+    /// The record's number.
+    pub seq: u64,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl Progress {
+    /// Reads a journal from its beginning.
+    pub fn replay(records: &[Record]) -> Result<Self, ReplayError> {
+        let mut progress = Self::default();
+        for record in records {
+            if record.seq != progress.next_seq {
+                let reason = format!("number {} was expected", progress.next_seq);
+                return Err(ReplayError { seq: record.seq, reason });
+            }
+            progress.apply(&record.event).map_err(|reason| ReplayError { seq: record.seq, reason })?;
+            progress.next_seq += 1;
+        }
+        Ok(progress)
+    }
+
+    /// The number that the next record must bear.
+    pub fn next_seq(&self) -> u64 {
+        self.next_seq
+    }
+
+    /// Adds one event that has just been written to the journal.
+    pub fn advance(&mut self, event: &Event) -> Result<(), ReplayError> {
+        self.apply(event).map_err(|reason| ReplayError { seq: self.next_seq, reason })?;
+        self.next_seq += 1;
+        Ok(())
+    }
+
+    /// Where a step stands.
+    pub fn step(&self, id: &StepId) -> &StepState {
+        self.steps.get(id).unwrap_or(&StepState::Pending)
+    }
+
+    /// Whether a step is done.
+    pub fn is_done(&self, id: &StepId) -> bool {
+        matches!(self.step(id), StepState::Done { .. })
+    }
+
+    /// Steps that left a mark on the cluster or may have: everything but pending ones.
+    pub fn touched(&self) -> impl Iterator<Item = (&StepId, &StepState)> {
+        self.steps.iter().filter(|(_, state)| **state != StepState::Pending)
+    }
+
+    /// How far a chunk has come.
+    pub fn chunk(&self, step: &StepId, chunk: &str) -> Chunk {
+        self.chunks.get(step).and_then(|chunks| chunks.get(chunk)).cloned().unwrap_or_default()
+    }
+
+    /// Rows and number of the chunks of a step that are done.
+    pub fn chunks_done(&self, step: &StepId) -> (u64, usize) {
+        let done = self.chunks.get(step).into_iter().flat_map(BTreeMap::values).filter_map(|chunk| chunk.done);
+        done.fold((0, 0), |(rows, count), more| (rows + more, count + 1))
+    }
+
+    fn apply(&mut self, event: &Event) -> Result<(), String> {
+        if let Event::Opened { plan_sha256 } = event {
+            if self.next_seq != 0 {
+                return Err("only the first record opens a journal".to_owned());
+            }
+            self.plan_sha256.clone_from(plan_sha256);
+            return Ok(());
+        }
+        if self.next_seq == 0 {
+            return Err("the first record must open the journal".to_owned());
+        }
+        match event {
+            Event::Opened { .. } | Event::RunStarted { .. } => {}
+            Event::Approved(approval) => {
+                self.approvals.insert(approval.gate, approval.clone());
+            }
+            Event::ChunkStarted { step, chunk } => {
+                self.expect_started(step)?;
+                self.chunks.entry(step.clone()).or_default().insert(chunk.clone(), Chunk::default());
+            }
+            Event::Attaching { step, chunk, partition } => {
+                self.chunk_mut(step, chunk)?.attaching.insert(partition.clone());
+            }
+            Event::Attached { step, chunk, partition } => {
+                self.chunk_mut(step, chunk)?.attached.insert(partition.clone());
+            }
+            Event::ChunkDone { step, chunk, rows } => self.chunk_mut(step, chunk)?.done = Some(*rows),
+            Event::RollbackStarted => self.direction = Direction::Back,
+            Event::RolledBack => {
+                let rollbacks = self.rollbacks + 1;
+                let plan_sha256 = std::mem::take(&mut self.plan_sha256);
+                *self = Self { plan_sha256, rollbacks, next_seq: self.next_seq, ..Self::default() };
+            }
+            Event::Started { step }
+            | Event::Done { step, .. }
+            | Event::Failed { step, .. }
+            | Event::Undoing { step }
+            | Event::Undone { step } => self.move_step(step, event)?,
+        }
+        Ok(())
+    }
+
+    fn move_step(&mut self, step: &StepId, event: &Event) -> Result<(), String> {
+        let next = next_state(self.step(step), self.direction, event).map_err(|reason| format!("{step}: {reason}"))?;
+        if self.direction == Direction::AtRest {
+            self.direction = Direction::Forward;
+        }
+        if next == StepState::Pending {
+            self.chunks.remove(step);
+        }
+        self.steps.insert(step.clone(), next);
+        Ok(())
+    }
+
+    fn expect_started(&self, step: &StepId) -> Result<(), String> {
+        match self.step(step) {
+            StepState::Started => Ok(()),
+            _ => Err(format!("{step}: a chunk of a step that has not been started")),
+        }
+    }
+
+    fn chunk_mut(&mut self, step: &StepId, chunk: &str) -> Result<&mut Chunk, String> {
+        self.expect_started(step)?;
+        self.chunks
+            .get_mut(step)
+            .and_then(|chunks| chunks.get_mut(chunk))
+            .ok_or_else(|| format!("{step}: chunk {chunk} was never started"))
+    }
+}
+
+/// The legal life of a step.
+fn next_state(state: &StepState, direction: Direction, event: &Event) -> Result<StepState, &'static str> {
+    use StepState::{Done, Failed, Pending, Started, Undoing};
+    match (state, event) {
+        (Pending | Started | Failed(_), Event::Started { .. }) if direction != Direction::Back => Ok(Started),
+        (Started, Event::Done { milliseconds, evidence, .. }) => {
+            Ok(Done { milliseconds: *milliseconds, evidence: evidence.clone() })
+        }
+        (Started | Undoing, Event::Failed { error, .. }) => Ok(Failed(error.clone())),
+        (Started | Done { .. } | Failed(_) | Undoing, Event::Undoing { .. }) if direction == Direction::Back => {
+            Ok(Undoing)
+        }
+        (Undoing, Event::Undone { .. }) => Ok(Pending),
+        (_, Event::Started { .. }) => Err("started though it is done or being undone"),
+        (_, Event::Done { .. }) => Err("done though it was not started"),
+        (_, Event::Failed { .. }) => Err("failed though nothing of it was under way"),
+        (_, Event::Undoing { .. }) => Err("undone though it was not begun, or outside a rollback"),
+        _ => Err("undone though its undoing had not begun"),
+    }
+}
