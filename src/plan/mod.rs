@@ -1,5 +1,6 @@
 //! The plan: a dependency graph of steps, with everything that an executor and a reviewer need to know.
 
+pub mod definition;
 mod graph;
 mod sql;
 mod step;

@@ -1,0 +1,44 @@
+//! What is assessed: a change, the cluster it is for and the definition it leads to.
+
+use crate::catalog::Table;
+use crate::change::Change;
+use crate::names::{ReplicaId, TableName};
+use crate::snapshot::Snapshot;
+
+/// A change on a cluster.
+#[derive(Debug, Clone, Copy)]
+pub struct Case<'a> {
+    /// The cluster as it was observed.
+    pub snapshot: &'a Snapshot,
+    /// The change.
+    pub change: &'a Change,
+    /// The wanted definition in the server's normal form, from a scratch table with a plain engine: its keys and columns
+    /// are those that the new table will have.
+    pub target: &'a Table,
+    /// The definition that the person wrote out, if they wrote a whole one, in the same normal form.
+    pub written: Option<&'a Table>,
+}
+
+impl<'a> Case<'a> {
+    /// The table that changes.
+    pub fn name(&self) -> &'a TableName {
+        &self.change.table
+    }
+
+    /// The table on every replica that has it.
+    pub fn sources(&self) -> impl Iterator<Item = (ReplicaId, &'a Table)> {
+        let (snapshot, name) = (self.snapshot, &self.change.table);
+        snapshot.replicas.keys().filter_map(move |id| Some((*id, snapshot.table(*id, name)?)))
+    }
+
+    /// The table on the first replica that has it.
+    pub fn source(&self) -> Option<&'a Table> {
+        self.sources().next().map(|(_, table)| table)
+    }
+
+    /// A replica with its address, for people.
+    pub fn replica(&self, id: ReplicaId) -> String {
+        let known = self.snapshot.topology.replica(id);
+        known.map_or_else(|| id.to_string(), |replica| format!("{id} ({})", replica.address()))
+    }
+}

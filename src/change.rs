@@ -1,0 +1,196 @@
+//! What a person wants changed, tied to the tables of a cluster.
+
+use crate::catalog::Table;
+use crate::ddl::{CreateTable, Engine, Name, Statement, read_engine};
+use crate::names::TableName;
+use crate::snapshot::Snapshot;
+
+/// The database of names that are written without one.
+const DEFAULT_DATABASE: &str = "default";
+/// How many names that resemble an unknown one are offered.
+const SIMILAR_NAMES_MAX: usize = 3;
+
+/// A change of the keys of one local table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The statement as the person wrote it.
+    pub statement: String,
+    /// The local table.
+    pub table: TableName,
+    /// `Distributed` tables over it.
+    pub distributed: Vec<TableName>,
+    /// What is to become of it.
+    pub wanted: Wanted,
+}
+
+/// The wanted keys as expressions, as the person wrote them; none where a key is to stay.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// `ORDER BY`.
+    pub order_by: Option<String>,
+    /// `PRIMARY KEY`.
+    pub primary_key: Option<String>,
+    /// `PARTITION BY`.
+    pub partition_by: Option<String>,
+    /// The whole definition, where the person gave one: beyond its keys it must be the table's own.
+    pub definition: Option<Box<CreateTable>>,
+}
+
+/// Why a statement cannot be tied to a table.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChangeError {
+    /// No replica has the table.
+    #[error("no replica of cluster {cluster} has a table {table}{}", similar_names(.similar))]
+    UnknownTable {
+        /// The table.
+        table: TableName,
+        /// The cluster.
+        cluster: String,
+        /// Tables with like names.
+        similar: Vec<TableName>,
+    },
+    /// The table is not one that has keys.
+    #[error(
+        "{table} is a {engine} table: only tables of the MergeTree family and Distributed tables over them have a sorting key"
+    )]
+    NotMergeTree {
+        /// The table.
+        table: TableName,
+        /// Its engine.
+        engine: String,
+    },
+    /// A `Distributed` table over a table that is not there.
+    #[error("{distributed} is a Distributed table over {table}, which no replica of cluster {cluster} has")]
+    NothingBehind {
+        /// The `Distributed` table.
+        distributed: TableName,
+        /// The local table that it names.
+        table: TableName,
+        /// The cluster.
+        cluster: String,
+    },
+    /// `ON CLUSTER` names another cluster than the one configured.
+    #[error("the statement says ON CLUSTER {named}, but the configured cluster is {configured}")]
+    OtherCluster {
+        /// In the statement.
+        named: String,
+        /// In the configuration.
+        configured: String,
+    },
+}
+
+fn similar_names(similar: &[TableName]) -> String {
+    if similar.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = similar.iter().map(ToString::to_string).collect();
+    format!("; there is {}", names.join(", "))
+}
+
+impl Change {
+    /// Finds the tables that a statement speaks of.
+    pub fn resolve(statement: &Statement, sql: &str, snapshot: &Snapshot) -> Result<Self, ChangeError> {
+        let (name, on_cluster, wanted) = match statement {
+            Statement::AlterKeys(alter) => {
+                let text = |key: &Option<crate::ddl::Text>| key.as_ref().map(|key| key.text.clone());
+                let wanted = Wanted {
+                    order_by: text(&alter.order_by),
+                    primary_key: text(&alter.primary_key),
+                    partition_by: text(&alter.partition_by),
+                    definition: None,
+                };
+                (&alter.table, &alter.on_cluster, wanted)
+            }
+            Statement::Create(create) => (&create.name, &create.on_cluster, wanted_by(create)),
+        };
+        let configured = &snapshot.topology.cluster;
+        if let Some(named) = on_cluster.as_ref().filter(|named| *named != configured) {
+            return Err(ChangeError::OtherCluster { named: named.clone(), configured: configured.clone() });
+        }
+        let table = local_table(name, snapshot)?;
+        let distributed = distributed_over(&table, snapshot);
+        Ok(Self { statement: sql.trim().to_owned(), table, distributed, wanted })
+    }
+}
+
+fn wanted_by(create: &CreateTable) -> Wanted {
+    let clauses = &create.engine.clauses;
+    let text = |key: &Option<crate::ddl::Text>| key.as_ref().map(|key| key.text.clone());
+    Wanted {
+        // What a whole definition leaves out is not there.
+        order_by: Some(text(&clauses.order_by).unwrap_or_else(|| "tuple()".to_owned())),
+        primary_key: Some(text(&clauses.primary_key).unwrap_or_default()),
+        partition_by: Some(text(&clauses.partition_by).unwrap_or_default()),
+        definition: Some(Box::new(create.clone())),
+    }
+}
+
+/// The local table that a name stands for: itself, or the one behind a `Distributed` table.
+fn local_table(name: &Name, snapshot: &Snapshot) -> Result<TableName, ChangeError> {
+    let named = name.in_database(DEFAULT_DATABASE);
+    let cluster = snapshot.topology.cluster.clone();
+    let Some(table) = any_replica(&named, snapshot) else {
+        let similar = similar_to(&named, snapshot);
+        return Err(ChangeError::UnknownTable { table: named, cluster, similar });
+    };
+    let engine = read_engine(&table.engine_full).ok();
+    let not_merge_tree =
+        |table: &Table| ChangeError::NotMergeTree { table: table.name.clone(), engine: table.engine.clone() };
+    let Some(behind) = engine.as_ref().and_then(Engine::distributed) else {
+        return if engine.is_some_and(|engine| engine.is_merge_tree_family()) {
+            Ok(named)
+        } else {
+            Err(not_merge_tree(table))
+        };
+    };
+    let local = TableName::new(behind.database.unwrap_or_else(|| named.database.clone()), behind.table);
+    match any_replica(&local, snapshot) {
+        None => Err(ChangeError::NothingBehind { distributed: named, table: local, cluster }),
+        Some(table) if is_merge_tree(table) => Ok(local),
+        Some(table) => Err(not_merge_tree(table)),
+    }
+}
+
+fn is_merge_tree(table: &Table) -> bool {
+    read_engine(&table.engine_full).is_ok_and(|engine| engine.is_merge_tree_family())
+}
+
+fn any_replica<'a>(name: &TableName, snapshot: &'a Snapshot) -> Option<&'a Table> {
+    snapshot.replicas.keys().find_map(|id| snapshot.table(*id, name))
+}
+
+/// `Distributed` tables, on any replica, over a local table.
+fn distributed_over(local: &TableName, snapshot: &Snapshot) -> Vec<TableName> {
+    let tables = snapshot.replicas.keys().filter_map(|id| snapshot.state(*id)).flat_map(|state| state.tables.values());
+    let mut over: Vec<TableName> = tables
+        .filter(|table| {
+            let behind = read_engine(&table.engine_full).ok().and_then(|engine| engine.distributed());
+            behind.is_some_and(|behind| {
+                behind.table == local.table
+                    && behind.database.as_ref().unwrap_or(&table.name.database) == &local.database
+            })
+        })
+        .map(|table| table.name.clone())
+        .collect();
+    over.sort();
+    over.dedup();
+    over
+}
+
+/// Tables whose names contain the unknown one or are contained in it, whatever the case.
+fn similar_to(name: &TableName, snapshot: &Snapshot) -> Vec<TableName> {
+    let wanted = name.table.to_lowercase();
+    let states = snapshot.replicas.keys().filter_map(|id| snapshot.state(*id));
+    let mut similar: Vec<TableName> = states
+        .flat_map(|state| state.tables.keys())
+        .filter(|known| {
+            let known = known.table.to_lowercase();
+            known.contains(&wanted) || wanted.contains(&known)
+        })
+        .cloned()
+        .collect();
+    similar.sort();
+    similar.dedup();
+    similar.truncate(SIMILAR_NAMES_MAX);
+    similar
+}

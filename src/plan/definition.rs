@@ -1,0 +1,171 @@
+//! Definitions of the tables that a plan makes, derived from the live one.
+
+use crate::catalog::{Column, Table};
+use crate::change::Wanted;
+use crate::ddl::{CreateTable, DdlError, Name, Statement, Text, read_change};
+use crate::names::{TableName, quote_identifier, quote_string};
+
+/// Between a table's own name or Keeper path and what tells ours from it.
+const MARK: &str = "__sw_";
+/// Hex digits of a plan's id.
+const ID_LENGTH: usize = 8;
+
+/// Why a definition cannot be derived.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DefinitionError {
+    /// The server's own text could not be read.
+    #[error("the definition of {table} cannot be read")]
+    Unreadable {
+        /// The table.
+        table: TableName,
+        /// Where, and why.
+        source: DdlError,
+    },
+    /// The text is no table's.
+    #[error("{table} is defined by something other than CREATE TABLE with an engine")]
+    NotATable {
+        /// The table.
+        table: TableName,
+    },
+}
+
+/// The live definition of a table, as one replica prints it.
+pub fn live(table: &Table) -> Result<CreateTable, DefinitionError> {
+    match read_change(&table.create_query) {
+        Ok(Statement::Create(create)) => Ok(*create),
+        Ok(_) => Err(DefinitionError::NotATable { table: table.name.clone() }),
+        Err(source) => Err(DefinitionError::Unreadable { table: table.name.clone(), source }),
+    }
+}
+
+/// The live definition under another name, with the wanted keys.
+pub fn with_keys(live: &CreateTable, wanted: &Wanted, name: &TableName) -> CreateTable {
+    let mut new = renamed(live, name);
+    let clauses = &mut new.engine.clauses;
+    for (clause, wanted) in [
+        (&mut clauses.order_by, &wanted.order_by),
+        (&mut clauses.primary_key, &wanted.primary_key),
+        (&mut clauses.partition_by, &wanted.partition_by),
+    ] {
+        match wanted {
+            None => {}
+            // A whole definition without the clause.
+            Some(expression) if expression.is_empty() => *clause = None,
+            Some(expression) => *clause = Some(Text::new(expression.clone())),
+        }
+    }
+    new
+}
+
+/// The shadow table: wanted keys, and a Keeper path that no other table has.
+pub fn shadow(live: &CreateTable, wanted: &Wanted, name: &TableName, plan_id: &str) -> CreateTable {
+    let mut shadow = with_keys(live, wanted, name);
+    if let (Some(path), Some(args)) = (shadow.engine.keeper_path(), shadow.engine.args.as_mut())
+        && let Some(first) = args.first_mut()
+    {
+        *first = Text::new(quote_string(&marked_path(&path, plan_id)));
+    }
+    shadow
+}
+
+/// The same definition as a plain `MergeTree` table: it merges no rows, belongs to one replica only and forgets nothing by age.
+pub fn plain(definition: &CreateTable, name: &TableName) -> CreateTable {
+    let mut plain = renamed(definition, name);
+    "MergeTree".clone_into(&mut plain.engine.name);
+    plain.engine.args = None;
+    plain.engine.clauses.ttl = None;
+    plain
+}
+
+/// A plain table whose columns take any value: MATERIALIZED columns can be inserted and are copied, not computed anew.
+///
+/// Only where no column is MATERIALIZED is the body kept as it is, with codecs and indexes.
+pub fn staging(shadow: &CreateTable, columns: &[Column], name: &TableName) -> CreateTable {
+    let mut staging = plain(shadow, name);
+    if columns.iter().any(Column::is_materialized) {
+        let stored = columns.iter().filter(|column| column.is_stored());
+        let body: Vec<String> =
+            stored.map(|column| format!("{} {}", quote_identifier(&column.name), column.kind)).collect();
+        staging.body = Text::new(body.join(", "));
+    }
+    staging
+}
+
+fn renamed(definition: &CreateTable, name: &TableName) -> CreateTable {
+    CreateTable { name: Name::from(name), if_not_exists: true, on_cluster: None, ..definition.clone() }
+}
+
+/// A Keeper path with this plan's mark in place of an earlier plan's.
+pub fn marked_path(path: &str, plan_id: &str) -> String {
+    format!("{}{MARK}{plan_id}", without_mark(path.trim_end_matches('/')))
+}
+
+fn without_mark(path: &str) -> &str {
+    match path.rsplit_once(MARK) {
+        Some((original, id)) if id.len() == ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => original,
+        _ => path,
+    }
+}
+
+/// The name of one of a plan's own tables.
+pub fn own_name(source: &TableName, role: &str) -> TableName {
+    source.sibling(format!("{}{MARK}{role}", source.table))
+}
+
+/// Whether a table's name is one that a plan for `source` gives to a table of its own.
+pub fn is_own_name(source: &TableName, table: &TableName) -> bool {
+    table.database == source.database
+        && table.table.strip_prefix(&source.table).is_some_and(|rest| rest.starts_with(MARK))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table(create_query: &str) -> CreateTable {
+        match read_change(create_query) {
+            Ok(Statement::Create(create)) => *create,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn events() -> CreateTable {
+        table(
+            "CREATE TABLE d.`ev` ( id UInt64,  m UInt64 MATERIALIZED id * 2) ENGINE = \
+             ReplicatedReplacingMergeTree('/clickhouse/{shard}/ev', '{replica}', id) PARTITION BY intDiv(id, 10) \
+             ORDER BY id SETTINGS index_granularity = 8192",
+        )
+    }
+
+    #[test]
+    fn a_shadow_has_the_new_key_and_a_path_of_its_own() {
+        let wanted = Wanted { order_by: Some("(m, id)".to_owned()), ..Wanted::default() };
+        let shadow = shadow(&events(), &wanted, &TableName::new("d", "ev__sw_shadow"), "0123abcd");
+        insta::assert_snapshot!(shadow.to_sql(), @"CREATE TABLE IF NOT EXISTS `d`.`ev__sw_shadow` (id UInt64,  m UInt64 MATERIALIZED id * 2) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/{shard}/ev__sw_0123abcd', '{replica}', id) PARTITION BY intDiv(id, 10) ORDER BY (m, id) SETTINGS index_granularity = 8192");
+        let columns = [("id", ""), ("m", "MATERIALIZED")].map(|(name, default_kind)| Column {
+            name: name.to_owned(),
+            kind: "UInt64".to_owned(),
+            default_kind: default_kind.to_owned(),
+            default_expression: String::new(),
+            comment: String::new(),
+        });
+        let staging = staging(&shadow, &columns, &TableName::new("d", "ev__sw_staging"));
+        insta::assert_snapshot!(staging.to_sql(), @"CREATE TABLE IF NOT EXISTS `d`.`ev__sw_staging` (`id` UInt64, `m` UInt64) ENGINE = MergeTree PARTITION BY intDiv(id, 10) ORDER BY (m, id) SETTINGS index_granularity = 8192");
+    }
+
+    #[test]
+    fn paths_do_not_grow_from_plan_to_plan() {
+        assert_eq!(marked_path("/c/{shard}/t", "0123abcd"), "/c/{shard}/t__sw_0123abcd");
+        assert_eq!(marked_path("/c/{shard}/t__sw_0123abcd/", "ffffffff"), "/c/{shard}/t__sw_ffffffff");
+        assert_eq!(marked_path("/c/t__sw_mine", "0123abcd"), "/c/t__sw_mine__sw_0123abcd");
+    }
+
+    #[test]
+    fn a_plan_knows_its_own_tables_by_name() {
+        let source = TableName::new("d", "t");
+        assert!(is_own_name(&source, &own_name(&source, "shadow")));
+        assert!(!is_own_name(&source, &source));
+        assert!(!is_own_name(&source, &TableName::new("d", "t_sw_x")));
+        assert!(!is_own_name(&source, &TableName::new("e", "t__sw_shadow")));
+    }
+}
