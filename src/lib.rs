@@ -1,4 +1,5 @@
 //! `shardwright` changes the schema of live, sharded ClickHouse tables.
 
+pub mod ddl;
 pub mod names;
 pub mod topology;
