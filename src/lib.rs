@@ -2,6 +2,8 @@
 
 pub mod assess;
 pub mod catalog;
+pub mod change;
+pub mod ddl;
 pub mod execute;
 pub mod journal;
 pub mod names;
