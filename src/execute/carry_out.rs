@@ -153,8 +153,8 @@ async fn compare_on<S: Servers, R: Reporter>(
     compare: &Compare,
     on: ReplicaId,
 ) -> Result<(usize, u64), ExecuteError> {
-    let left = digests(&engine.ask_slowly(step, on, &compare.left).await?);
-    let right = digests(&engine.ask_slowly(step, on, &compare.right).await?);
+    let left = digests("source", &engine.ask_slowly(step, on, &compare.left).await?);
+    let right = digests("shadow", &engine.ask_slowly(step, on, &compare.right).await?);
     let mut differences = differences(&left, &right);
     if differences.is_empty() {
         let rows = left.values().filter_map(|digest| digest.split('\t').next()?.parse::<u64>().ok()).sum();
@@ -168,10 +168,19 @@ async fn compare_on<S: Servers, R: Reporter>(
     Err(ExecuteError::Verification { step: step.clone(), replica: engine.replica_name(on), differences })
 }
 
-/// Partition to `count` and `sum`, as written.
-fn digests(answer: &str) -> BTreeMap<String, String> {
-    let pairs = answer.lines().filter_map(|line| line.split_once('\t'));
-    pairs.map(|(partition, digest)| (partition.to_owned(), digest.to_owned())).collect()
+/// Partition to `count` and `sum`, as written. A line that cannot be read gets an entry that no other side can equal, so
+/// that it is reported and not passed over.
+fn digests(side: &str, answer: &str) -> BTreeMap<String, String> {
+    let mut digests = BTreeMap::new();
+    for (number, line) in answer.lines().enumerate() {
+        let mut fields = line.splitn(2, '\t');
+        let (partition, digest) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
+        let readable = digest.split('\t').count() == 2 && digest.split('\t').all(|n| n.parse::<u64>().is_ok());
+        if !readable || digests.insert(partition.to_owned(), digest.to_owned()).is_some() {
+            digests.insert(format!("(line {} of the {side}'s answer cannot be read)", number + 1), line.to_owned());
+        }
+    }
+    digests
 }
 
 /// What differs between two sides, a line a partition.
@@ -179,6 +188,7 @@ fn differences(left: &BTreeMap<String, String>, right: &BTreeMap<String, String>
     let partitions: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
     let describe = |digest: Option<&String>| match digest.and_then(|digest| digest.split_once('\t')) {
         Some((count, sum)) => format!("{count} rows (sum of hashes {sum})"),
+        None if digest.is_some() => "an unreadable answer".to_owned(),
         None => "no rows".to_owned(),
     };
     partitions
@@ -202,8 +212,8 @@ mod tests {
 
     #[test]
     fn a_comparison_sees_what_is_missing_on_either_side_and_what_differs() {
-        let left = digests("202401\t10\t5\n202402\t20\t7\n202403\t1\t1");
-        let right = digests("202401\t10\t5\n202402\t20\t8\n202404\t2\t2");
+        let left = digests("source", "202401\t10\t5\n202402\t20\t7\n202403\t1\t1");
+        let right = digests("shadow", "202401\t10\t5\n202402\t20\t8\n202404\t2\t2");
         assert_eq!(
             differences(&left, &right),
             [
@@ -213,5 +223,12 @@ mod tests {
             ]
         );
         assert!(differences(&left, &left).is_empty());
+    }
+
+    #[test]
+    fn an_answer_that_cannot_be_read_never_counts_as_agreement() {
+        for odd in ["a\nb\t1\t2", "p\t1\t2\np\t1\t2", "p\t1", "p\t1\tNULL"] {
+            assert!(!differences(&digests("source", odd), &digests("shadow", odd)).is_empty(), "{odd:?}");
+        }
     }
 }

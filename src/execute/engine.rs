@@ -82,11 +82,12 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
                     under_way.remove(&id);
                     stopping.get_or_insert(Err(error));
                 }
-                None => match stopping {
-                    Some(outcome) => return outcome,
-                    // An approval was written down, or a gate passed: look again.
-                    None => {}
-                },
+                None => {
+                    if let Some(outcome) = stopping {
+                        return outcome;
+                    }
+                    // Nothing under way and nothing to stop for: an approval has just been written down, so look again.
+                }
             }
         }
     }

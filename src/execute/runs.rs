@@ -11,9 +11,9 @@ use crate::names::ReplicaId;
 use crate::plan::{Probe, Run, StepId};
 
 /// A probe reads system tables; a server that takes longer is not fit to be changed.
-const PROBE_TIMEOUT: Duration = Duration::from_secs(120);
+const PROBE_TIMEOUT: Duration = Duration::from_mins(2);
 /// Definitions change at once, but DROP and ATTACH of many parts take their time.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(900);
+const STATEMENT_TIMEOUT: Duration = Duration::from_mins(15);
 
 /// How running on one replica went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

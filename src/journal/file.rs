@@ -10,7 +10,7 @@ use super::record::{Event, Record};
 /// A journal open for writing. Holding it is holding the lock on it.
 #[derive(Debug)]
 pub struct File {
-    file: fs::File,
+    handle: fs::File,
     path: PathBuf,
     progress: Progress,
 }
@@ -108,7 +108,7 @@ impl File {
         let (progress, whole) = parse(&text, path, plan_sha256)?;
         file.set_len(whole as u64).map_err(io("mend"))?;
         file.seek(io::SeekFrom::End(0)).map_err(io("read"))?;
-        let mut journal = Self { file, path: path.to_owned(), progress };
+        let mut journal = Self { handle: file, path: path.to_owned(), progress };
         if journal.progress.next_seq() == 0 {
             journal.append(Event::Opened { plan_sha256: plan_sha256.to_owned() }, now)?;
             sync_directory(path).map_err(io("flush"))?;
@@ -131,8 +131,8 @@ impl File {
         let io = |source| JournalError::Io { act: "write", path: self.path.clone(), source };
         let mut line = serde_json::to_vec(&record).map_err(|error| io(error.into()))?;
         line.push(b'\n');
-        self.file.write_all(&line).map_err(io)?;
-        self.file.sync_data().map_err(io)
+        self.handle.write_all(&line).map_err(io)?;
+        self.handle.sync_data().map_err(io)
     }
 }
 

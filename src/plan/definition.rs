@@ -8,7 +8,7 @@ use crate::names::{TableName, quote_identifier, quote_string};
 /// Between a table's own name or Keeper path and what tells ours from it.
 const MARK: &str = "__sw_";
 /// Hex digits of a plan's id.
-const ID_LENGTH: usize = 8;
+pub(super) const ID_LENGTH: usize = 8;
 
 /// Why a definition cannot be derived.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +19,7 @@ pub enum DefinitionError {
         /// The table.
         table: TableName,
         /// Where, and why.
-        source: DdlError,
+        source: Box<DdlError>,
     },
     /// The text is no table's.
     #[error("{table} is defined by something other than CREATE TABLE with an engine")]
@@ -34,7 +34,7 @@ pub fn live(table: &Table) -> Result<CreateTable, DefinitionError> {
     match read_change(&table.create_query) {
         Ok(Statement::Create(create)) => Ok(*create),
         Ok(_) => Err(DefinitionError::NotATable { table: table.name.clone() }),
-        Err(source) => Err(DefinitionError::Unreadable { table: table.name.clone(), source }),
+        Err(source) => Err(DefinitionError::Unreadable { table: table.name.clone(), source: Box::new(source) }),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::Direction::{Incoming, Outgoing};
 use petgraph::graph::{DiGraph, NodeIndex};
-use petgraph::visit::{Bfs, Reversed};
+use petgraph::visit::{Bfs, IntoNeighbors, Reversed, VisitMap, Visitable};
 
 use super::step::StepId;
 use super::{Edge, Step};
@@ -88,11 +88,23 @@ impl Graph {
 
     /// Every step that must be done before a step, directly or through others.
     pub fn ancestors(&self, id: &StepId) -> BTreeSet<&StepId> {
+        self.reachable(id, Reversed(&self.graph))
+    }
+
+    /// Every step that waits for a step, directly or through others.
+    pub fn descendants(&self, id: &StepId) -> BTreeSet<&StepId> {
+        self.reachable(id, &self.graph)
+    }
+
+    fn reachable<G>(&self, id: &StepId, graph: G) -> BTreeSet<&StepId>
+    where
+        G: IntoNeighbors<NodeId = NodeIndex> + Visitable<NodeId = NodeIndex> + Copy,
+        G::Map: VisitMap<NodeIndex>,
+    {
         let Some(start) = self.nodes.get(id) else { return BTreeSet::new() };
-        let reversed = Reversed(&self.graph);
-        let mut walk = Bfs::new(reversed, *start);
+        let mut walk = Bfs::new(graph, *start);
         let mut found = BTreeSet::new();
-        while let Some(node) = walk.next(reversed) {
+        while let Some(node) = walk.next(graph) {
             if node != *start {
                 found.insert(&self.graph[node]);
             }

@@ -1,14 +1,19 @@
 //! The plan: a dependency graph of steps, with everything that an executor and a reviewer need to know.
 
+mod check;
 pub mod definition;
+pub mod file;
 mod graph;
+mod rebuild;
 mod sql;
 mod step;
 mod template;
 
 use serde::{Deserialize, Serialize};
 
+pub use check::check;
 pub use graph::{Graph, GraphError};
+pub use rebuild::{BuildError, build};
 pub use step::{
     Action, Backfill, CatchUp, ClonePartitions, Compare, CompareMode, Cost, Gate, PartitionSize, Phase, Probe, ProbeOn,
     Run, Step, StepId, Undo,

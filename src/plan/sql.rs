@@ -55,6 +55,24 @@ pub(super) fn has_keys(table: &TableName, engine: &str, keys: &Keys) -> Probe {
     }
 }
 
+/// Holds while a table does not exist or has these keys: what a drop must know before it drops.
+pub(super) fn absent_or_has_keys(table: &TableName, keys: &Keys) -> Probe {
+    Probe {
+        says: format!(
+            "{table}, if it is there, has sorting key ({}) and partition key ({})",
+            keys.sorting, keys.partition
+        ),
+        sql: format!(
+            "SELECT count() FROM system.tables WHERE {} AND NOT (sorting_key = {} AND partition_key = {} AND primary_key = {})",
+            named(table),
+            quote_string(&keys.sorting),
+            quote_string(&keys.partition),
+            quote_string(&keys.primary)
+        ),
+        expect: "0".to_owned(),
+    }
+}
+
 /// Holds while a table with this engine exists.
 pub(super) fn has_engine(table: &TableName, engine: &str) -> Probe {
     Probe {
@@ -130,15 +148,22 @@ pub(super) fn column_list<'a>(columns: impl IntoIterator<Item = &'a Column>) -> 
 }
 
 /// An expression over one row: equal rows have equal values, and different rows, but for a collision of 64 bits, different ones.
+pub(super) fn row_hash<'a>(columns: impl IntoIterator<Item = &'a Column>) -> String {
+    let arguments: Vec<String> = columns.into_iter().map(hash_argument).collect();
+    hash(&arguments)
+}
+
+/// The hash of these expressions together; of nothing it is a constant.
+pub(super) fn hash(arguments: &[String]) -> String {
+    let arguments = if arguments.is_empty() { "0".to_owned() } else { arguments.join(", ") };
+    format!("cityHash64({arguments})")
+}
+
+/// A column as an argument of [`hash`].
 ///
 /// `cityHash64` refuses some types and answers NULL where an argument is NULL, so those types go in as text, and a Nullable
 /// as its text and whether it is NULL.
-pub(super) fn row_hash<'a>(columns: impl IntoIterator<Item = &'a Column>) -> String {
-    let arguments: Vec<String> = columns.into_iter().map(hash_argument).collect();
-    format!("cityHash64({})", arguments.join(", "))
-}
-
-fn hash_argument(column: &Column) -> String {
+pub(super) fn hash_argument(column: &Column) -> String {
     let name = quote_identifier(&column.name);
     let kind = without_low_cardinality(&column.kind);
     if is_nullable(kind) {

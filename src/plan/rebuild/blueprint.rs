@@ -1,0 +1,279 @@
+//! What all phases of a rebuild draw on: names, definitions, keys, and the replicas of each shard.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+use crate::assess::Case;
+use crate::catalog::{Column, Keys, Table};
+use crate::ddl::{CreateTable, DdlError, Engine, key_items, read_engine};
+use crate::names::{ReplicaId, TableName};
+use crate::plan::definition::{self, DefinitionError, ID_LENGTH, own_name};
+use crate::plan::step::{Probe, Run};
+use crate::plan::{Fingerprint, GraphError, Objects, sql};
+use crate::snapshot::Capability;
+
+/// Why no plan can be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A shard has no replica that answered and has the table.
+    #[error("no replica of shard {shard} has {table}")]
+    NoSource {
+        /// The shard.
+        shard: u32,
+        /// The table.
+        table: TableName,
+    },
+    /// A live definition could not be read.
+    #[error(transparent)]
+    Definition(#[from] DefinitionError),
+    /// A key in the server's normal form could not be split into its items.
+    #[error("the key ({key}) cannot be read")]
+    Key {
+        /// The key.
+        key: String,
+        /// Where, and why.
+        source: Box<DdlError>,
+    },
+    /// The steps do not form a graph: a defect of the planner.
+    #[error(transparent)]
+    Graph(#[from] GraphError),
+}
+
+/// Engine and keys of a table in the server's normal form.
+#[derive(Debug, Clone)]
+pub(super) struct Shape {
+    pub(super) engine: String,
+    pub(super) keys: Keys,
+    /// The sorting key, item by item.
+    pub(super) sorting: Vec<String>,
+    /// The partition key, item by item.
+    pub(super) partition: Vec<String>,
+}
+
+impl Shape {
+    fn new(engine: &str, keys: &Keys) -> Result<Self, BuildError> {
+        let items = |key: &str| {
+            key_items(key).map_err(|source| BuildError::Key { key: key.to_owned(), source: Box::new(source) })
+        };
+        Ok(Self {
+            engine: engine.to_owned(),
+            keys: keys.clone(),
+            sorting: items(&keys.sorting)?,
+            partition: items(&keys.partition)?,
+        })
+    }
+}
+
+/// One shard.
+#[derive(Debug)]
+pub(super) struct ShardSite<'a> {
+    pub(super) num: u32,
+    pub(super) replicas: Vec<ReplicaId>,
+    /// The replica on which the shard's copy is made.
+    pub(super) home: ReplicaId,
+    /// The table on that replica.
+    pub(super) source: &'a Table,
+    /// The live definition on each replica.
+    definitions: BTreeMap<ReplicaId, CreateTable>,
+    /// Expanded Keeper path of the source, if it has one that is known.
+    pub(super) keeper_path: Option<String>,
+}
+
+/// Everything that the phases draw on.
+#[derive(Debug)]
+pub(super) struct Blueprint<'a> {
+    pub(super) case: &'a Case<'a>,
+    pub(super) id: String,
+    pub(super) objects: Objects,
+    pub(super) old: Shape,
+    pub(super) new: Shape,
+    pub(super) engine: Engine,
+    pub(super) columns: &'a [Column],
+    pub(super) fingerprints: Vec<Fingerprint>,
+    pub(super) shards: Vec<ShardSite<'a>>,
+    pub(super) swaps_by_exchange: bool,
+    pub(super) has_partition_id: bool,
+}
+
+impl<'a> Blueprint<'a> {
+    pub(super) fn new(case: &'a Case<'a>) -> Result<Self, BuildError> {
+        let shards: Vec<ShardSite<'_>> =
+            case.snapshot.topology.shards.iter().map(|shard| site(case, shard)).collect::<Result<_, _>>()?;
+        let source = shards.first().map(|shard| shard.source);
+        let Some(source) = source else {
+            return Err(BuildError::NoSource { shard: 1, table: case.name().clone() });
+        };
+        let engine = read_engine(&source.engine_full)
+            .map_err(|error| DefinitionError::Unreadable { table: source.name.clone(), source: Box::new(error) })?;
+        let objects = objects(case);
+        let fingerprints = fingerprints(case, &objects);
+        Ok(Self {
+            case,
+            id: plan_id(case, &fingerprints),
+            old: Shape::new(&source.engine, &source.keys)?,
+            new: Shape::new(&source.engine, &case.target.keys)?,
+            engine,
+            columns: &source.columns,
+            objects,
+            fingerprints,
+            shards,
+            swaps_by_exchange: case.snapshot.all_have(Capability::Exchange),
+            has_partition_id: case.snapshot.all_have(Capability::PartitionIdColumn),
+        })
+    }
+
+    /// Columns whose values are on disk.
+    pub(super) fn stored(&self) -> impl Iterator<Item = &'a Column> + use<'a> {
+        self.columns.iter().filter(|column| column.is_stored())
+    }
+
+    pub(super) fn is_replicated(&self) -> bool {
+        self.engine.replicated()
+    }
+
+    /// Holds on a replica while the source has the definition that the plan was made for.
+    pub(super) fn source_unchanged(&self, on: ReplicaId) -> Probe {
+        let hash = self.case.snapshot.table(on, &self.objects.source).map_or("", |table| &table.definition_hash);
+        sql::unchanged(&self.objects.source, hash)
+    }
+
+    /// Holds while the live name has the old keys, or the new ones.
+    pub(super) fn source_is(&self, shape: &Shape) -> Probe {
+        sql::has_keys(&self.objects.source, &shape.engine, &shape.keys)
+    }
+
+    /// Holds while the shadow's name has the new keys, or the old ones.
+    pub(super) fn shadow_is(&self, shape: &Shape) -> Probe {
+        sql::has_keys(&self.objects.shadow, &shape.engine, &shape.keys)
+    }
+
+    /// `DROP TABLE IF EXISTS`, at once and for good where the server would otherwise take its time.
+    pub(super) fn drop_table(&self, table: &TableName) -> String {
+        let sync = if self.swaps_by_exchange { " SYNC" } else { "" };
+        format!("DROP TABLE IF EXISTS {}{sync}", table.sql())
+    }
+
+    /// The shadow table's definition on a replica.
+    pub(super) fn shadow_definition(&self, live: &CreateTable) -> CreateTable {
+        definition::shadow(live, &self.case.change.wanted, &self.objects.shadow, &self.id)
+    }
+
+    /// What was chosen for this cluster, and why.
+    pub(super) fn choices(&self) -> Vec<String> {
+        let swap = if self.swaps_by_exchange {
+            "names are swapped with EXCHANGE TABLES, which every replica has: no moment without the table"
+        } else {
+            "names are swapped by one RENAME of three names, since not every replica has EXCHANGE TABLES in this database"
+        };
+        let attach = if self.is_replicated() {
+            "chunks are attached with ATTACH PARTITION FROM; a Replicated table recognises a part that it already has"
+        } else {
+            "chunks are attached with ATTACH PARTITION FROM; after a crash the rows themselves tell whether it happened"
+        };
+        let rows = if self.has_partition_id { "_partition_id" } else { "the name of its part" };
+        vec![
+            "strategy mirror: a sorting, primary or partition key cannot be changed in place".to_owned(),
+            swap.to_owned(),
+            attach.to_owned(),
+            format!("a row's partition is told by {rows}"),
+        ]
+    }
+}
+
+impl ShardSite<'_> {
+    /// The same statements for all replicas whose definitions make them the same.
+    pub(super) fn runs(&self, make: impl Fn(ReplicaId, &CreateTable) -> Run) -> Vec<Run> {
+        let mut runs: Vec<Run> = Vec::new();
+        for (id, definition) in &self.definitions {
+            let run = make(*id, definition);
+            let same =
+                |known: &&mut Run| known.sql == run.sql && known.before == run.before && known.after == run.after;
+            match runs.iter_mut().find(same) {
+                Some(known) => known.on.push(*id),
+                None => runs.push(Run { on: vec![*id], ..run }),
+            }
+        }
+        runs
+    }
+
+    /// The definition on the backfill replica.
+    pub(super) fn home_definition(&self) -> Option<&CreateTable> {
+        self.definitions.get(&self.home)
+    }
+}
+
+fn site<'a>(case: &Case<'a>, shard: &crate::topology::Shard) -> Result<ShardSite<'a>, BuildError> {
+    let replicas = shard.replica_ids();
+    let mut definitions = BTreeMap::new();
+    for id in &replicas {
+        if let Some(table) = case.snapshot.table(*id, case.name()) {
+            definitions.insert(*id, definition::live(table)?);
+        }
+    }
+    let home = definitions.keys().next().copied();
+    let source = home.and_then(|home| case.snapshot.table(home, case.name()));
+    let (Some(home), Some(source)) = (home, source) else {
+        return Err(BuildError::NoSource { shard: shard.num, table: case.name().clone() });
+    };
+    let keeper_path = source.replication.as_ref().map(|replication| replication.keeper_path.clone());
+    Ok(ShardSite { num: shard.num, replicas, home, source, definitions, keeper_path })
+}
+
+fn objects(case: &Case<'_>) -> Objects {
+    let source = case.name();
+    Objects {
+        source: source.clone(),
+        distributed: case.change.distributed.clone(),
+        views: case.source().map(|table| table.dependents.clone()).unwrap_or_default(),
+        shadow: own_name(source, "shadow"),
+        snapshot: own_name(source, "snapshot"),
+        staging: own_name(source, "staging"),
+        mirror: own_name(source, "mirror"),
+        swap: own_name(source, "swap"),
+    }
+}
+
+/// The definitions of the table and all that lean on it, grouped by replicas that agree.
+fn fingerprints(case: &Case<'_>, objects: &Objects) -> Vec<Fingerprint> {
+    let mut found: Vec<Fingerprint> = Vec::new();
+    let tables = std::iter::once(&objects.source).chain(&objects.distributed).chain(&objects.views);
+    for name in tables {
+        let first = found.len();
+        for id in case.snapshot.replicas.keys() {
+            let Some(table) = case.snapshot.table(*id, name) else { continue };
+            match found[first..].iter_mut().find(|known| known.definition == table.create_query) {
+                Some(known) => known.on.push(*id),
+                None => found.push(Fingerprint {
+                    table: name.clone(),
+                    on: vec![*id],
+                    definition_hash: table.definition_hash.clone(),
+                    definition: table.create_query.clone(),
+                }),
+            }
+        }
+    }
+    found
+}
+
+/// Eight hex digits that depend on the cluster, the definitions and the statement, and on nothing else.
+fn plan_id(case: &Case<'_>, fingerprints: &[Fingerprint]) -> String {
+    let mut hasher = Sha256::new();
+    let mut add = |text: &str| {
+        // The length first, so that no two lists of texts look the same.
+        hasher.update((text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    add(&case.snapshot.topology.cluster);
+    add(&case.change.statement);
+    for replica in case.snapshot.topology.replicas() {
+        add(&replica.address());
+    }
+    for fingerprint in fingerprints {
+        add(&fingerprint.table.sql());
+        add(&fingerprint.definition);
+    }
+    let mut id = format!("{:x}", hasher.finalize());
+    id.truncate(ID_LENGTH);
+    id
+}

@@ -1,0 +1,78 @@
+//! Create: the shadow table on every replica, snapshot and staging tables on the backfill replica.
+
+use super::blueprint::{Blueprint, ShardSite};
+use super::step_id;
+use crate::plan::definition;
+use crate::plan::sql;
+use crate::plan::step::{Action, Cost, Phase, Probe, Run, Step, Undo};
+
+pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
+    vec![shadow(blueprint, shard), workplace(blueprint, shard)]
+}
+
+fn shadow(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
+    let create = shard.runs(|id, live| Run {
+        on: Vec::new(),
+        before: vec![blueprint.source_unchanged(id)],
+        sql: vec![blueprint.shadow_definition(live).to_sql()],
+        after: vec![blueprint.shadow_is(&blueprint.new)],
+    });
+    let drop = Run {
+        on: shard.replicas.clone(),
+        before: vec![sql::absent_or_has_keys(&blueprint.objects.shadow, &blueprint.new.keys)],
+        sql: vec![blueprint.drop_table(&blueprint.objects.shadow)],
+        after: vec![sql::absent(&[&blueprint.objects.shadow])],
+    };
+    Step {
+        id: step_id(Phase::Create, "shadow", shard.num),
+        phase: Phase::Create,
+        shard: Some(shard.num),
+        title: "create the shadow table".to_owned(),
+        why: format!(
+            "{} gets the live definition with the new keys, and a Keeper path of its own; nothing reads or writes it yet.",
+            blueprint.objects.shadow
+        ),
+        action: Action::Run { one_by_one: false, runs: create },
+        undo: Undo::Run { one_by_one: false, runs: vec![drop] },
+        cost: Cost::default(),
+    }
+}
+
+fn workplace(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
+    let (snapshot, staging) = (&blueprint.objects.snapshot, &blueprint.objects.staging);
+    let mut create = Vec::new();
+    if let Some(live) = shard.home_definition() {
+        create.push(definition::plain(live, snapshot).to_sql());
+        let shadow = blueprint.shadow_definition(live);
+        create.push(definition::staging(&shadow, blueprint.columns, staging).to_sql());
+    }
+    // Merging either would be work for nothing: the snapshot is dropped, the staging table's parts are attached elsewhere.
+    create.push(format!("SYSTEM STOP MERGES {}", snapshot.sql()));
+    create.push(format!("SYSTEM STOP MERGES {}", staging.sql()));
+    let is_there = |table, keys| -> Probe { sql::has_keys(table, "MergeTree", keys) };
+    let run = Run {
+        on: vec![shard.home],
+        before: vec![blueprint.source_unchanged(shard.home)],
+        sql: create,
+        after: vec![is_there(snapshot, &blueprint.old.keys), is_there(staging, &blueprint.new.keys)],
+    };
+    let drop = Run {
+        on: vec![shard.home],
+        before: Vec::new(),
+        sql: vec![blueprint.drop_table(staging), blueprint.drop_table(snapshot)],
+        after: vec![sql::absent(&[staging, snapshot])],
+    };
+    Step {
+        id: step_id(Phase::Create, "staging", shard.num),
+        phase: Phase::Create,
+        shard: Some(shard.num),
+        title: "create snapshot and staging tables".to_owned(),
+        why: format!(
+            "{snapshot} will hold the rows that are there now, as hard links; {staging} is where a chunk of them is \
+             sorted anew and compared before it is attached."
+        ),
+        action: Action::Run { one_by_one: false, runs: vec![run] },
+        undo: Undo::Run { one_by_one: false, runs: vec![drop] },
+        cost: Cost::default(),
+    }
+}

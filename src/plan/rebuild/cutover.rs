@@ -1,0 +1,75 @@
+//! Cutover and what follows it at once: swap the names, then look at both sides again.
+
+use super::blueprint::{Blueprint, ShardSite};
+use super::{copy, step_id};
+use crate::plan::sql;
+use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Undo};
+
+pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
+    let mut steps = vec![swap(blueprint, shard)];
+    if blueprint.is_replicated() {
+        let objects = &blueprint.objects;
+        steps.push(copy::sync(blueprint, shard, Phase::Reconcile, "sync-new", &objects.source));
+        steps.push(copy::sync(blueprint, shard, Phase::Reconcile, "sync-old", &objects.shadow));
+    }
+    steps.push(copy::verify(blueprint, shard, Phase::Reconcile, "verify"));
+    steps.push(look(blueprint, shard));
+    steps
+}
+
+fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
+    let forward = shard.runs(|id, _| Run {
+        on: Vec::new(),
+        before: vec![blueprint.source_unchanged(id), blueprint.shadow_is(&blueprint.new)],
+        sql: vec![statement(blueprint)],
+        after: vec![blueprint.source_is(&blueprint.new), blueprint.shadow_is(&blueprint.old)],
+    });
+    let back = Run {
+        on: shard.replicas.clone(),
+        before: vec![blueprint.source_is(&blueprint.new), blueprint.shadow_is(&blueprint.old)],
+        sql: vec![statement(blueprint)],
+        after: vec![blueprint.source_is(&blueprint.old), blueprint.shadow_is(&blueprint.new)],
+    };
+    let (source, shadow) = (&blueprint.objects.source, &blueprint.objects.shadow);
+    Step {
+        id: step_id(Phase::Cutover, "", shard.num),
+        phase: Phase::Cutover,
+        shard: Some(shard.num),
+        title: "swap the names".to_owned(),
+        why: format!(
+            "{source} becomes the new table and {shadow} the old data, replica by replica. Whether it happened is told by the \
+             keys that each name has, never by running it again."
+        ),
+        action: Action::Run { one_by_one: true, runs: forward },
+        undo: Undo::Run { one_by_one: true, runs: vec![back] },
+        cost: Cost::default(),
+    }
+}
+
+/// The swap is its own opposite.
+fn statement(blueprint: &Blueprint<'_>) -> String {
+    let objects = &blueprint.objects;
+    let (source, shadow, swap) = (objects.source.sql(), objects.shadow.sql(), objects.swap.sql());
+    if blueprint.swaps_by_exchange {
+        format!("EXCHANGE TABLES {source} AND {shadow}")
+    } else {
+        format!("RENAME TABLE {source} TO {swap}, {shadow} TO {source}, {swap} TO {shadow}")
+    }
+}
+
+fn look(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
+    let everywhere = |probe| ProbeOn { on: shard.replicas.clone(), probe };
+    let mut probes = vec![everywhere(blueprint.source_is(&blueprint.new))];
+    probes.extend(blueprint.objects.distributed.iter().map(|table| everywhere(sql::distributed_answers(table))));
+    Step {
+        id: step_id(Phase::Reconcile, "check", shard.num),
+        phase: Phase::Reconcile,
+        shard: Some(shard.num),
+        title: "check that readers meet the new table".to_owned(),
+        why: "Every replica serves the new keys under the old name, and queries through the Distributed tables are answered."
+            .to_owned(),
+        action: Action::Check { probes },
+        undo: Undo::Nothing { because: "it only reads".to_owned() },
+        cost: Cost::default(),
+    }
+}

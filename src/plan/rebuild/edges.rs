@@ -1,0 +1,83 @@
+//! What waits for what in a rebuild. Each rule is one sentence, and the sentence goes into the plan.
+
+use super::gates;
+use crate::plan::Edge;
+use crate::plan::step::{Gate, Phase, Step, StepId};
+
+/// `to` waits for `from` on the same shard; ids without the shard.
+const WITHIN_A_SHARD: [(&str, &str, &str); 13] = [
+    (
+        "create.shadow",
+        "create.staging",
+        "the staging table takes its definition from the shadow table that the server accepted",
+    ),
+    ("create.staging", "boundary.clone", "partitions are cloned into the snapshot table"),
+    ("boundary.clone", "boundary.mirror", "what the mirror writes must not be in the snapshot too"),
+    ("boundary.mirror", "backfill", "rows that come in while the copy runs must reach the shadow table as well"),
+    ("backfill", "sync", "replicas fetch what was attached on one of them"),
+    ("sync", "verify", "a comparison before every replica has the copy would find differences that mean nothing"),
+    ("backfill", "verify", "only a finished copy can be compared"),
+    ("cutover", "reconcile.sync-new", "the swap is what is looked at"),
+    ("cutover", "reconcile.sync-old", "the swap is what is looked at"),
+    ("reconcile.sync-new", "reconcile.verify", "a comparison needs all replicas to have caught up"),
+    ("reconcile.sync-old", "reconcile.verify", "a comparison needs all replicas to have caught up"),
+    ("cutover", "reconcile.verify", "both sides are compared again once the names are swapped"),
+    ("reconcile.verify", "reconcile.check", "readers are looked at last"),
+];
+
+/// After the point of no return.
+const WHEN_FINALIZING: [(&str, &str, &str); 4] = [
+    ("finalize.mirror", "finalize.old", "a mirror whose target is gone would make every insert fail"),
+    ("finalize.old", "finalize.staging", "the snapshot is the last copy of the old rows and goes last"),
+    ("finalize.staging", "finalize.check", "only then can nothing be left"),
+    ("finalize.old", "finalize.check", "only then can nothing be left"),
+];
+
+/// A gate joins all shards: what must be done before it, what comes after it, and why.
+const AROUND_GATES: [(&str, Gate, &str, &str, &str); 3] = [
+    (
+        "preflight",
+        Gate::Start,
+        "create.shadow",
+        "a person decides once every shard is known to be fit",
+        "nothing is changed before a person has approved it",
+    ),
+    (
+        "verify",
+        Gate::Cutover,
+        "cutover",
+        "a person decides with the evidence of every shard",
+        "names are swapped only after approval",
+    ),
+    (
+        "reconcile.check",
+        Gate::Finalize,
+        "finalize.mirror",
+        "old data is given up only when every shard is known to be right",
+        "dropping cannot be undone, so a person decides",
+    ),
+];
+
+/// The edges between these steps.
+pub(super) fn between(steps: &[Step]) -> Vec<Edge> {
+    let mut edges: Vec<Edge> = Vec::new();
+    let shards = || steps.iter().filter(|step| step.phase == Phase::Preflight).filter_map(|step| step.shard);
+    let known: std::collections::BTreeSet<&StepId> = steps.iter().map(|step| &step.id).collect();
+    let mut add = |from: StepId, to: StepId, because: &str| {
+        if known.contains(&from) && known.contains(&to) {
+            edges.push(Edge { from, to, because: because.to_owned() });
+        }
+    };
+    for shard in shards() {
+        let on = |what: &str| StepId::new(format!("{what}.s{shard}"));
+        for (from, to, because) in WITHIN_A_SHARD.iter().chain(&WHEN_FINALIZING) {
+            add(on(from), on(to), because);
+        }
+        for (before, gate, after, why_before, why_after) in AROUND_GATES {
+            add(on(before), gates::id(gate), why_before);
+            add(gates::id(gate), on(after), why_after);
+        }
+    }
+    edges.sort();
+    edges
+}

@@ -1,0 +1,80 @@
+//! Finalize: drop the mirror, the old data and the tables that the copy went through, and see that nothing is left.
+
+use super::blueprint::{Blueprint, ShardSite};
+use super::{copy, step_id};
+use crate::names::TableName;
+use crate::plan::sql;
+use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Undo};
+use crate::snapshot::Capability;
+
+pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
+    vec![
+        mirror(blueprint, shard),
+        old_data(blueprint, shard),
+        workplace(blueprint, shard),
+        nothing_left(blueprint, shard),
+    ]
+}
+
+fn mirror(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
+    let run = copy::drop_mirror(blueprint, shard);
+    let why = "From here on the old data is no longer kept current; it must not be dropped while the mirror still writes to it.";
+    step(shard, "mirror", "drop the mirror", why, run)
+}
+
+fn old_data(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
+    let shadow = &blueprint.objects.shadow;
+    let run = Run {
+        on: shard.replicas.clone(),
+        // The name must still mean the old data: dropping the live table is the one thing that must never happen.
+        before: vec![blueprint.source_is(&blueprint.new), sql::absent_or_has_keys(shadow, &blueprint.old.keys)],
+        sql: vec![blueprint.drop_table(shadow)],
+        after: vec![sql::absent(&[shadow])],
+    };
+    step(shard, "old", "drop the old data", "The new table has taken its place.", run)
+}
+
+fn workplace(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
+    let tables: [&TableName; 2] = [&blueprint.objects.staging, &blueprint.objects.snapshot];
+    let run = Run {
+        on: vec![shard.home],
+        before: Vec::new(),
+        sql: tables.iter().map(|table| blueprint.drop_table(table)).collect(),
+        after: vec![sql::absent(&tables)],
+    };
+    let why = "The snapshot's hard links keep the old data's disk space in use.";
+    step(shard, "staging", "drop snapshot and staging tables", why, run)
+}
+
+fn step(shard: &ShardSite<'_>, what: &str, title: &str, why: &str, run: Run) -> Step {
+    Step {
+        id: step_id(Phase::Finalize, what, shard.num),
+        phase: Phase::Finalize,
+        shard: Some(shard.num),
+        title: title.to_owned(),
+        why: why.to_owned(),
+        action: Action::Run { one_by_one: false, runs: vec![run] },
+        undo: Undo::Impossible { because: "what is dropped is gone".to_owned() },
+        cost: Cost::default(),
+    }
+}
+
+fn nothing_left(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
+    let objects = &blueprint.objects;
+    let everywhere = |probe| ProbeOn { on: shard.replicas.clone(), probe };
+    let ours = [&objects.shadow, &objects.snapshot, &objects.staging, &objects.mirror, &objects.swap];
+    let mut probes = vec![everywhere(sql::absent(&ours)), everywhere(blueprint.source_is(&blueprint.new))];
+    let readable = blueprint.case.snapshot.all_have(Capability::Keeper);
+    probes.extend(shard.keeper_path.as_deref().filter(|_| readable).map(sql::keeper_path_free).map(everywhere));
+    Step {
+        id: step_id(Phase::Finalize, "check", shard.num),
+        phase: Phase::Finalize,
+        shard: Some(shard.num),
+        title: "check that nothing is left over".to_owned(),
+        why: "The next plan for this table needs the names, and Keeper should not remember tables that are gone."
+            .to_owned(),
+        action: Action::Check { probes },
+        undo: Undo::Nothing { because: "it only reads".to_owned() },
+        cost: Cost::default(),
+    }
+}

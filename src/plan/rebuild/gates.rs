@@ -1,0 +1,43 @@
+//! The three places where a person decides.
+
+use crate::plan::step::{Action, Cost, Gate, Phase, Step, StepId, Undo};
+
+/// The id of a gate's step.
+pub(super) fn id(gate: Gate) -> StepId {
+    StepId::new(format!("gate.{gate}"))
+}
+
+pub(super) fn steps() -> Vec<Step> {
+    [Gate::Start, Gate::Cutover, Gate::Finalize].map(step).into()
+}
+
+fn step(gate: Gate) -> Step {
+    let (phase, title, why) = match gate {
+        Gate::Start => (
+            Phase::Create,
+            "wait for approval to start",
+            "From here on the plan changes the cluster. Until the gate `finalize` everything can be rolled back.",
+        ),
+        Gate::Cutover => (
+            Phase::Cutover,
+            "wait for approval to cut over",
+            "Verification has passed on every replica. From here on queries and inserts meet the new table. \
+             It can be rolled back: the old data stays, and the mirror keeps it current.",
+        ),
+        Gate::Finalize => (
+            Phase::Finalize,
+            "wait for approval to finalize",
+            "The point of no return. Let the new table prove itself first; from here on the old data is dropped.",
+        ),
+    };
+    Step {
+        id: id(gate),
+        phase,
+        shard: None,
+        title: title.to_owned(),
+        why: why.to_owned(),
+        action: Action::Gate { gate },
+        undo: Undo::Nothing { because: "an approval changes nothing on the cluster".to_owned() },
+        cost: Cost::default(),
+    }
+}
