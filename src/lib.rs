@@ -4,5 +4,6 @@ pub mod assess;
 pub mod catalog;
 pub mod names;
 pub mod plan;
+pub mod server;
 pub mod snapshot;
 pub mod topology;
