@@ -136,7 +136,9 @@ fn codes(text: &str) -> impl Iterator<Item = u32> {
 /// The message of an exception: old servers write `Code: 46, e.displayText() = DB::Exception: …, e.what() = …`, new ones
 /// `Code: 46. DB::Exception: … (UNKNOWN_FUNCTION) (version …)`.
 fn server_message(body: &str) -> String {
-    let text = body.split_once("DB::Exception: ").map_or(body, |(_, message)| message);
+    let text = body.trim_start().trim_start_matches("Code: ").trim_start_matches(|c: char| c.is_ascii_digit());
+    let text = text.strip_prefix(", e.displayText() = ").or_else(|| text.strip_prefix(". ")).unwrap_or(text);
+    let text = if text.starts_with("DB::") { text.split_once(": ").map_or(text, |(_, message)| message) } else { text };
     let end = [", e.what() =", "Stack trace:", " (version "].iter().filter_map(|mark| text.find(mark)).min();
     one_line(&text[..end.unwrap_or(text.len())])
 }
@@ -191,7 +193,11 @@ mod tests {
         let error = QueryError::from_response(URL, body);
         assert_eq!(error.code(), Some(279));
         assert_eq!(error.nested_code, Some(60));
-        assert!(!error.message.contains("StackTrace"), "{}", error.message);
+        assert_eq!(
+            error.message,
+            "All connection tries failed. Log: Code: 60, e.displayText() = DB::Exception: Received from ch2:9000. \
+             DB::Exception: Table d.t doesn't exist.."
+        );
     }
 
     #[test]
