@@ -2,6 +2,7 @@
 
 pub mod assess;
 pub mod catalog;
+pub mod ddl;
 pub mod names;
 pub mod plan;
 pub mod server;

@@ -1,0 +1,320 @@
+//! Tokens of ClickHouse SQL with byte offsets, after ClickHouse's own lexer.
+//!
+//! It differs from the server's lexer in one direction only: where server versions disagree about a text (a comment
+//! that opens within a comment, `$` outside a heredoc), or where a text is an error for them, it refuses.
+
+use std::ops::Range;
+
+use super::error::DdlError;
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKind {
+    /// An unquoted word: a keyword or an identifier.
+    Word,
+    /// An identifier in backticks or double quotes.
+    QuotedIdentifier,
+    /// A string in single quotes, `x'…'` and `b'…'` included.
+    String,
+    /// A string between two equal tags, `$tag$…$tag$`.
+    HereDoc,
+    /// A number.
+    Number,
+    /// `(`, `[` or `{`.
+    Open,
+    /// `)`, `]` or `}`.
+    Close,
+    /// `,`
+    Comma,
+    /// `;`
+    Semicolon,
+    /// `.` that is not part of a number.
+    Dot,
+    /// Any operator, `->`, `::` and `?` included.
+    Operator,
+    /// Blanks and line ends.
+    Whitespace,
+    /// A comment, without the line end that closes it.
+    Comment,
+}
+
+impl TokenKind {
+    /// Whether the token means something, that is, is neither blank nor comment.
+    pub fn is_significant(self) -> bool {
+        !matches!(self, Self::Whitespace | Self::Comment)
+    }
+
+    /// Whether a value can end with this token.
+    pub(crate) fn ends_operand(self) -> bool {
+        matches!(self, Self::Word | Self::QuotedIdentifier | Self::String | Self::HereDoc | Self::Number | Self::Close)
+    }
+}
+
+/// A token and its place in the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// What it is.
+    pub kind: TokenKind,
+    /// Where it is, in bytes.
+    pub span: Range<usize>,
+}
+
+/// The tokens of a source, in order; together they cover it. After an error nothing follows.
+#[derive(Debug, Clone)]
+pub struct Lexer<'a> {
+    sql: &'a str,
+    at: usize,
+    previous: Option<TokenKind>,
+}
+
+impl<'a> Lexer<'a> {
+    /// Starts at the beginning of `sql`.
+    pub fn new(sql: &'a str) -> Self {
+        Self { sql, at: 0, previous: None }
+    }
+}
+
+impl Iterator for Lexer<'_> {
+    type Item = Result<Token, DdlError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at >= self.sql.len() {
+            return None;
+        }
+        let start = self.at;
+        let scanned = Scan { sql: self.sql, start, previous: self.previous }.token();
+        self.at = scanned.as_ref().map_or(self.sql.len(), |&(_, end)| end);
+        Some(scanned.map(|(kind, end)| {
+            if kind.is_significant() {
+                self.previous = Some(kind);
+            }
+            Token { kind, span: start..end }
+        }))
+    }
+}
+
+/// The tokens of `sql` that mean something.
+pub fn significant_tokens(sql: &str) -> Result<Vec<Token>, DdlError> {
+    Lexer::new(sql).filter(|token| token.as_ref().map_or(true, |token| token.kind.is_significant())).collect()
+}
+
+/// One token to be scanned from `start`; every method returns the offset after what it has read.
+struct Scan<'a> {
+    sql: &'a str,
+    start: usize,
+    previous: Option<TokenKind>,
+}
+
+type Scanned = Result<(TokenKind, usize), DdlError>;
+
+const OPERATORS_OF_TWO: [&str; 9] = ["->", "==", "!=", "<=", "<>", ">=", "::", "||", "@@"];
+
+impl Scan<'_> {
+    fn token(&self) -> Scanned {
+        use TokenKind::{Close, Comma, Open, QuotedIdentifier, Semicolon, String, Word};
+        let one = |kind| Ok((kind, self.start + 1));
+        match self.byte(0) {
+            b if is_blank(b) => Ok((TokenKind::Whitespace, self.skip(self.start, is_blank))),
+            b'0'..=b'9' => self.number(),
+            b'\'' => self.quoted(String, self.start),
+            b'"' | b'`' => self.quoted(QuotedIdentifier, self.start),
+            b'x' | b'X' | b'b' | b'B' if self.byte(1) == b'\'' => self.quoted(String, self.start + 1),
+            b if is_word(b) => Ok((Word, self.skip(self.start, is_word))),
+            b'(' | b'[' | b'{' => one(Open),
+            b')' | b']' | b'}' => one(Close),
+            b',' => one(Comma),
+            b';' => one(Semicolon),
+            b'.' => self.dot(),
+            b'$' => self.heredoc(),
+            b'-' if self.byte(1) == b'-' => Ok(self.line_comment()),
+            b'/' if self.byte(1) == b'/' => Ok(self.line_comment()),
+            b'#' if matches!(self.byte(1), b'!' | b' ') => Ok(self.line_comment()),
+            b'/' if self.byte(1) == b'*' => self.block_comment(),
+            _ => self.operator(),
+        }
+    }
+
+    /// The byte `offset` after the start; 0 after the end, where a real NUL is refused anyway.
+    fn byte(&self, offset: usize) -> u8 {
+        self.sql.as_bytes().get(self.start + offset).copied().unwrap_or(0)
+    }
+
+    fn skip(&self, from: usize, wanted: impl Fn(u8) -> bool) -> usize {
+        from + self.sql.as_bytes()[from..].iter().take_while(|&&byte| wanted(byte)).count()
+    }
+
+    fn refuse(&self, length: usize, message: &str) -> DdlError {
+        DdlError::new(self.sql, self.start..self.start + length, message)
+    }
+
+    fn quoted(&self, kind: TokenKind, quote_at: usize) -> Scanned {
+        let bytes = self.sql.as_bytes();
+        let quote = bytes[quote_at];
+        let mut at = quote_at + 1;
+        while let Some(&byte) = bytes.get(at) {
+            match byte {
+                b'\\' => at += 2,
+                _ if byte == quote && bytes.get(at + 1) == Some(&quote) => at += 2,
+                _ if byte == quote => return Ok((kind, at + 1)),
+                _ => at += 1,
+            }
+        }
+        let message = format!("{} is not closed", if quote == b'\'' { "the string" } else { "the quoted name" });
+        Err(self.refuse(quote_at + 1 - self.start, &message))
+    }
+
+    fn heredoc(&self) -> Scanned {
+        let tag_end = self.skip(self.start + 1, is_word);
+        if self.sql.as_bytes().get(tag_end) != Some(&b'$') {
+            return Err(self.refuse(1, "unexpected `$`").with_help("a name with a `$` must be quoted: `a$b`"));
+        }
+        let tag = &self.sql[self.start..=tag_end];
+        let Some(length) = self.sql[tag_end + 1..].find(tag) else {
+            return Err(self.refuse(tag.len(), &format!("the heredoc {tag} is not closed")));
+        };
+        Ok((TokenKind::HereDoc, tag_end + 1 + length + tag.len()))
+    }
+
+    /// The task is to skip a number, not to judge it. After a dot only digits count, so that `t.1.2` is two accesses.
+    fn number(&self) -> Scanned {
+        let mut end = self.start;
+        if self.previous == Some(TokenKind::Dot) {
+            end = self.skip(end, |byte| byte.is_ascii_digit());
+        } else if self.byte(0) == b'0' && matches!(self.byte(1), b'x' | b'X' | b'b' | b'B') {
+            end = self.skip(end + 2, |byte| byte.is_ascii_hexdigit() || byte == b'_');
+        } else {
+            end = self.skip(end, is_digit);
+            if self.sql.as_bytes().get(end) == Some(&b'.') {
+                end = self.skip(end + 1, is_digit);
+            }
+            end = self.exponent(end);
+        }
+        self.end_of_number(end)
+    }
+
+    /// A name may begin with digits; anything else glued to a number is an error.
+    fn end_of_number(&self, end: usize) -> Scanned {
+        let word_end = self.skip(end, is_word);
+        if word_end == end {
+            return Ok((TokenKind::Number, end));
+        }
+        if self.sql.as_bytes()[self.start..end].iter().all(|&byte| is_word(byte)) {
+            return Ok((TokenKind::Word, word_end));
+        }
+        Err(self.refuse(word_end - self.start, "this is not a number"))
+    }
+
+    fn exponent(&self, from: usize) -> usize {
+        let bytes = self.sql.as_bytes();
+        if !matches!(bytes.get(from), Some(b'e' | b'E')) {
+            return from;
+        }
+        let digits = from + 1 + usize::from(matches!(bytes.get(from + 1), Some(b'+' | b'-')));
+        if bytes.get(digits).is_some_and(u8::is_ascii_digit) { self.skip(digits, is_digit) } else { from }
+    }
+
+    /// After a value a dot is an access, elsewhere it may start a number.
+    fn dot(&self) -> Scanned {
+        let access = self
+            .previous
+            .is_some_and(|kind| kind.ends_operand() && !matches!(kind, TokenKind::String | TokenKind::HereDoc));
+        if access || !self.byte(1).is_ascii_digit() {
+            return Ok((TokenKind::Dot, self.start + 1));
+        }
+        let end = self.skip(self.start + 1, is_digit);
+        self.end_of_number(self.exponent(end))
+    }
+
+    fn line_comment(&self) -> (TokenKind, usize) {
+        (TokenKind::Comment, self.skip(self.start, |byte| byte != b'\n'))
+    }
+
+    fn block_comment(&self) -> Scanned {
+        let inside = self.start + 2;
+        let Some(length) = self.sql[inside..].find("*/") else {
+            return Err(self.refuse(2, "the comment is not closed"));
+        };
+        if let Some(nested) = self.sql[inside..inside + length].find("/*") {
+            let at = inside + nested;
+            let message = "a comment opens within a comment";
+            return Err(DdlError::new(self.sql, at..at + 2, message)
+                .with_help("old and new servers disagree about where such a comment ends"));
+        }
+        Ok((TokenKind::Comment, inside + length + 2))
+    }
+
+    fn operator(&self) -> Scanned {
+        let rest = &self.sql[self.start..];
+        if OPERATORS_OF_TWO.iter().any(|two| rest.starts_with(two)) {
+            let length = if rest.starts_with("<=>") { 3 } else { 2 };
+            return Ok((TokenKind::Operator, self.start + length));
+        }
+        match self.byte(0) {
+            b'+' | b'-' | b'*' | b'/' | b'%' | b'=' | b'<' | b'>' | b'?' | b':' | b'|' | b'@' | b'^' => {
+                Ok((TokenKind::Operator, self.start + 1))
+            }
+            _ => Err(self.unexpected(rest.chars().next().unwrap_or_default())),
+        }
+    }
+
+    fn unexpected(&self, c: char) -> DdlError {
+        let error = self.refuse(c.len_utf8(), &format!("unexpected character {c:?}"));
+        if c.is_alphanumeric() {
+            error.with_help("a name with such a letter must be quoted in backticks")
+        } else {
+            error
+        }
+    }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 0x0b | 0x0c)
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+fn is_digit(byte: u8) -> bool {
+    byte.is_ascii_digit() || byte == b'_'
+}
+
+/// The value of a quoted identifier or string token, escapes and doubled quotes decoded.
+///
+/// `None` for what is not in quotes, for `x'…'`, for escapes about which server versions disagree (`\d`, `\N`), and
+/// for values that are not UTF-8.
+pub fn unquote(token: &str) -> Option<String> {
+    let quote = *token.as_bytes().first()?;
+    let inside = token.strip_prefix(['\'', '"', '`'])?.strip_suffix(char::from(quote))?;
+    let mut bytes = inside.bytes();
+    let mut value = Vec::with_capacity(inside.len());
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'\\' => value.push(unescape(&mut bytes)?),
+            _ if byte == quote => value.push(bytes.next().filter(|&next| next == quote)?),
+            _ => value.push(byte),
+        }
+    }
+    String::from_utf8(value).ok()
+}
+
+fn unescape(bytes: &mut std::str::Bytes<'_>) -> Option<u8> {
+    Some(match bytes.next()? {
+        b'a' => 0x07,
+        b'b' => 0x08,
+        b'e' => 0x1b,
+        b'f' => 0x0c,
+        b'n' => b'\n',
+        b'r' => b'\r',
+        b't' => b'\t',
+        b'v' => 0x0b,
+        b'0' => 0,
+        b'x' => hex_digit(bytes.next()?)? * 16 + hex_digit(bytes.next()?)?,
+        same @ (b'\\' | b'\'' | b'"' | b'`' | b'/') => same,
+        _ => return None,
+    })
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}

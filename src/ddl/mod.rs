@@ -1,0 +1,27 @@
+//! Reads and rewrites the SQL that defines tables and views, without executing any of it.
+//!
+//! Two kinds of text come in: statements that people write ([`read_change`]) and definitions that servers report in
+//! `system.tables` ([`read_table`], [`read_engine`], [`read_view`]). Both go through one [`lexer`] modelled on
+//! ClickHouse's own, and from there through token readers that keep verbatim slices of the source: what is not
+//! understood is refused with its place, and what is not changed is written back byte for byte.
+//!
+//! Only [`expression`] uses a general SQL parser, for the one thing where it is sound: which columns a key mentions.
+
+mod adjacency;
+mod alter;
+mod create;
+pub mod engine;
+mod error;
+pub mod expression;
+mod key;
+pub mod lexer;
+mod reader;
+pub mod statement;
+pub mod view;
+
+pub use engine::{Clauses, DistributedArgs, Engine, read_engine};
+pub use error::DdlError;
+pub use expression::columns_of;
+pub use key::key_items;
+pub use statement::{AlterKeys, CreateTable, Item, ItemKind, Name, Statement, Text, read_change, read_table};
+pub use view::{View, read_view};
