@@ -15,6 +15,7 @@ use super::cluster::{Cluster, ObserveError, ObserveSettings};
 use super::error::QueryError;
 use super::session::{Session, Statement};
 use super::tables;
+use crate::catalog::Catalog;
 use crate::names::{ReplicaId, TableName, quote_string};
 use crate::snapshot::{Disk, Observation, ReplicaState, Snapshot};
 
@@ -37,18 +38,6 @@ impl Cluster {
             .await;
         Snapshot { topology: self.topology().clone(), replicas: judged(answers) }
     }
-
-    /// Asks one replica for some tables.
-    pub(super) async fn tables(
-        &self,
-        on: ReplicaId,
-        timeout: Duration,
-        filter: &[TableName],
-    ) -> Result<crate::catalog::Catalog, QueryError> {
-        let asker = Asker::new(self, on, timeout);
-        let features = Features::probe(&asker).await?;
-        tables::read(&asker, &features, Some(filter)).await
-    }
 }
 
 /// Asks one replica until its time is up.
@@ -59,7 +48,7 @@ pub(super) struct Asker<'a> {
 }
 
 impl<'a> Asker<'a> {
-    fn new(cluster: &'a Cluster, on: ReplicaId, timeout: Duration) -> Self {
+    pub(super) fn new(cluster: &'a Cluster, on: ReplicaId, timeout: Duration) -> Self {
         Self { cluster, on, until: Instant::now() + timeout }
     }
 
@@ -69,6 +58,12 @@ impl<'a> Asker<'a> {
 
     pub(super) async fn text(&self, sql: &str) -> Result<String, QueryError> {
         self.cluster.run(self.on, &self.statement(sql)).await
+    }
+
+    /// Some tables, as an observation has them.
+    pub(super) async fn tables(&self, names: &[TableName]) -> Result<Catalog, QueryError> {
+        let features = Features::probe(self).await?;
+        tables::read(self, &features, Some(names)).await
     }
 
     fn statement(&self, sql: &str) -> Statement {
@@ -214,7 +209,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::catalog::Catalog;
 
     fn answer(server: &str) -> Answer {
         let state = ReplicaState {

@@ -9,6 +9,7 @@ mod connection;
 mod error;
 mod introspect;
 mod lane;
+mod normalize;
 mod session;
 mod tables;
 
@@ -16,4 +17,5 @@ pub use cluster::{Cluster, ObserveError, ObserveSettings, Running};
 pub use connection::{Connection, Endpoint, EndpointError, Secret};
 pub use error::{QueryError, QueryErrorKind};
 pub use introspect::observe;
+pub use normalize::{NormalizeCause, NormalizeError, normal_form};
 pub use session::{Session, Statement};
