@@ -3,10 +3,16 @@
 pub mod assess;
 pub mod catalog;
 pub mod change;
+pub mod config;
 pub mod ddl;
 pub mod execute;
+pub mod inspect;
 pub mod journal;
 pub mod names;
 pub mod plan;
+pub mod render;
+pub mod runbook;
+pub mod sandbox;
+pub mod server;
 pub mod snapshot;
 pub mod topology;

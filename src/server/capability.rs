@@ -1,0 +1,92 @@
+//! What a server has: columns of system tables, settings, functions.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use super::error::{QueryError, QueryErrorKind};
+use super::introspect::Asker;
+use crate::names::TableName;
+use crate::snapshot::Capability;
+
+/// Features that differ between versions and matter to the questions asked here.
+pub(super) struct Features {
+    names: BTreeSet<String>,
+}
+
+#[derive(Deserialize)]
+struct FeatureRow {
+    feature: String,
+}
+
+#[derive(Deserialize)]
+struct NameRow {
+    database: String,
+    name: String,
+}
+
+impl Features {
+    /// Asks once for all that is looked up later.
+    pub(super) async fn probe(asker: &Asker<'_>) -> Result<Self, QueryError> {
+        let sql = "SELECT concat('column ', table, '.', name) AS feature FROM system.columns \
+                   WHERE database = 'system' AND table IN ('tables', 'columns', 'disks', 'zookeeper') \
+                   UNION ALL SELECT concat('setting ', name) AS feature FROM system.settings \
+                   WHERE name IN ('log_comment', 'optimize_on_insert', \
+                   'database_atomic_wait_for_drop_and_detach_synchronously') \
+                   UNION ALL SELECT concat('function ', name) AS feature FROM system.functions \
+                   WHERE name IN ('serverUUID', 'tcpPort')";
+        let rows: Vec<FeatureRow> = asker.rows(sql).await?;
+        Ok(Self { names: rows.into_iter().map(|row| row.feature).collect() })
+    }
+
+    pub(super) fn has_column(&self, table: &str, column: &str) -> bool {
+        self.names.contains(&format!("column {table}.{column}"))
+    }
+
+    pub(super) fn has_function(&self, function: &str) -> bool {
+        self.names.contains(&format!("function {function}"))
+    }
+
+    pub(super) fn has_disks(&self) -> bool {
+        self.has_column("disks", "free_space")
+    }
+
+    fn has_setting(&self, setting: &str) -> bool {
+        self.names.contains(&format!("setting {setting}"))
+    }
+
+    pub(super) async fn capabilities(&self, asker: &Asker<'_>) -> Result<BTreeSet<Capability>, QueryError> {
+        let found = [
+            (Capability::LogComment, self.has_setting("log_comment")),
+            (Capability::OptimizeOnInsert, self.has_setting("optimize_on_insert")),
+            // The setting came with `DROP … SYNC`, after Atomic databases and EXCHANGE.
+            (Capability::Exchange, self.has_setting("database_atomic_wait_for_drop_and_detach_synchronously")),
+            (Capability::Disks, self.has_disks()),
+            (Capability::Keeper, self.has_column("zookeeper", "path") && keeper_answers(asker).await?),
+            (Capability::PartitionIdColumn, partition_id_column_exists(asker).await?),
+        ];
+        Ok(found.into_iter().filter_map(|(capability, is_there)| is_there.then_some(capability)).collect())
+    }
+}
+
+async fn keeper_answers(asker: &Asker<'_>) -> Result<bool, QueryError> {
+    accepted(asker.text("SELECT count() FROM system.zookeeper WHERE path = '/'").await)
+}
+
+/// Virtual columns are listed nowhere: any MergeTree table is asked for it. Where there is none, nothing contradicts it.
+async fn partition_id_column_exists(asker: &Asker<'_>) -> Result<bool, QueryError> {
+    let sql =
+        "SELECT database, name FROM system.tables WHERE endsWith(engine, 'MergeTree') ORDER BY database, name LIMIT 1";
+    let tables: Vec<NameRow> = asker.rows(sql).await?;
+    let Some(row) = tables.into_iter().next() else { return Ok(true) };
+    let table = TableName::new(row.database, row.name).sql();
+    accepted(asker.text(&format!("SELECT _partition_id FROM {table} LIMIT 0")).await)
+}
+
+fn accepted(answer: Result<String, QueryError>) -> Result<bool, QueryError> {
+    match answer {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.kind, QueryErrorKind::Server { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,21 @@
+//! Talking to ClickHouse over HTTP. The only module that uses the `clickhouse` crate.
+//!
+//! A [`Session`] sends statements to any server of a cluster over one shared transport. A [`Cluster`] knows the HTTP URL
+//! of every replica, and [`observe`] turns what the replicas say into a [`Snapshot`](crate::snapshot::Snapshot).
+
+mod capability;
+mod cluster;
+mod connection;
+mod error;
+mod introspect;
+mod lane;
+mod normalize;
+mod session;
+mod tables;
+
+pub use cluster::{Cluster, ObserveError, ObserveSettings, Running};
+pub use connection::{Connection, Endpoint, EndpointError, Secret};
+pub use error::{QueryError, QueryErrorKind};
+pub use introspect::observe;
+pub use normalize::{NormalizeCause, NormalizeError, normal_form};
+pub use session::{Session, Statement};

@@ -1,0 +1,150 @@
+//! Having a server write a definition in its own words: it is created in a scratch database, read back and dropped.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::cluster::Cluster;
+use super::error::{QueryError, QueryErrorKind};
+use super::introspect::Asker;
+use super::session::Statement;
+use crate::catalog::Table;
+use crate::names::{ReplicaId, TableName, quote_identifier};
+
+/// All scratch databases are called this and a tag.
+const SCRATCH_PREFIX: &str = "_shardwright_scratch_";
+/// Name of the table in the scratch database.
+const SCRATCH_TABLE: &str = "t";
+const TAG_CHARS: usize = 8;
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// A definition that was not normalised, and what is left of the attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NormalizeError {
+    /// Why not.
+    pub cause: NormalizeCause,
+    /// The scratch database, if it could not be dropped, and why.
+    pub leftover: Option<(String, QueryError)>,
+}
+
+/// Why a definition was not normalised.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum NormalizeCause {
+    /// The tag is not eight hexadecimal digits.
+    #[error("{0:?} is not a tag of {TAG_CHARS} hexadecimal digits")]
+    Tag(String),
+    /// The server does not accept the definition.
+    #[error("refused by {0}")]
+    Refused(QueryError),
+    /// Something else failed.
+    #[error("{0}")]
+    Failed(QueryError),
+    /// The table was created but is not there.
+    #[error("the table created in {0} cannot be found there")]
+    Missing(String),
+    /// The definition was read, but its table is still there.
+    #[error("the scratch database cannot be dropped")]
+    NotDropped,
+}
+
+impl std::fmt::Display for NormalizeError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.cause)?;
+        match &self.leftover {
+            Some((database, error)) => write!(f, "; database {database} is left over: {error}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for NormalizeError {}
+
+impl From<NormalizeCause> for NormalizeError {
+    fn from(cause: NormalizeCause) -> Self {
+        Self { cause, leftover: None }
+    }
+}
+
+/// Runs the statement that `create` gives for a scratch table on one replica, and reads the table back as
+/// [`observe`](super::observe) does. `tag` is eight hexadecimal digits, a hash of what is normalised.
+///
+/// The scratch database is dropped in every case but one: if the caller drops the future. What a killed run with the
+/// same tag left over is dropped first. A Replicated engine needs a Keeper path of its own.
+pub async fn normal_form(
+    cluster: &Cluster,
+    on: ReplicaId,
+    tag: &str,
+    create: impl Fn(&TableName) -> String,
+) -> Result<Table, NormalizeError> {
+    let scratch = Scratch { cluster, on, table: scratch_table(tag)? };
+    let result = scratch.create_and_read(&create(&scratch.table)).await;
+    let dropped = scratch.drop_database().await;
+    let cause = match (result, &dropped) {
+        (Ok(table), Ok(())) => return Ok(table),
+        (Ok(_), Err(_)) => NormalizeCause::NotDropped,
+        (Err(cause), _) => cause,
+    };
+    let leftover = dropped.err().map(|error| (scratch.table.database, error));
+    Err(NormalizeError { cause, leftover })
+}
+
+fn scratch_table(tag: &str) -> Result<TableName, NormalizeCause> {
+    if tag.len() != TAG_CHARS || !tag.chars().all(|c| c.is_ascii_hexdigit()) {
+        return Err(NormalizeCause::Tag(tag.to_owned()));
+    }
+    Ok(TableName::new(format!("{SCRATCH_PREFIX}{tag}"), SCRATCH_TABLE))
+}
+
+struct Scratch<'a> {
+    cluster: &'a Cluster,
+    on: ReplicaId,
+    table: TableName,
+}
+
+impl Scratch<'_> {
+    async fn create_and_read(&self, create: &str) -> Result<Table, NormalizeCause> {
+        self.drop_database().await.map_err(NormalizeCause::Failed)?;
+        let create_database = format!("CREATE DATABASE {}", quote_identifier(&self.table.database));
+        self.run(&create_database).await.map_err(NormalizeCause::Failed)?;
+        self.run(create).await.map_err(|error| match error.kind {
+            QueryErrorKind::Server { .. } => NormalizeCause::Refused(error),
+            _ => NormalizeCause::Failed(error),
+        })?;
+        self.read().await
+    }
+
+    async fn read(&self) -> Result<Table, NormalizeCause> {
+        let asker = Asker::new(self.cluster, self.on, STATEMENT_TIMEOUT);
+        let mut tables = asker.tables(std::slice::from_ref(&self.table)).await.map_err(NormalizeCause::Failed)?;
+        tables.remove(&self.table).ok_or_else(|| NormalizeCause::Missing(self.table.database.clone()))
+    }
+
+    /// With SYNC where the server knows it: without, an Atomic database keeps Keeper paths taken for minutes.
+    async fn drop_database(&self) -> Result<(), QueryError> {
+        let drop = format!("DROP DATABASE IF EXISTS {}", quote_identifier(&self.table.database));
+        match self.run(&format!("{drop} SYNC")).await {
+            Err(error) if error.code() == Some(SYNTAX_ERROR) => self.run(&drop).await,
+            answer => answer,
+        }
+    }
+
+    async fn run(&self, sql: &str) -> Result<(), QueryError> {
+        self.cluster.run(self.on, &Statement::change(sql, STATEMENT_TIMEOUT)).await.map(|_| ())
+    }
+}
+
+/// What servers without `SYNC` answer.
+const SYNTAX_ERROR: u32 = 62;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_tag_of_eight_digits_names_a_scratch_database() {
+        assert_eq!(scratch_table("00ff12ab").unwrap().to_string(), "_shardwright_scratch_00ff12ab.t");
+        for tag in ["", "00ff12a", "00ff12abc", "production", "` ; DROP"] {
+            assert_eq!(scratch_table(tag), Err(NormalizeCause::Tag(tag.to_owned())));
+        }
+    }
+}
