@@ -201,11 +201,14 @@ impl Sandbox {
             members.iter().copied().filter(|member| self.layout.process(*member).is_none()).collect();
         if missing.contains(&Member::Keeper) {
             progress(&format!("starting ZooKeeper on 127.0.0.1:{}", self.layout.state.keeper_port));
+            // Noted first: a start that fails half-way is stopped with the rest.
+            self.started.push(Member::Keeper);
             self.launch(Member::Keeper).await?;
         }
         self.wait_ready(Member::Keeper).await?;
         for member in missing.iter().copied().filter(|member| *member != Member::Keeper) {
             progress(&format!("starting {member}"));
+            self.started.push(member);
             self.launch(member).await?;
         }
         for member in members {
@@ -214,10 +217,8 @@ impl Sandbox {
         Ok(())
     }
 
-    async fn launch(&mut self, member: Member) -> Result<(), SandboxError> {
+    async fn launch(&self, member: Member) -> Result<(), SandboxError> {
         Debian::configure(&self.layout, member)?;
-        // Noted first: a start that fails half-way is stopped with the rest.
-        self.started.push(member);
         let program = self.engine.program(&self.layout, member);
         process::start(&program, &self.layout.record(member), &self.layout.output(member))
             .await
@@ -261,7 +262,7 @@ impl Sandbox {
     }
 
     /// Starts a member that was stopped and waits until it serves; nothing if it runs.
-    pub async fn start(&mut self, member: Member) -> Result<(), SandboxError> {
+    pub async fn start(&self, member: Member) -> Result<(), SandboxError> {
         if !self.layout.members().contains(&member) {
             return Err(SandboxError::NotRunning(member));
         }
