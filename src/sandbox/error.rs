@@ -1,0 +1,132 @@
+//! What can go wrong with a sandbox.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::layout::Member;
+
+/// Why a sandbox could not be started, stopped or asked.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// The engine's packages are not installed, and installing them is not possible or not wanted.
+    #[error("packages not installed: {}", packages.join(", "))]
+    Missing {
+        /// Debian's package names.
+        packages: Vec<&'static str>,
+    },
+    /// `apt-get` ended with an error or took too long.
+    #[error("installing packages failed: {why}; its output is in {}", log.display())]
+    Install {
+        /// The exit status, or the time-out.
+        why: String,
+        /// Everything that `apt-get` wrote.
+        log: PathBuf,
+    },
+    /// Too many servers, or none.
+    #[error("{shards} shards of {replicas} replicas: at least 1 of each, and at most {servers_max} servers in all")]
+    Shape {
+        /// Shards asked for.
+        shards: u32,
+        /// Replicas asked for.
+        replicas: u32,
+        /// The bound.
+        servers_max: u32,
+    },
+    /// The directory holds a sandbox of another shape.
+    #[error("{} holds a sandbox of {shards} shards of {replicas} replicas", dir.display())]
+    OtherShape {
+        /// Where.
+        dir: PathBuf,
+        /// Its shards.
+        shards: u32,
+        /// Its replicas of each shard.
+        replicas: u32,
+    },
+    /// No sandbox there.
+    #[error("no sandbox in {}", .0.display())]
+    Absent(PathBuf),
+    /// The state file is not one that this version writes.
+    #[error("{}: {why}", file.display())]
+    State {
+        /// The state file.
+        file: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Another `up` or `down` is at work in the directory.
+    #[error("another command is at work on the sandbox in {}", .0.display())]
+    Busy(PathBuf),
+    /// The directory's path is not UTF-8, so that it cannot be written into config files.
+    #[error("{}: not valid UTF-8", .0.display())]
+    Path(PathBuf),
+    /// No free port.
+    #[error("no free port on 127.0.0.1 between {from} and {to}")]
+    Ports {
+        /// First port tried.
+        from: u16,
+        /// Last port tried.
+        to: u16,
+    },
+    /// A member did not start, or did not serve in time.
+    #[error("{member} is not ready: {why}")]
+    NotReady {
+        /// Which one.
+        member: Member,
+        /// What was seen last.
+        why: String,
+        /// Its log.
+        log: PathBuf,
+        /// The last lines of the log.
+        tail: String,
+    },
+    /// A process outlived SIGKILL.
+    #[error("process {pid} of {member} did not end")]
+    Unstoppable {
+        /// Which one.
+        member: Member,
+        /// Its pid.
+        pid: i32,
+    },
+    /// There is no such member, or it has no process.
+    #[error("{0} is not running")]
+    NotRunning(Member),
+    /// A query over HTTP failed; the text is the server's or the connection's.
+    #[error("{member}: {why}")]
+    Query {
+        /// Which replica.
+        member: Member,
+        /// The server's words, or the connection's.
+        why: String,
+    },
+    /// A file or process operation failed.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// The system's answer.
+        source: io::Error,
+    },
+}
+
+impl SandboxError {
+    /// What a person can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Missing { packages } => {
+                Some(format!("apt-get update && apt-get install -y {} (as root)", packages.join(" ")))
+            }
+            Self::OtherShape { .. } => Some("take it down first, or choose another directory with --dir".to_owned()),
+            Self::Absent(_) => Some("start one: shardwright sandbox up".to_owned()),
+            Self::State { .. } => Some("remove the directory once none of its processes runs".to_owned()),
+            Self::NotReady { log, tail, .. } => Some(format!("the end of {}:\n{tail}", log.display())),
+            _ => None,
+        }
+    }
+
+    /// For `map_err`: an [`io::Error`] met while doing `what` to `path`.
+    pub(super) fn io(what: &str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let what = format!("{what} {}", path.display());
+        move |source| Self::Io { what, source }
+    }
+}

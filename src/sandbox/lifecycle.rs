@@ -1,0 +1,302 @@
+//! `up` and `down`, and what can be done to a sandbox that is up.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use super::debian::Debian;
+use super::layout::{Layout, Member, ReplicaPorts, State, absolute};
+use super::process::{self, Identity, Life};
+use super::{Engine, SandboxError, SandboxOptions, SandboxStatus, http, ports, ready, status};
+use crate::names::ReplicaId;
+
+/// 150 MB each with nothing in them.
+const SERVERS_MAX: u32 = 16;
+const QUERY_SECONDS_MAX: u64 = 60;
+
+/// A sandbox whose members all served when [`up`] returned. Dropping it stops nothing.
+#[derive(Debug)]
+pub struct Sandbox {
+    layout: Layout,
+    engine: Debian,
+    started: Vec<Member>,
+}
+
+/// Starts a sandbox, or what is missing of the one that is in the directory; data stays.
+///
+/// If a member does not become ready, every process that this call started is stopped again.
+pub async fn up(options: &SandboxOptions, progress: &mut dyn FnMut(&str)) -> Result<Sandbox, SandboxError> {
+    check_shape(options)?;
+    let dir = absolute(&options.dir)?;
+    fs::create_dir_all(&dir).map_err(SandboxError::io("making", &dir))?;
+    let _lock = lock(&dir)?;
+    let known = Layout::read(&dir)?;
+    if let Some(layout) = known.as_ref().filter(|layout| !same_shape(layout, options)) {
+        let State { shards, replicas, .. } = layout.state;
+        return Err(SandboxError::OtherShape { dir, shards, replicas });
+    }
+    let engine = match options.engine.resolve() {
+        Engine::Debian => Debian::provide(options, &dir, progress).await?,
+    };
+    if let Some(layout) = &known {
+        wait_for_endings(layout).await?;
+    }
+    let layout = lay_out(dir, known, options)?;
+    let mut sandbox = Sandbox { layout, engine, started: vec![] };
+    match sandbox.heal(progress).await {
+        Ok(()) => Ok(sandbox),
+        Err(error) => {
+            progress("stopping what was started");
+            stop_all(&sandbox.layout, &sandbox.started).await?;
+            Err(error)
+        }
+    }
+}
+
+/// Stops every process of the sandbox in `dir`, and removes its files unless `keep_data`. False if there is none.
+pub async fn down(dir: &Path, keep_data: bool, progress: &mut dyn FnMut(&str)) -> Result<bool, SandboxError> {
+    let Some(layout) = Layout::read(dir)? else { return Ok(false) };
+    let _lock = lock(&layout.dir)?;
+    let members = layout.members();
+    progress(&format!("stopping {} processes", layout.processes().len()));
+    stop_all(&layout, &members).await?;
+    if !keep_data {
+        remove_files(&layout)?;
+    }
+    Ok(true)
+}
+
+fn check_shape(options: &SandboxOptions) -> Result<(), SandboxError> {
+    let (shards, replicas) = (options.shards, options.replicas);
+    match shards.checked_mul(replicas) {
+        Some(1..=SERVERS_MAX) => Ok(()),
+        _ => Err(SandboxError::Shape { shards, replicas, servers_max: SERVERS_MAX }),
+    }
+}
+
+fn same_shape(layout: &Layout, options: &SandboxOptions) -> bool {
+    (layout.state.shards, layout.state.replicas) == (options.shards, options.replicas)
+}
+
+/// One command at a time; the lock ends with the process that holds it.
+fn lock(dir: &Path) -> Result<File, SandboxError> {
+    let path = dir.join("lock");
+    let file = File::create(&path).map_err(SandboxError::io("opening", &path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(SandboxError::Busy(dir.to_owned())),
+        Err(TryLockError::Error(error)) => Err(SandboxError::io("locking", &path)(error)),
+    }
+}
+
+/// A server that was killed a moment ago still holds its ports.
+async fn wait_for_endings(layout: &Layout) -> Result<(), SandboxError> {
+    for member in layout.members() {
+        if let Some(process) = layout.process(member)
+            && !process.wait_ended().await
+        {
+            return Err(unstoppable(member, &process));
+        }
+    }
+    Ok(())
+}
+
+/// The sandbox's layout, written down. Ports stay as they were, unless nothing runs and somebody else has taken one.
+fn lay_out(dir: PathBuf, known: Option<Layout>, options: &SandboxOptions) -> Result<Layout, SandboxError> {
+    let usable =
+        |layout: &Layout| !layout.processes().is_empty() || layout.state.all_ports().into_iter().all(ports::is_free);
+    let layout = if let Some(layout) = known.filter(usable) {
+        layout
+    } else {
+        let (shards, replicas) = (options.shards, options.replicas);
+        let ports = ports::choose(State::ports_needed(shards, replicas))?;
+        Layout { dir, state: State::new(options.engine.resolve(), shards, replicas, &ports) }
+    };
+    layout.write()?;
+    let config = layout.config_file();
+    fs::write(&config, super::render::client_config(&layout.state)).map_err(SandboxError::io("writing", &config))?;
+    Ok(layout)
+}
+
+/// Stops `members`, servers before ZooKeeper: a server that lost its session takes longer to end.
+async fn stop_all(layout: &Layout, members: &[Member]) -> Result<(), SandboxError> {
+    let (keeper, servers): (Vec<Member>, Vec<Member>) = members.iter().partition(|member| **member == Member::Keeper);
+    for member in members {
+        if let Some(process) = layout.process(*member) {
+            process.signal(Signal::CONT).map_err(signal_failed(*member))?;
+        }
+    }
+    let stopped = futures_util::future::join_all(servers.iter().map(|member| stop(layout, *member))).await;
+    stopped.into_iter().collect::<Result<(), _>>()?;
+    for member in keeper {
+        stop(layout, member).await?;
+    }
+    Ok(())
+}
+
+async fn stop(layout: &Layout, member: Member) -> Result<(), SandboxError> {
+    let Some(process) = layout.process(member) else { return Ok(()) };
+    let ended = process.stop().await.map_err(signal_failed(member))?;
+    if ended { Ok(()) } else { Err(unstoppable(member, &process)) }
+}
+
+fn unstoppable(member: Member, process: &Identity) -> SandboxError {
+    SandboxError::Unstoppable { member, pid: process.pid.as_raw_nonzero().get() }
+}
+
+fn signal_failed(member: Member) -> impl FnOnce(io::Error) -> SandboxError {
+    move |source| SandboxError::Io { what: format!("signalling {member}"), source }
+}
+
+/// Removes what a sandbox makes, by name, and the directory if nothing else is in it.
+fn remove_files(layout: &Layout) -> Result<(), SandboxError> {
+    for member in layout.members() {
+        let dir = layout.member_dir(member);
+        gone(fs::remove_dir_all(&dir)).map_err(SandboxError::io("removing", &dir))?;
+    }
+    let own = ["shardwright.toml", "install.log", "state.json.new", "state.json", "lock"];
+    for file in own.map(|name| layout.dir.join(name)) {
+        gone(fs::remove_file(&file)).map_err(SandboxError::io("removing", &file))?;
+    }
+    match fs::remove_dir(&layout.dir) {
+        Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => gone(Err(error)),
+        _ => Ok(()),
+    }
+    .map_err(SandboxError::io("removing", &layout.dir))
+}
+
+/// What is not there is as good as removed.
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    removed.or_else(|error| if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) })
+}
+
+impl Layout {
+    /// The member's process, if it lives.
+    pub(super) fn process(&self, member: Member) -> Option<Identity> {
+        Identity::read(&self.record(member)).filter(|process| process.life() != Life::Gone)
+    }
+
+    /// All processes that live.
+    pub(super) fn processes(&self) -> Vec<Identity> {
+        self.members().into_iter().filter_map(|member| self.process(member)).collect()
+    }
+}
+
+impl Sandbox {
+    /// The sandbox in `dir` as it is, whether its members run or not.
+    pub async fn open(dir: &Path) -> Result<Self, SandboxError> {
+        let layout = Layout::read(dir)?.ok_or_else(|| SandboxError::Absent(dir.to_owned()))?;
+        let options = SandboxOptions { install: false, ..SandboxOptions::new(dir) };
+        let engine = Debian::provide(&options, dir, &mut |_| {}).await?;
+        Ok(Self { layout, engine, started: vec![] })
+    }
+
+    /// Starts what does not run, wakes what is paused, and waits until everything serves.
+    async fn heal(&mut self, progress: &mut dyn FnMut(&str)) -> Result<(), SandboxError> {
+        let members = self.layout.members();
+        let missing: Vec<Member> =
+            members.iter().copied().filter(|member| self.layout.process(*member).is_none()).collect();
+        if missing.contains(&Member::Keeper) {
+            progress(&format!("starting ZooKeeper on 127.0.0.1:{}", self.layout.state.keeper_port));
+            // Noted first: a start that fails half-way is stopped with the rest.
+            self.started.push(Member::Keeper);
+            self.launch(Member::Keeper).await?;
+        }
+        self.wait_ready(Member::Keeper).await?;
+        for member in missing.iter().copied().filter(|member| *member != Member::Keeper) {
+            progress(&format!("starting {member}"));
+            self.started.push(member);
+            self.launch(member).await?;
+        }
+        for member in members {
+            self.wait_ready(member).await?;
+        }
+        Ok(())
+    }
+
+    async fn launch(&self, member: Member) -> Result<(), SandboxError> {
+        Debian::configure(&self.layout, member)?;
+        let program = self.engine.program(&self.layout, member);
+        process::start(&program, &self.layout.record(member), &self.layout.output(member))
+            .await
+            .map(|_| ())
+            .map_err(|error| ready::not_ready(&self.layout, member, &error.to_string()))
+    }
+
+    async fn wait_ready(&self, member: Member) -> Result<(), SandboxError> {
+        let ended = || ready::not_ready(&self.layout, member, "its process has ended");
+        let process = self.layout.process(member).ok_or_else(ended)?;
+        process.signal(Signal::CONT).map_err(signal_failed(member))?;
+        ready::wait(&self.layout, member, &process).await
+    }
+
+    /// The members that [`up`] had to start; empty if the sandbox was up already.
+    pub fn started(&self) -> &[Member] {
+        &self.started
+    }
+
+    /// Its `shardwright.toml`.
+    pub fn config_path(&self) -> PathBuf {
+        self.layout.config_file()
+    }
+
+    /// Ports by replica.
+    pub fn replicas(&self) -> impl Iterator<Item = (ReplicaId, ReplicaPorts)> + '_ {
+        self.layout.state.ports.iter().map(|(id, ports)| (*id, *ports))
+    }
+
+    /// How its members are now.
+    pub fn status(&self) -> SandboxStatus {
+        status::of(&self.layout)
+    }
+
+    /// Runs one statement on a replica as user `default`, at most a minute; the answer's body.
+    pub async fn query(&self, id: ReplicaId, sql: &str) -> Result<String, SandboxError> {
+        let member = Member::Replica(id);
+        let ports = self.layout.state.ports.get(&id).ok_or(SandboxError::NotRunning(member))?;
+        let answer = http::query(ports.http, sql, Duration::from_secs(QUERY_SECONDS_MAX)).await;
+        answer.map_err(|why| SandboxError::Query { member, why })
+    }
+
+    /// Starts a member that was stopped and waits until it serves; nothing if it runs.
+    pub async fn start(&self, member: Member) -> Result<(), SandboxError> {
+        if !self.layout.members().contains(&member) {
+            return Err(SandboxError::NotRunning(member));
+        }
+        if self.layout.process(member).is_none() {
+            self.launch(member).await?;
+        }
+        self.wait_ready(member).await
+    }
+
+    /// Ends a member in order; nothing if it does not run.
+    pub async fn stop(&self, member: Member) -> Result<(), SandboxError> {
+        stop(&self.layout, member).await
+    }
+
+    /// Ends a member with SIGKILL.
+    pub async fn kill(&self, member: Member) -> Result<(), SandboxError> {
+        let process = self.layout.process(member).ok_or(SandboxError::NotRunning(member))?;
+        let ended = process.kill().await.map_err(signal_failed(member))?;
+        if ended { Ok(()) } else { Err(unstoppable(member, &process)) }
+    }
+
+    /// Stops a member in its tracks (SIGSTOP): its connections stay open and nothing answers.
+    pub fn pause(&self, member: Member) -> Result<(), SandboxError> {
+        self.signal(member, Signal::STOP)
+    }
+
+    /// Lets a paused member go on.
+    pub fn resume(&self, member: Member) -> Result<(), SandboxError> {
+        self.signal(member, Signal::CONT)
+    }
+
+    fn signal(&self, member: Member, signal: Signal) -> Result<(), SandboxError> {
+        let process = self.layout.process(member).ok_or(SandboxError::NotRunning(member))?;
+        let sent = process.signal(signal).map_err(signal_failed(member))?;
+        if sent { Ok(()) } else { Err(SandboxError::NotRunning(member)) }
+    }
+}

@@ -1,0 +1,201 @@
+//! The shared sandbox, and how it ends whatever happens to the tests.
+//!
+//! Every sandbox has a supervisor: this same test binary, run for [`supervise`] alone, with a pipe from the tests as its
+//! stdin. When the pipe closes, because the sandbox was dropped or because the test process is gone (even by SIGKILL),
+//! the supervisor takes the sandbox down. So no test leaves a process behind, and no test has to remember to.
+
+use std::fs::{self, File};
+use std::future::Future;
+use std::io::{Read, stdin};
+use std::ops::Deref;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use shardwright::names::ReplicaId;
+use shardwright::sandbox::{Sandbox, SandboxOptions, down, up};
+
+const SUPERVISED_DIR: &str = "SHARDWRIGHT_TEST_SUPERVISED_DIR";
+
+/// A sandbox that is up; dropped, it goes down.
+pub(crate) struct Running {
+    sandbox: Sandbox,
+    dir: PathBuf,
+    supervisor: Child,
+}
+
+/// The shared sandbox, in use.
+pub(crate) struct Shared<Guard> {
+    running: &'static Running,
+    _guard: Guard,
+}
+
+static SHARED: OnceLock<Result<Running, String>> = OnceLock::new();
+static IN_USE: RwLock<()> = RwLock::new(());
+
+/// The shared sandbox, together with other tests. Each keeps to a database of its own.
+pub(crate) fn shared() -> Shared<RwLockReadGuard<'static, ()>> {
+    let guard = IN_USE.read().unwrap_or_else(PoisonError::into_inner);
+    Shared { running: running(), _guard: guard }
+}
+
+/// The shared sandbox with no other test on it, to stop and pause members. Leave it as it was found.
+pub(crate) fn alone() -> Shared<RwLockWriteGuard<'static, ()>> {
+    let guard = IN_USE.write().unwrap_or_else(PoisonError::into_inner);
+    let running = running();
+    // The test before this one may have failed half-way.
+    block_on(up(&running.options(), &mut |_| {})).expect("the shared sandbox heals");
+    Shared { running, _guard: guard }
+}
+
+fn running() -> &'static Running {
+    match SHARED.get_or_init(|| Running::start(2, 2)) {
+        Ok(running) => running,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+impl<Guard> Deref for Shared<Guard> {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        self.running
+    }
+}
+
+impl Deref for Running {
+    type Target = Sandbox;
+
+    fn deref(&self) -> &Sandbox {
+        &self.sandbox
+    }
+}
+
+impl Running {
+    /// Starts a sandbox in a directory of its own.
+    pub(crate) fn start(shards: u32, replicas: u32) -> Result<Self, String> {
+        let dir = fresh_dir();
+        let supervisor = start_supervisor(&dir);
+        let options = SandboxOptions { shards, replicas, ..options(&dir) };
+        match block_on(up(&options, &mut |_| {})) {
+            Ok(sandbox) => Ok(Self { sandbox, dir, supervisor }),
+            Err(error) => Err(format!("{error}\n{}", error.hint().unwrap_or_default())),
+        }
+    }
+
+    /// Its directory.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What it was started with.
+    pub(crate) fn options(&self) -> SandboxOptions {
+        let status = self.sandbox.status();
+        SandboxOptions { shards: status.shards, replicas: status.replicas, ..options(&self.dir) }
+    }
+
+    /// Every replica, by shard and number.
+    pub(crate) fn ids(&self) -> Vec<ReplicaId> {
+        self.sandbox.replicas().map(|(id, _)| id).collect()
+    }
+
+    /// Runs a statement that must succeed; the answer without its last line break.
+    #[track_caller]
+    pub(crate) fn query(&self, id: ReplicaId, sql: &str) -> String {
+        match block_on(self.sandbox.query(id, sql)) {
+            Ok(answer) => answer.trim_end_matches('\n').to_owned(),
+            Err(error) => panic!("{sql}\n{error}"),
+        }
+    }
+
+    /// Runs a statement that must fail; what the server says.
+    #[track_caller]
+    pub(crate) fn refusal(&self, id: ReplicaId, sql: &str) -> String {
+        match block_on(self.sandbox.query(id, sql)) {
+            Ok(answer) => panic!("{sql}\nnot refused: {answer}"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// Asks until the answer is `expected`; fails after half a minute with the last one.
+    #[track_caller]
+    pub(crate) fn eventually(&self, id: ReplicaId, sql: &str, expected: &str) {
+        let mut answer = String::new();
+        for _ in 0..300 {
+            answer = self.query(id, sql);
+            if answer == expected {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        panic!("{sql}\nexpected {expected:?}, still {answer:?} after 30 s");
+    }
+
+    /// An empty database of this name on every replica.
+    #[track_caller]
+    pub(crate) fn fresh_database(&self, name: &str) {
+        for id in self.ids() {
+            self.query(id, &format!("DROP DATABASE IF EXISTS {name}"));
+            self.query(id, &format!("CREATE DATABASE {name}"));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.supervisor.stdin.take());
+        let ended = self.supervisor.wait();
+        if !std::thread::panicking() {
+            assert!(ended.expect("the supervisor ends").success(), "see {}", supervisor_log(&self.dir).display());
+        }
+    }
+}
+
+/// Two by two, nothing installed: a test never changes the machine.
+pub(crate) fn options(dir: &Path) -> SandboxOptions {
+    SandboxOptions { install: false, ..SandboxOptions::new(dir) }
+}
+
+/// A new directory under `target/tmp`.
+pub(crate) fn fresh_dir() -> PathBuf {
+    let parent = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    fs::create_dir_all(parent).expect("target/tmp");
+    tempfile::Builder::new().prefix("sandbox-").tempdir_in(parent).expect("a directory under target/tmp").keep()
+}
+
+/// Runs a future of the library to its end.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+}
+
+fn start_supervisor(dir: &Path) -> Child {
+    let log = File::create(supervisor_log(dir)).expect("the supervisor's log");
+    Command::new(std::env::current_exe().expect("this test binary"))
+        .args(["--exact", "harness::supervise", "--ignored", "--nocapture"])
+        .env(SUPERVISED_DIR, dir)
+        .stdin(Stdio::piped())
+        .stdout(log.try_clone().expect("the supervisor's log"))
+        .stderr(log)
+        .process_group(0)
+        .spawn()
+        .expect("the supervisor starts")
+}
+
+/// Beside the sandbox's directory, which the supervisor removes.
+fn supervisor_log(dir: &Path) -> PathBuf {
+    dir.with_extension("supervisor.log")
+}
+
+#[test]
+#[ignore = "not a test: the harness runs it beside each sandbox"]
+fn supervise() {
+    let Some(dir) = std::env::var_os(SUPERVISED_DIR).map(PathBuf::from) else { return };
+    stdin().read_to_end(&mut Vec::new()).expect("the tests' end of the pipe closes");
+    block_on(down(&dir, false, &mut |_| {})).expect("the sandbox goes down");
+    // Logs of a start that failed, and the lock of one that never began.
+    if dir.exists() {
+        fs::remove_dir_all(&dir).expect("the directory can be removed");
+    }
+    fs::remove_file(supervisor_log(&dir)).expect("the log can be removed");
+}
