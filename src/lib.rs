@@ -4,5 +4,7 @@ pub mod assess;
 pub mod catalog;
 pub mod names;
 pub mod plan;
+pub mod render;
+pub mod runbook;
 pub mod snapshot;
 pub mod topology;
