@@ -35,31 +35,32 @@ pub fn bytes(number: u64) -> String {
     scaled(number, 1024, 1024, &["KiB", "MiB", "GiB", "TiB", "PiB"])
 }
 
-/// A span of time by its two largest units.
+/// A span of time by its two largest units, or by one where there are ten of it or more.
 ///
 /// ```
 /// # use shardwright::render::figures::duration;
 /// assert_eq!(duration(59), "59 s");
 /// assert_eq!(duration(130), "2 min 10 s");
+/// assert_eq!(duration(1000), "17 min");
 /// assert_eq!(duration(7200), "2 h");
 /// assert_eq!(duration(187_200), "2 d 4 h");
 /// ```
 pub fn duration(seconds: u64) -> String {
-    let units = [(86_400, "d"), (3600, "h"), (60, "min"), (1, "s")];
-    let first = units.iter().position(|(size, _)| seconds >= *size).unwrap_or(3);
-    let mut rest = seconds;
-    let mut parts = Vec::new();
-    for (size, name) in units.iter().skip(first).take(2) {
-        parts.push((rest / size, *name));
-        rest %= size;
+    let (size, name, part, part_name) = match seconds {
+        0..60 => return format!("{seconds} s"),
+        60..3600 => (60, "min", 1, "s"),
+        3600..86_400 => (3600, "h", 60, "min"),
+        _ => (86_400, "d", 3600, "h"),
+    };
+    if seconds >= 10 * size {
+        return format!("{} {name}", rounded(seconds.into(), size.into()));
     }
-    let shown: Vec<String> = parts
-        .iter()
-        .enumerate()
-        .filter(|(place, (number, _))| *place == 0 || *number > 0)
-        .map(|(_, (number, name))| format!("{number} {name}"))
-        .collect();
-    shown.join(" ")
+    let parts = seconds % size / part;
+    if parts == 0 {
+        format!("{} {name}", seconds / size)
+    } else {
+        format!("{} {name} {parts} {part_name}", seconds / size)
+    }
 }
 
 /// Digits in groups of three.

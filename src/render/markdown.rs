@@ -1,6 +1,6 @@
 //! The plan as a runbook that a person could carry out by hand.
 
-use super::terminal::{changes, cluster, data, found};
+use super::terminal::{changes, cluster, data, found, untouched};
 use super::{figures, mermaid, visible};
 use crate::assess::Finding;
 use crate::names::ReplicaId;
@@ -37,6 +37,7 @@ impl Page<'_, '_> {
         self.paragraph(&format!("# Runbook: {}", code(&plan.objects.source.to_string())));
         self.fence("sql", &plan.change.statement);
         let mut rows: Vec<(&str, String)> = changes(&plan.change);
+        rows.extend(untouched(&plan.objects).map(|names| ("Not touched", names)));
         rows.push(("Cluster", cluster(self.runbook)));
         rows.push(("Data", data(self.runbook)));
         rows.push(("Expected time", format!("{}, without waiting at gates", figures::duration(self.runbook.seconds))));
@@ -290,7 +291,7 @@ mod tests {
 
     #[test]
     fn names_stay_text() {
-        assert_eq!(prose("a|b <b>`x`\n_y_ t__sw_new"), r"a\|b &lt;b&gt;\`x\`\\n\_y\_ t__sw_new");
+        assert_eq!(prose("a|b <b>`x`\n _y_ t__sw_new"), r"a\|b &lt;b&gt;\`x\`\\n \_y\_ t__sw_new");
         assert_eq!(prose("1. one"), r"1\. one");
         assert_eq!(prose("- one"), r"\- one");
         assert_eq!(code("a`b``c"), "```a`b``c```");

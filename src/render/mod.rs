@@ -9,6 +9,7 @@ mod dot;
 #[cfg(test)]
 pub(crate) mod fixture;
 mod graph;
+mod grid;
 mod html;
 mod json;
 mod markdown;

@@ -221,7 +221,7 @@ mod tests {
         let script = sql(&fixture::hostile(2), None);
         let starts =
             ["-- ", "--", "SELECT ", "CREATE ", "ALTER ", "INSERT ", "TRUNCATE ", "RENAME ", "DROP ", "SYSTEM "];
-        let inside = ["(", ")", "    `team_id`", "    `event`", "ENGINE", "FROM ", "WHERE "];
+        let inside = ["(", ")", "    `team_id`", "    `event`", ";", "ENGINE", "FROM ", "WHERE "];
         for line in script.lines().filter(|line| !line.is_empty()) {
             assert!(starts.iter().chain(&inside).any(|start| line.starts_with(start)), "{line:?}");
         }

@@ -1,21 +1,18 @@
 //! The plan for a reviewer at a terminal: what changes, the phases by shard, what was found.
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Row, Table, TableStyle, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use super::{figures, visible};
+use super::{figures, grid, visible};
 use crate::assess::{Finding, Severity};
 use crate::catalog::Keys;
-use crate::plan::{ChangeSummary, Cost, Gate, Plan, Step, Undo};
-use crate::runbook::{Runbook, Stage, Work, cost_of, plural};
-
-/// Up to so many shards each has a column of its own.
-const SHARD_COLUMNS_MAX: usize = 6;
+use crate::plan::{ChangeSummary, Objects, Plan};
+use crate::runbook::{Runbook, plural};
 
 /// The plan in `width` columns, coloured by ANSI escapes if `colour`.
 pub fn terminal(plan: &Plan, width: u16, colour: bool) -> String {
     let runbook = Runbook::new(plan);
     let page = Page { width, colour };
-    let mut parts = vec![page.header(&runbook), page.phases(&runbook)];
+    let mut parts = vec![page.header(&runbook), grid::phases(&runbook, usize::from(width), colour)];
     if !plan.findings.is_empty() {
         parts.push(page.findings(&plan.findings));
     }
@@ -28,9 +25,9 @@ struct Page {
 }
 
 impl Page {
-    fn table(&self, style: TableStyle) -> Table {
+    fn table(&self) -> Table {
         let mut table = Table::new();
-        table.load_style(style).set_content_arrangement(ContentArrangement::Dynamic).set_width(self.width);
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_width(self.width);
         if self.colour {
             table.enforce_styling();
         } else {
@@ -45,13 +42,16 @@ impl Page {
 
     fn header(&self, runbook: &Runbook) -> String {
         let plan = runbook.plan;
-        let mut table = self.table(presets::NOTHING);
+        let mut table = self.table();
         let mut add = |name: &str, value: &str| {
             table.add_row(vec![Cell::new(name).add_attribute(Attribute::Bold), Cell::new(value)]);
         };
         add("Table", &visible::line(&plan.objects.source.to_string()));
         for (name, value) in changes(&plan.change) {
             add(name, &visible::line(&value));
+        }
+        if let Some(names) = untouched(&plan.objects) {
+            add("Not touched", &visible::line(&names));
         }
         add("Cluster", &visible::line(&cluster(runbook)));
         add("Data", &data(runbook));
@@ -63,41 +63,10 @@ impl Page {
         Self::finish(&table)
     }
 
-    fn phases(&self, runbook: &Runbook) -> String {
-        let columns = Columns::of(runbook);
-        let mut table = self.table(presets::UTF8_FULL_CONDENSED);
-        table.set_header(columns.heads().into_iter().map(|head| Cell::new(head).add_attribute(Attribute::Bold)));
-        for stage in &runbook.stages {
-            table.add_row(match stage {
-                Stage::Gate(gate, entry) => self.gate(*gate, entry.step, &columns),
-                Stage::Work(work) => columns.row(work),
-            });
-        }
-        for column in 2..columns.heads().len() {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        Self::finish(&table)
-    }
-
-    fn gate(&self, gate: Gate, step: &Step, columns: &Columns) -> Row {
-        let colour = if gate == Gate::Finalize { Color::Red } else { Color::Yellow };
-        let strong = |text: String| {
-            let cell = Cell::new(text).add_attribute(Attribute::Bold);
-            if self.colour { cell.fg(colour) } else { cell }
-        };
-        let says = if gate == Gate::Finalize { "point of no return" } else { "waits for approval" };
-        let mut cells =
-            vec![strong(format!("■ GATE {gate}")), strong(format!("{} ({says})", visible::line(&step.title)))];
-        cells.extend((2..columns.heads().len()).map(|_| strong("■".to_owned())));
-        Row::from(cells)
-    }
-
     fn findings(&self, findings: &[Finding]) -> String {
         let mut ordered: Vec<&Finding> = findings.iter().collect();
         ordered.sort_by_key(|finding| (finding.severity, finding.suppressed.is_some()));
-        let mut table = self.table(presets::NOTHING);
+        let mut table = self.table();
         for finding in ordered {
             Self::finding(&mut table, finding);
         }
@@ -148,6 +117,13 @@ pub(super) fn changes(change: &ChangeSummary) -> Vec<(&'static str, String)> {
     changes
 }
 
+/// `d.all (Distributed), d.per_day (view)`: what goes on by name, as it is.
+pub(super) fn untouched(objects: &Objects) -> Option<String> {
+    let distributed = objects.distributed.iter().map(|name| format!("{name} (Distributed)"));
+    let names: Vec<String> = distributed.chain(objects.views.iter().map(|name| format!("{name} (view)"))).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
 /// `main, 2 shards × 2 replicas, ClickHouse 18.16.1`.
 pub(super) fn cluster(runbook: &Runbook) -> String {
     format!("{}, {}, ClickHouse {}", runbook.plan.cluster.name, runbook.shape(), runbook.versions().join(", "))
@@ -181,78 +157,6 @@ pub(super) fn found(findings: &[Finding]) -> String {
         }
     }
     format!("Findings: {}", parts.join(", "))
-}
-
-/// The columns of the table of phases.
-enum Columns {
-    /// One for each of these shards.
-    Each(Vec<u32>),
-    /// One for so many shards together, and one for the slowest of them.
-    Together(Vec<u32>),
-}
-
-impl Columns {
-    fn of(runbook: &Runbook) -> Self {
-        let shards = runbook.shards.clone();
-        if shards.len() > SHARD_COLUMNS_MAX { Self::Together(shards) } else { Self::Each(shards) }
-    }
-
-    fn heads(&self) -> Vec<String> {
-        let mut heads = vec!["Phase".to_owned(), "What".to_owned()];
-        match self {
-            Self::Each(shards) => heads.extend(shards.iter().map(|shard| format!("shard {shard}"))),
-            Self::Together(shards) => heads.extend([format!("all {} shards", shards.len()), "slowest".to_owned()]),
-        }
-        heads.extend(["rows", "bytes", "time"].map(str::to_owned));
-        heads
-    }
-
-    fn row(&self, work: &Work) -> Row {
-        let what: Vec<String> =
-            work.kinds.iter().map(|kind| format!("{}{}", visible::line(kind.title()), no_way_back(kind))).collect();
-        let mut cells = vec![work.phase.to_string(), what.join("\n")];
-        match self {
-            Self::Each(shards) => cells.extend(shards.iter().map(|shard| on_shard(work, *shard))),
-            Self::Together(shards) => {
-                cells.push(plural(work.kinds.iter().map(|kind| kind.entries.len()).sum(), "step"));
-                cells.push(slowest(work, shards));
-            }
-        }
-        cells.extend(costs(work.cost));
-        Row::from(cells)
-    }
-}
-
-fn no_way_back(kind: &crate::runbook::Kind) -> &'static str {
-    let gone = kind.entries.iter().any(|entry| matches!(entry.step.undo, Undo::Impossible { .. }));
-    if gone { " (no undo)" } else { "" }
-}
-
-fn on_shard(work: &Work, shard: u32) -> String {
-    let cell = work.cell(Some(shard));
-    match (cell.len(), cost_of(&cell).seconds) {
-        (0, _) => "–".to_owned(),
-        (steps, 0) => plural(steps, "step"),
-        (_, seconds) => figures::duration(seconds),
-    }
-}
-
-fn slowest(work: &Work, shards: &[u32]) -> String {
-    let times = shards.iter().map(|shard| (cost_of(&work.cell(Some(*shard))).seconds, *shard));
-    // Of several the first, so that the answer does not depend on the order.
-    match times.max_by_key(|(seconds, shard)| (*seconds, std::cmp::Reverse(*shard))) {
-        Some((seconds, shard)) if seconds > 0 => format!("s{shard}: {}", figures::duration(seconds)),
-        _ => "–".to_owned(),
-    }
-}
-
-fn costs(cost: Cost) -> [String; 3] {
-    let some = |number: u64, shown: String| if number == 0 { "–".to_owned() } else { shown };
-    [
-        some(cost.rows, figures::count(cost.rows)),
-        some(cost.bytes, figures::bytes(cost.bytes)),
-        some(cost.seconds, figures::duration(cost.seconds)),
-    ]
 }
 
 #[cfg(test)]
