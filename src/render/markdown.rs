@@ -1,0 +1,323 @@
+//! The plan as a runbook that a person could carry out by hand.
+
+use super::terminal::{changes, cluster, data, found, untouched};
+use super::{figures, mermaid, visible};
+use crate::assess::Finding;
+use crate::names::ReplicaId;
+use crate::plan::{Cost, Gate, PartitionSize, Plan, Step};
+use crate::runbook::{Dependency, Entry, Line, Passage, Repeat, Role, Runbook, Stage, Turn, UndoWay, Work, plural};
+
+/// So many steps are named as dependencies; of more, the number.
+const NAMED_MAX: usize = 8;
+
+/// A document in GitHub's Markdown: summary, findings, overview, then every step with its SQL.
+pub fn markdown(plan: &Plan) -> String {
+    let runbook = Runbook::new(plan);
+    let mut page = Page { text: String::new(), runbook: &runbook };
+    page.summary();
+    page.findings();
+    page.overview();
+    for stage in &runbook.stages {
+        match stage {
+            Stage::Gate(gate, entry) => page.gate(*gate, entry),
+            Stage::Work(work) => page.work(work),
+        }
+    }
+    page.text
+}
+
+struct Page<'r, 'p> {
+    text: String,
+    runbook: &'r Runbook<'p>,
+}
+
+impl Page<'_, '_> {
+    fn summary(&mut self) {
+        let plan = self.runbook.plan;
+        self.paragraph(&format!("# Runbook: {}", code(&plan.objects.source.to_string())));
+        self.fence("sql", &plan.change.statement);
+        let mut rows: Vec<(&str, String)> = changes(&plan.change);
+        rows.extend(untouched(&plan.objects).map(|names| ("Not touched", names)));
+        rows.push(("Cluster", cluster(self.runbook)));
+        rows.push(("Data", data(self.runbook)));
+        rows.push(("Expected time", format!("{}, without waiting at gates", figures::duration(self.runbook.seconds))));
+        rows.push(("Plan", format!("{}, {}", plan.id, plural(plan.steps.len(), "step"))));
+        self.table("| | |\n|---|---|", rows.iter().map(|(name, value)| format!("| {name} | {} |", prose(value))));
+        self.list(plan.choices.iter().map(|choice| prose(choice)));
+        self.paragraph(
+            "A query under *check* or *ask* changes nothing. Where its answer is not the expected one, stop. \
+             `{chunk}` stands for a partition's id as a string literal, such as `'202401'`.",
+        );
+    }
+
+    fn findings(&mut self) {
+        let mut findings: Vec<&Finding> = self.runbook.plan.findings.iter().collect();
+        if findings.is_empty() {
+            return;
+        }
+        findings.sort_by_key(|finding| (finding.severity, finding.suppressed.is_some()));
+        self.paragraph(&format!("## {}", found(&self.runbook.plan.findings)));
+        for finding in findings {
+            let head = format!("{} {}", finding.severity.to_string().to_uppercase(), prose(&finding.code));
+            let mut item = vec![format!("- **{head}**: {}", prose(&finding.what))];
+            let suppressed = finding.suppressed.as_deref().unwrap_or_default();
+            for (name, text) in [("why", finding.why.as_str()), ("help", &finding.help), ("suppressed", suppressed)] {
+                if !text.is_empty() {
+                    item.push(format!("  - {name}: {}", prose(text)));
+                }
+            }
+            self.paragraph(&item.join("\n"));
+        }
+    }
+
+    fn overview(&mut self) {
+        self.paragraph("## Overview");
+        self.fence("mermaid", &mermaid::overview(self.runbook));
+        let rows = self.runbook.stages.iter().map(|stage| match stage {
+            Stage::Gate(gate, entry) => format!("| **GATE {gate}** | {} | | | |", prose(&entry.step.title)),
+            Stage::Work(work) => phase_row(work),
+        });
+        self.table("| phase | steps | rows | bytes | time |\n|---|--:|--:|--:|--:|", rows);
+    }
+
+    fn gate(&mut self, gate: Gate, entry: &Entry) {
+        let last = if gate == Gate::Finalize { ": point of no return" } else { "" };
+        self.paragraph(&format!("## ⛔ GATE {gate}{last}"));
+        self.paragraph(&format!("**{}.** {}", prose(&entry.step.title), prose(&entry.step.why)));
+        self.dependencies(entry);
+        self.paragraph("Stop here until a person has approved.");
+    }
+
+    fn work(&mut self, work: &Work) {
+        self.paragraph(&format!("## Phase {}", work.phase));
+        for entry in work.entries() {
+            self.step(entry);
+        }
+    }
+
+    fn step(&mut self, entry: &Entry) {
+        let step = entry.step;
+        self.paragraph(&format!("### {}. {}: {}", entry.number, code(step.id.as_str()), prose(&step.title)));
+        self.paragraph(&prose(&step.why));
+        let mut facts = Vec::new();
+        if let Some(cost) = cost(step.cost) {
+            facts.push(format!("Expected: {cost}"));
+        }
+        self.list(facts.into_iter());
+        self.dependencies(entry);
+        for passage in self.runbook.procedure(step) {
+            self.passage(&passage);
+        }
+        self.undo(step);
+    }
+
+    fn dependencies(&mut self, entry: &Entry) {
+        let dependencies = entry.dependencies();
+        self.list(
+            dependencies.iter().map(|dependency| format!("After {}: {}", steps(dependency), prose(dependency.because))),
+        );
+    }
+
+    fn passage(&mut self, passage: &Passage) {
+        let turn = if passage.turn == Turn::OneByOne && passage.on.len() > 1 {
+            ", one after the other, in this order"
+        } else {
+            ""
+        };
+        self.paragraph(&format!("**On {}{turn}:**", self.places(&passage.on)));
+        if let Repeat::EachChunk(known) = passage.repeat {
+            self.chunks(known);
+        }
+        for line in &passage.lines {
+            self.line(line);
+        }
+    }
+
+    fn places(&self, replicas: &[ReplicaId]) -> String {
+        let place = |replica: &ReplicaId| format!("{replica} ({})", code(&self.runbook.address(*replica)));
+        replicas.iter().map(place).collect::<Vec<_>>().join(", ")
+    }
+
+    fn chunks(&mut self, known: &[PartitionSize]) {
+        self.paragraph("For each partition of the list, with its id in place of `{chunk}`:");
+        if known.is_empty() {
+            return;
+        }
+        let rows = known.iter().map(|chunk| {
+            let (rows, bytes) = (figures::count(chunk.rows), figures::bytes(chunk.bytes));
+            format!("| {} | {rows} | {bytes} |", cell_code(&chunk.id))
+        });
+        self.table("| partition when planned | rows | bytes |\n|---|--:|--:|", rows);
+    }
+
+    fn line(&mut self, line: &Line) {
+        let says = if line.says.is_empty() { String::new() } else { format!(": {}", prose(line.says)) };
+        let expect = match line.expect {
+            None => String::new(),
+            Some("") => ". Expected: no row".to_owned(),
+            Some(answer) => format!(". Expected: {}", code(answer)),
+        };
+        self.paragraph(&format!("*{}*{says}{expect}", capital(line.role.name())));
+        self.fence("sql", &line.sql.shown());
+    }
+
+    fn undo(&mut self, step: &Step) {
+        match self.runbook.undo(step) {
+            UndoWay::Nothing(because) => self.paragraph(&format!("**Undo:** nothing to do; {}", prose(because))),
+            UndoWay::Impossible(because) => self.paragraph(&format!("**Undo: impossible.** {}", prose(because))),
+            UndoWay::Run(passages) => {
+                self.paragraph("**Undo**");
+                for passage in &passages {
+                    self.paragraph(&format!("On {}:", self.places(&passage.on)));
+                    passage.lines.iter().filter(|line| line.role == Role::Do).for_each(|line| self.line(line));
+                }
+            }
+        }
+    }
+
+    fn paragraph(&mut self, text: &str) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.text.push_str(text.trim_end());
+        self.text.push('\n');
+    }
+
+    fn list(&mut self, items: impl Iterator<Item = String>) {
+        let items: Vec<String> = items.map(|item| format!("- {item}")).collect();
+        if !items.is_empty() {
+            self.paragraph(&items.join("\n"));
+        }
+    }
+
+    fn table(&mut self, head: &str, rows: impl Iterator<Item = String>) {
+        let lines: Vec<String> = std::iter::once(head.to_owned()).chain(rows).collect();
+        self.paragraph(&lines.join("\n"));
+    }
+
+    fn fence(&mut self, language: &str, content: &str) {
+        let content = visible::block(content);
+        let fence = "`".repeat(longest_run(&content).max(2) + 1);
+        self.paragraph(&format!("{fence}{language}\n{}\n{fence}", content.trim_end()));
+    }
+}
+
+fn phase_row(work: &Work) -> String {
+    let steps: usize = work.kinds.iter().map(|kind| kind.entries.len()).sum();
+    let some = |number: u64, shown: String| if number == 0 { "–".to_owned() } else { shown };
+    let Cost { rows, bytes, seconds } = work.cost;
+    format!(
+        "| {} | {steps} | {} | {} | {} |",
+        work.phase,
+        some(rows, figures::count(rows)),
+        some(bytes, figures::bytes(bytes)),
+        some(seconds, figures::duration(seconds))
+    )
+}
+
+/// `1.2 million rows, 3.4 GiB, 14 s`; none where the cost is next to nothing.
+pub(super) fn cost(cost: Cost) -> Option<String> {
+    let parts = [
+        (cost.rows > 0).then(|| figures::rows(cost.rows)),
+        (cost.bytes > 0).then(|| figures::bytes(cost.bytes)),
+        (cost.seconds > 0).then(|| figures::duration(cost.seconds)),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
+}
+
+fn steps(dependency: &Dependency) -> String {
+    let named: Vec<String> = dependency.steps.iter().take(NAMED_MAX).map(|id| code(id.as_str())).collect();
+    match dependency.steps.len().saturating_sub(NAMED_MAX) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut chars = word.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// A code span in a table, where a `|` would end the cell even inside the span.
+fn cell_code(text: &str) -> String {
+    code(text).replace('|', "\\|")
+}
+
+/// A code span, its ticks longer than any run of them inside.
+fn code(text: &str) -> String {
+    let text = visible::line(text);
+    let ticks = "`".repeat(longest_run(&text) + 1);
+    let edge = |c: Option<char>| c.is_none_or(|c| c == '`' || c == ' ');
+    let pad = if edge(text.chars().next()) || edge(text.chars().last()) { " " } else { "" };
+    format!("{ticks}{pad}{text}{pad}{ticks}")
+}
+
+fn longest_run(text: &str) -> usize {
+    text.split(|c| c != '`').map(str::len).max().unwrap_or_default()
+}
+
+/// Text that is shown as it is, wherever in a line it stands.
+fn prose(text: &str) -> String {
+    let text = visible::line(text);
+    let chars: Vec<char> = text.chars().collect();
+    let mut shown = String::with_capacity(text.len() + 8);
+    for (at, c) in chars.iter().enumerate() {
+        match c {
+            '&' => shown.push_str("&amp;"),
+            '<' => shown.push_str("&lt;"),
+            '>' => shown.push_str("&gt;"),
+            '\\' | '`' | '*' | '[' | ']' | '|' | '#' | '~' | '$' => shown.extend(['\\', *c]),
+            '_' if !is_inside_word(&chars, at) => shown.extend(['\\', '_']),
+            '-' | '+' | '=' if at == 0 => shown.extend(['\\', *c]),
+            // A number at the beginning would start a list.
+            '.' | ')' if at > 0 && chars[..at].iter().all(char::is_ascii_digit) => shown.extend(['\\', *c]),
+            _ => shown.push(*c),
+        }
+    }
+    shown
+}
+
+/// Whether the run of underscores at this place has a letter or digit on both sides: then it is no emphasis.
+fn is_inside_word(chars: &[char], at: usize) -> bool {
+    let word = |c: Option<&char>| c.is_some_and(|c| c.is_alphanumeric());
+    word(chars[..at].iter().rev().find(|c| **c != '_')) && word(chars[at..].iter().find(|c| **c != '_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixture;
+
+    #[test]
+    fn names_stay_text() {
+        assert_eq!(prose("a|b <b>`x`\n _y_ t__sw_new"), r"a\|b &lt;b&gt;\`x\`\\n \_y\_ t__sw_new");
+        assert_eq!(prose("1. one"), r"1\. one");
+        assert_eq!(prose("- one"), r"\- one");
+        assert_eq!(code("a`b``c"), "```a`b``c```");
+        assert_eq!(code("`"), "`` ` ``");
+        assert_eq!(cell_code("a|b"), r"`a\|b`");
+    }
+
+    #[test]
+    fn a_fence_is_longer_than_any_inside() {
+        let text = markdown(&fixture::hostile(2));
+        assert!(text.contains("\n````sql\nALTER TABLE"));
+        let mut open: Option<usize> = None;
+        for line in text.lines() {
+            let ticks = line.chars().take_while(|c| *c == '`').count();
+            match open {
+                None if ticks >= 3 => open = Some(ticks),
+                None => assert!(!line.contains("<b>") || line.contains('`'), "markup outside code: {line}"),
+                Some(length) if ticks >= length && line.trim_end().len() == ticks => open = None,
+                Some(length) => assert!(ticks < length, "a fence was closed by its content: {line}"),
+            }
+        }
+        assert_eq!(open, None, "a fence is left open");
+    }
+
+    #[test]
+    fn a_runbook_of_one_shard() {
+        insta::assert_snapshot!(markdown(&fixture::plan(1)));
+    }
+}

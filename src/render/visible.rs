@@ -1,0 +1,40 @@
+//! Characters that would not be seen, or would make other text look different, written so that they are.
+
+/// One line of text in which every control and direction character is visible: a name with a line break or an escape
+/// sequence can neither leave its place nor recolour a terminal.
+pub(super) fn line(text: &str) -> String {
+    escaped(text, |_| false)
+}
+
+/// The same of text with several lines, which stay.
+pub(super) fn block(text: &str) -> String {
+    escaped(text, |c| matches!(c, '\n' | '\t'))
+}
+
+fn escaped(text: &str, kept: impl Fn(char) -> bool) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hidden(c) && !kept(c) {
+            shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+fn is_hidden(c: char) -> bool {
+    let marks = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    c.is_control() || marks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_hides() {
+        assert_eq!(line("a\nb\x1b[31m\u{202e}é"), r"a\nb\u{1b}[31m\u{202e}é");
+        assert_eq!(block("a\n\tb\r\0"), "a\n\tb\\r\\u{0}");
+    }
+}

@@ -1,0 +1,329 @@
+//! A plan arranged as people read it: stages one after the other, the shards beside each other, each step with its
+//! statements, checks and reasons.
+//!
+//! Every rendering starts from a [`Runbook`], so that no two of them can disagree about what is done where, in which
+//! order and why.
+
+mod procedure;
+
+use std::collections::BTreeMap;
+
+pub use procedure::{Line, Passage, Repeat, Role, Sql, Turn, UndoWay};
+
+use crate::names::ReplicaId;
+use crate::plan::{Action, Backfill, Cost, Edge, Gate, PartitionSize, Phase, Plan, Step, StepId};
+
+/// A plan arranged for reading.
+#[derive(Debug)]
+pub struct Runbook<'p> {
+    /// The plan.
+    pub plan: &'p Plan,
+    /// Numbers of all shards, ascending.
+    pub shards: Vec<u32>,
+    /// Gates and phases in the order in which they come. No step depends on one of a later stage.
+    pub stages: Vec<Stage<'p>>,
+    /// Expected seconds from beginning to end, without waiting at gates: the longest way through the graph.
+    pub seconds: u64,
+    steps: BTreeMap<&'p StepId, &'p Step>,
+    addresses: BTreeMap<ReplicaId, String>,
+    partitions: BTreeMap<ReplicaId, &'p [PartitionSize]>,
+}
+
+/// A part of the plan that comes after all of the one before it, on each shard.
+#[derive(Debug)]
+pub enum Stage<'p> {
+    /// The plan waits for a person.
+    Gate(Gate, Entry<'p>),
+    /// Steps of one phase; those of different shards do not wait for each other unless an edge says so.
+    Work(Work<'p>),
+}
+
+/// The steps of one phase, or of the part of it between two gates.
+#[derive(Debug)]
+pub struct Work<'p> {
+    /// The phase.
+    pub phase: Phase,
+    /// Its steps, those that do the same on different shards together.
+    pub kinds: Vec<Kind<'p>>,
+    /// Rows and bytes of all steps together; seconds of the longest way through them.
+    pub cost: Cost,
+}
+
+/// Steps that do the same on different shards, or a single step over the whole cluster.
+#[derive(Debug)]
+pub struct Kind<'p> {
+    /// The steps' id without the shard: `create.shadow`.
+    pub stem: String,
+    /// The steps, by shard.
+    pub entries: Vec<Entry<'p>>,
+}
+
+/// A step with its place in the plan.
+#[derive(Debug, Clone)]
+pub struct Entry<'p> {
+    /// The step.
+    pub step: &'p Step,
+    /// Its place in the plan's order, from 1.
+    pub number: usize,
+    /// What must be done before it.
+    pub after: Vec<&'p Edge>,
+}
+
+/// Steps on which another depends for one and the same reason.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Dependency<'p> {
+    /// The reason as a sentence.
+    pub because: &'p str,
+    /// The steps that must be done before, in the plan's order.
+    pub steps: Vec<&'p StepId>,
+}
+
+impl<'p> Runbook<'p> {
+    /// Arranges a plan. Edges between steps that the plan does not have are left out.
+    pub fn new(plan: &'p Plan) -> Self {
+        let entries = entries(plan);
+        let seconds = longest_way(&entries.iter().collect::<Vec<_>>());
+        Self {
+            plan,
+            shards: shards(plan),
+            stages: stages(entries),
+            seconds,
+            steps: plan.steps.iter().map(|step| (&step.id, step)).collect(),
+            addresses: plan.cluster.replicas.iter().map(|r| (r.id, format!("{}:{}", r.host, r.port))).collect(),
+            partitions: backfills(plan).map(|backfill| (backfill.on, backfill.partitions.as_slice())).collect(),
+        }
+    }
+
+    /// `host:port` of a replica; its id where the plan does not name it.
+    pub fn address(&self, replica: ReplicaId) -> String {
+        self.addresses.get(&replica).cloned().unwrap_or_else(|| replica.to_string())
+    }
+
+    /// What a person does to carry out the step, in order.
+    pub fn procedure(&self, step: &'p Step) -> Vec<Passage<'p>> {
+        let of = |replica| self.partitions.get(&replica).copied().unwrap_or_default();
+        procedure::of(&step.action, of, self.keeps_partition_key())
+    }
+
+    /// How the step is taken back.
+    pub fn undo(&self, step: &'p Step) -> UndoWay<'p> {
+        procedure::undo(&step.undo)
+    }
+
+    /// The replicas on which a step does something; none for gates and for steps that the plan does not have.
+    pub fn replicas_of(&self, id: &StepId) -> Vec<ReplicaId> {
+        self.steps.get(id).map(|step| step.action.replicas()).unwrap_or_default()
+    }
+
+    /// Whether a partition of the source has the same id in the shadow table.
+    pub fn keeps_partition_key(&self) -> bool {
+        self.plan.change.before.partition == self.plan.change.after.partition
+    }
+
+    /// The stages without the gates.
+    pub fn phases(&self) -> impl Iterator<Item = &Work<'p>> {
+        self.stages.iter().filter_map(|stage| match stage {
+            Stage::Gate(..) => None,
+            Stage::Work(work) => Some(work),
+        })
+    }
+
+    /// `2 shards × 2 replicas`.
+    pub fn shape(&self) -> String {
+        let mut sizes: BTreeMap<u32, usize> = BTreeMap::new();
+        for replica in &self.plan.cluster.replicas {
+            *sizes.entry(replica.id.shard).or_default() += 1;
+        }
+        let shards = plural(self.shards.len(), "shard");
+        let (least, most) = (sizes.values().min().copied(), sizes.values().max().copied());
+        match (least, most) {
+            (Some(least), Some(most)) if least == most => format!("{shards} × {}", plural(most, "replica")),
+            (Some(least), Some(most)) => format!("{shards} × {least} to {most} replicas"),
+            _ => shards,
+        }
+    }
+
+    /// Versions of the servers, each once.
+    pub fn versions(&self) -> Vec<&'p str> {
+        let mut versions: Vec<&str> = self.plan.cluster.replicas.iter().map(|r| r.version.as_str()).collect();
+        versions.sort_unstable();
+        versions.dedup();
+        versions
+    }
+}
+
+impl<'p> Stage<'p> {
+    /// Its steps in the plan's order.
+    pub fn entries(&self) -> Vec<&Entry<'p>> {
+        match self {
+            Self::Gate(_, entry) => vec![entry],
+            Self::Work(work) => work.entries(),
+        }
+    }
+}
+
+impl<'p> Work<'p> {
+    /// Its steps in the plan's order.
+    pub fn entries(&self) -> Vec<&Entry<'p>> {
+        let mut all: Vec<&Entry> = self.kinds.iter().flat_map(|kind| &kind.entries).collect();
+        all.sort_unstable_by_key(|entry| entry.number);
+        all
+    }
+
+    /// Its steps on one shard, or with none those over the whole cluster; in the plan's order.
+    pub fn cell(&self, shard: Option<u32>) -> Vec<&Entry<'p>> {
+        let mut cell: Vec<&Entry> = self.kinds.iter().flat_map(|kind| kind.on(shard)).collect();
+        cell.sort_unstable_by_key(|entry| entry.number);
+        cell
+    }
+}
+
+impl<'p> Kind<'p> {
+    /// Its steps on one shard, or over the whole cluster.
+    pub fn on(&self, shard: Option<u32>) -> &[Entry<'p>] {
+        let from = self.entries.partition_point(|entry| entry.step.shard < shard);
+        let to = self.entries.partition_point(|entry| entry.step.shard <= shard);
+        &self.entries[from..to]
+    }
+
+    /// The title, of the first shard where they differ.
+    pub fn title(&self) -> &'p str {
+        self.entries.first().map_or("", |entry| entry.step.title.as_str())
+    }
+
+    /// Rows and bytes of all its steps; seconds of the slowest, as shards go in parallel.
+    pub fn cost(&self) -> Cost {
+        cost_of(&self.entries.iter().collect::<Vec<_>>())
+    }
+
+    /// The step that takes longest.
+    pub fn slowest(&self) -> Option<&Entry<'p>> {
+        self.entries.iter().rev().max_by_key(|entry| entry.step.cost.seconds)
+    }
+}
+
+impl<'p> Entry<'p> {
+    /// What the step depends on, by reason.
+    pub fn dependencies(&self) -> Vec<Dependency<'p>> {
+        let mut all: Vec<Dependency> = Vec::new();
+        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+        for edge in &self.after {
+            let place = *places.entry(&edge.because).or_insert_with(|| {
+                all.push(Dependency { because: &edge.because, steps: Vec::new() });
+                all.len() - 1
+            });
+            all[place].steps.push(&edge.from);
+        }
+        all
+    }
+}
+
+/// A step's id without its shard: `backfill.s12` on shard 12 is `backfill`.
+pub fn stem(step: &Step) -> String {
+    let Some(shard) = step.shard else { return step.id.to_string() };
+    let own = format!("s{shard}");
+    let kept: Vec<&str> = step.id.as_str().split('.').filter(|part| *part != own).collect();
+    kept.join(".")
+}
+
+/// Rows and bytes of some steps together, and the seconds of the longest way through them.
+pub fn cost_of(entries: &[&Entry]) -> Cost {
+    Cost {
+        rows: entries.iter().map(|entry| entry.step.cost.rows).sum(),
+        bytes: entries.iter().map(|entry| entry.step.cost.bytes).sum(),
+        seconds: longest_way(entries),
+    }
+}
+
+/// `1 shard`, `2 shards`.
+pub fn plural(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}
+
+fn shards(plan: &Plan) -> Vec<u32> {
+    let of_replicas = plan.cluster.replicas.iter().map(|replica| replica.id.shard);
+    let mut shards: Vec<u32> = of_replicas.chain(plan.steps.iter().filter_map(|step| step.shard)).collect();
+    shards.sort_unstable();
+    shards.dedup();
+    shards
+}
+
+fn backfills(plan: &Plan) -> impl Iterator<Item = &Backfill> {
+    plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Backfill(backfill) => Some(backfill),
+        _ => None,
+    })
+}
+
+fn entries(plan: &Plan) -> Vec<Entry<'_>> {
+    let places: BTreeMap<&StepId, usize> = plan.steps.iter().enumerate().map(|(at, step)| (&step.id, at)).collect();
+    let mut entries: Vec<Entry> =
+        plan.steps.iter().enumerate().map(|(at, step)| Entry { step, number: at + 1, after: Vec::new() }).collect();
+    for edge in &plan.edges {
+        if let (Some(_), Some(to)) = (places.get(&edge.from), places.get(&edge.to)) {
+            entries[*to].after.push(edge);
+        }
+    }
+    for entry in &mut entries {
+        entry.after.sort_by_key(|edge| places.get(&edge.from));
+    }
+    entries
+}
+
+/// Splits the steps by phase, and each phase at its gates.
+fn stages(entries: Vec<Entry<'_>>) -> Vec<Stage<'_>> {
+    let mut phases: BTreeMap<Phase, Vec<Entry>> = BTreeMap::new();
+    for entry in entries {
+        phases.entry(entry.step.phase).or_default().push(entry);
+    }
+    let mut stages = Vec::new();
+    for (phase, entries) in phases {
+        let mut open = Vec::new();
+        for entry in entries {
+            if let Action::Gate { gate } = entry.step.action {
+                stages.extend(work(phase, std::mem::take(&mut open)));
+                stages.push(Stage::Gate(gate, entry));
+            } else {
+                open.push(entry);
+            }
+        }
+        stages.extend(work(phase, open));
+    }
+    stages
+}
+
+fn work(phase: Phase, entries: Vec<Entry<'_>>) -> Option<Stage<'_>> {
+    if entries.is_empty() {
+        return None;
+    }
+    let cost = cost_of(&entries.iter().collect::<Vec<_>>());
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut kinds: Vec<Kind> = Vec::new();
+    for entry in entries {
+        let stem = stem(entry.step);
+        let place = *places.entry(stem.clone()).or_insert_with(|| {
+            kinds.push(Kind { stem, entries: Vec::new() });
+            kinds.len() - 1
+        });
+        kinds[place].entries.push(entry);
+    }
+    for kind in &mut kinds {
+        kind.entries.sort_by_key(|entry| (entry.step.shard, entry.number));
+    }
+    Some(Stage::Work(Work { phase, kinds, cost }))
+}
+
+/// Seconds of the longest way through some steps of one plan.
+fn longest_way(entries: &[&Entry]) -> u64 {
+    let mut by_number: Vec<&Entry> = entries.to_vec();
+    by_number.sort_unstable_by_key(|entry| entry.number);
+    let mut done: BTreeMap<&StepId, u64> = BTreeMap::new();
+    for entry in by_number {
+        let start = entry.after.iter().filter_map(|edge| done.get(&edge.from)).max().copied().unwrap_or_default();
+        done.insert(&entry.step.id, start.saturating_add(entry.step.cost.seconds));
+    }
+    done.values().max().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! A step's action as the lines that a person would run and read, in order.
+
+use crate::names::ReplicaId;
+use crate::plan::{
+    Action, Backfill, CatchUp, ClonePartitions, Compare, CompareMode, PartitionSize, Probe, ProbeOn, Run, Template,
+    Undo,
+};
+
+/// Lines for the same replicas.
+#[derive(Debug)]
+pub struct Passage<'p> {
+    /// The replicas on which every line is run.
+    pub on: Vec<ReplicaId>,
+    /// Whether they take turns.
+    pub turn: Turn,
+    /// How often.
+    pub repeat: Repeat<'p>,
+    /// The lines, in order.
+    pub lines: Vec<Line<'p>>,
+}
+
+/// How the replicas of a passage follow each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// In any order, or at the same time.
+    Together,
+    /// Each replica runs all lines before the next one begins.
+    OneByOne,
+}
+
+/// How often the lines of a passage are run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat<'p> {
+    /// Once.
+    Once,
+    /// For each chunk of the list before; these partitions were there when the plan was made.
+    EachChunk(&'p [PartitionSize]),
+}
+
+/// A query or statement.
+#[derive(Debug)]
+pub struct Line<'p> {
+    /// What it is for.
+    pub role: Role,
+    /// What it asks or does, and what to make of the answer.
+    pub says: &'p str,
+    /// The SQL.
+    pub sql: Sql<'p>,
+    /// The exact answer as tab-separated text, where it is known beforehand; empty where no row must come back.
+    pub expect: Option<&'p str>,
+}
+
+/// What a line is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Asks whether the step may begin.
+    Before,
+    /// Asks something that the step is about, or that its next line needs.
+    Ask,
+    /// Does something.
+    Do,
+    /// Asks whether it was done.
+    After,
+    /// Asks what the tool watches while it waits; a person need not.
+    Watch,
+}
+
+/// SQL, perhaps with a hole for a partition id.
+#[derive(Debug, Clone, Copy)]
+pub enum Sql<'p> {
+    /// Complete.
+    Fixed(&'p str),
+    /// `{chunk}` is the chunk's partition id.
+    Chunk(&'p Template),
+    /// `{chunk}` is the id of a partition of the staging table; `same` where that is always the chunk's own.
+    Staged {
+        /// The SQL.
+        sql: &'p Template,
+        /// Whether the chunk becomes exactly one partition of the same id.
+        same: bool,
+    },
+}
+
+/// How a step is taken back.
+#[derive(Debug)]
+pub enum UndoWay<'p> {
+    /// By these passages.
+    Run(Vec<Passage<'p>>),
+    /// There is nothing to take back, for this reason.
+    Nothing(&'p str),
+    /// It cannot be taken back, for this reason.
+    Impossible(&'p str),
+}
+
+impl Sql<'_> {
+    /// The SQL as people read it, with `{chunk}` where the hole is.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Fixed(sql) => (*sql).to_owned(),
+            Self::Chunk(template) | Self::Staged { sql: template, .. } => template.to_string(),
+        }
+    }
+
+    /// The SQL for one chunk; none where the partition is not known before the copy is made.
+    pub fn filled(&self, chunk: &str) -> Option<String> {
+        match self {
+            Self::Fixed(sql) => Some((*sql).to_owned()),
+            Self::Chunk(template) | Self::Staged { sql: template, same: true } => Some(template.fill(chunk)),
+            Self::Staged { same: false, .. } => None,
+        }
+    }
+}
+
+impl Role {
+    /// A word for it, for people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Before => "check before",
+            Self::Ask => "ask",
+            Self::Do => "run",
+            Self::After => "check after",
+            Self::Watch => "watch",
+        }
+    }
+}
+
+/// What is done for an action. `known` are the partitions of a backfill replica when the plan was made.
+pub(super) fn of<'p>(
+    action: &'p Action,
+    known: impl Fn(ReplicaId) -> &'p [PartitionSize],
+    same_partitions: bool,
+) -> Vec<Passage<'p>> {
+    match action {
+        Action::Gate { .. } => Vec::new(),
+        Action::Check { probes } => probes.iter().map(check).collect(),
+        Action::Run { one_by_one, runs } => runs.iter().map(|one| run(one, *one_by_one)).collect(),
+        Action::Clone(clone) => clone_partitions(clone, known(clone.on)),
+        Action::Backfill(copy) => backfill(copy, same_partitions),
+        Action::CatchUp(wait) => vec![catch_up(wait)],
+        Action::Compare(tables) => vec![compare(tables)],
+    }
+}
+
+pub(super) fn undo(undo: &Undo) -> UndoWay<'_> {
+    match undo {
+        Undo::Run { one_by_one, runs } => UndoWay::Run(runs.iter().map(|one| run(one, *one_by_one)).collect()),
+        Undo::Nothing { because } => UndoWay::Nothing(because),
+        Undo::Impossible { because } => UndoWay::Impossible(because),
+    }
+}
+
+fn check(probe: &ProbeOn) -> Passage<'_> {
+    once(probe.on.clone(), vec![probed(Role::Ask, &probe.probe)])
+}
+
+fn run(run: &Run, one_by_one: bool) -> Passage<'_> {
+    let mut lines: Vec<Line> = run.before.iter().map(|probe| probed(Role::Before, probe)).collect();
+    lines.extend(run.sql.iter().map(|sql| line(Role::Do, "", Sql::Fixed(sql))));
+    lines.extend(run.after.iter().map(|probe| probed(Role::After, probe)));
+    let turn = if one_by_one { Turn::OneByOne } else { Turn::Together };
+    Passage { turn, ..once(run.on.clone(), lines) }
+}
+
+fn clone_partitions<'p>(clone: &'p ClonePartitions, known: &'p [PartitionSize]) -> Vec<Passage<'p>> {
+    let mut first: Vec<Line> = clone.before.iter().map(|probe| probed(Role::Before, probe)).collect();
+    first.push(line(Role::Ask, "lists the partitions to clone", Sql::Fixed(&clone.list)));
+    let each = vec![line(Role::Do, "clones one partition by hard links", Sql::Chunk(&clone.clone))];
+    let last = vec![
+        line(Role::Ask, "counts the rows of the source table", Sql::Fixed(&clone.source_rows)),
+        line(Role::After, "counts the rows of the snapshot: the same number", Sql::Fixed(&clone.snapshot_rows)),
+    ];
+    vec![once(vec![clone.on], first), chunks(clone.on, known, each), once(vec![clone.on], last)]
+}
+
+fn backfill(copy: &Backfill, same: bool) -> Vec<Passage<'_>> {
+    let mut first: Vec<Line> = copy.before.iter().map(|probe| probed(Role::Before, probe)).collect();
+    first.push(line(Role::Ask, "lists the chunks to copy, partitions of the snapshot", Sql::Fixed(&copy.list)));
+    let mut each: Vec<Line> =
+        copy.clear.iter().map(|sql| line(Role::Do, "empties the staging table", Sql::Fixed(sql))).collect();
+    each.extend([
+        line(Role::Do, "copies the chunk into the staging table", Sql::Chunk(&copy.copy)),
+        line(Role::Ask, "counts the chunk's rows and sums their hashes", Sql::Chunk(&copy.digest_source)),
+        line(Role::After, "the same of the copy: both answers must agree", Sql::Fixed(&copy.digest_staging)),
+        line(Role::Ask, staged_says(same), Sql::Fixed(&copy.staged)),
+        line(
+            Role::Before,
+            "rows of it that the shadow table holds already: attach only while the answer is 0",
+            Sql::Staged { sql: &copy.landed, same },
+        ),
+        line(
+            Role::Do,
+            "attaches a partition of the staging table to the shadow table",
+            Sql::Staged { sql: &copy.attach, same },
+        ),
+    ]);
+    vec![once(vec![copy.on], first), chunks(copy.on, &copy.partitions, each)]
+}
+
+fn staged_says(same: bool) -> &'static str {
+    if same {
+        "lists the partitions of the staging table: the chunk's own, and no other"
+    } else {
+        "lists the partitions of the staging table; from here on {chunk} stands for each of these in turn"
+    }
+}
+
+fn catch_up(wait: &CatchUp) -> Passage<'_> {
+    let lines = vec![
+        line(Role::Do, "waits for the replica", Sql::Fixed(&wait.by_hand)),
+        line(
+            Role::Watch,
+            "last position in the replication log; the largest answer is the mark",
+            Sql::Fixed(&wait.mark),
+        ),
+        line(Role::Watch, "how far the replica has read the log: it must pass the mark", Sql::Fixed(&wait.pointer)),
+        line(Role::Watch, "parts still to get: those listed once the mark is passed must go", Sql::Fixed(&wait.queue)),
+    ];
+    once(wait.on.clone(), lines)
+}
+
+fn compare(tables: &Compare) -> Passage<'_> {
+    let counted = match tables.mode {
+        CompareMode::Rows => "each partition with its rows and the sum of their hashes",
+        CompareMode::Final => "each partition with its rows after merging, and the sum of their hashes",
+        CompareMode::Keys => "each partition with its distinct sorting keys, and the sum of their hashes",
+    };
+    let other = "the same of the other table: both answers must agree, line by line";
+    once(
+        tables.on.clone(),
+        vec![line(Role::Ask, counted, Sql::Fixed(&tables.left)), line(Role::After, other, Sql::Fixed(&tables.right))],
+    )
+}
+
+fn once(on: Vec<ReplicaId>, lines: Vec<Line<'_>>) -> Passage<'_> {
+    Passage { on, turn: Turn::Together, repeat: Repeat::Once, lines }
+}
+
+fn chunks<'p>(on: ReplicaId, known: &'p [PartitionSize], lines: Vec<Line<'p>>) -> Passage<'p> {
+    Passage { on: vec![on], turn: Turn::Together, repeat: Repeat::EachChunk(known), lines }
+}
+
+fn probed(role: Role, probe: &Probe) -> Line<'_> {
+    Line { role, says: &probe.says, sql: Sql::Fixed(&probe.sql), expect: Some(&probe.expect) }
+}
+
+fn line<'p>(role: Role, says: &'static str, sql: Sql<'p>) -> Line<'p> {
+    Line { role, says, sql, expect: None }
+}
