@@ -6,7 +6,6 @@ pub mod change;
 pub mod config;
 pub mod ddl;
 pub mod execute;
-pub mod inspect;
 pub mod journal;
 pub mod names;
 pub mod plan;

@@ -1,6 +1,7 @@
 //! Backfill: snapshot to staging, compare, staging to shadow; chunk by chunk, each exactly once.
 
 use super::carry_out::lines;
+use super::desk::COPY_TIMEOUT;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::ports::{Call, CallError, News, Reporter, Servers, step_prefix};
@@ -18,7 +19,7 @@ pub(super) async fn backfill<S: Servers, R: Reporter>(
 ) -> Result<String, ExecuteError> {
     let worker = Worker { engine, step, work };
     engine.require(&step.id, work.on, &work.before).await?;
-    for chunk in lines(&engine.ask(&step.id, work.on, &work.list).await?) {
+    for chunk in lines(&engine.desk.ask(&step.id, work.on, &work.list).await?) {
         if engine.progress().chunk(&step.id, &chunk).done.is_none() {
             worker.chunk(&chunk).await?;
         }
@@ -63,14 +64,15 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
         }
         self.engine.record(Event::ChunkStarted { step: self.step.id.clone(), chunk: chunk.to_owned() })?;
         self.copy_watched(chunk).await?;
-        let source = self.engine.ask_slowly(&self.step.id, self.work.on, &self.work.digest_source.fill(chunk)).await?;
-        let staged = self.engine.ask_slowly(&self.step.id, self.work.on, &self.work.digest_staging).await?;
+        let source =
+            self.engine.desk.ask_slowly(&self.step.id, self.work.on, &self.work.digest_source.fill(chunk)).await?;
+        let staged = self.engine.desk.ask_slowly(&self.step.id, self.work.on, &self.work.digest_staging).await?;
         if source == staged {
             return Ok(count_of(&source));
         }
         Err(ExecuteError::Verification {
             step: self.step.id.clone(),
-            replica: self.engine.replica_name(self.work.on),
+            replica: self.engine.desk.replica_name(self.work.on),
             differences: vec![format!(
                 "chunk {chunk}: count and sum of hashes are {} in the snapshot, {} in the staging table; nothing was attached",
                 source.replace('\t', " and "),
@@ -80,25 +82,26 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
     }
 
     async fn rows_of(&self, chunk: &str) -> Result<u64, ExecuteError> {
-        let digest = self.engine.ask_slowly(&self.step.id, self.work.on, &self.work.digest_source.fill(chunk)).await?;
+        let digest =
+            self.engine.desk.ask_slowly(&self.step.id, self.work.on, &self.work.digest_source.fill(chunk)).await?;
         Ok(count_of(&digest))
     }
 
     /// Runs the copy and tells how it gets on.
     async fn copy_watched(&self, chunk: &str) -> Result<(), ExecuteError> {
         let (before, _) = self.engine.progress().chunks_done(&self.step.id);
-        let query_id = self.engine.query_id(&self.step.id);
+        let query_id = self.engine.desk.query_id(&self.step.id);
         let call = Call {
             on: self.work.on,
             sql: self.work.copy.fill(chunk),
             query_id: query_id.clone(),
-            timeout: super::COPY_TIMEOUT,
+            timeout: COPY_TIMEOUT,
         };
-        let copying = self.engine.servers.call(call);
+        let copying = self.engine.desk.servers.call(call);
         let watching = async {
             loop {
                 tokio::time::sleep(PROGRESS_POLL).await;
-                if let Some(rows) = self.engine.servers.rows_written(self.work.on, &query_id).await {
+                if let Some(rows) = self.engine.desk.servers.rows_written(self.work.on, &query_id).await {
                     self.engine.report(News::Copied { step: self.step, rows: before + rows, chunk });
                 }
             }
@@ -128,7 +131,7 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
     }
 
     async fn change(&self, sql: &str) -> Result<(), ExecuteError> {
-        match self.engine.statement(&self.step.id, self.work.on, sql).await {
+        match self.engine.desk.statement(&self.step.id, self.work.on, sql).await {
             Ok(_) => Ok(()),
             Err(source) => Err(self.failed(source).await),
         }
@@ -137,14 +140,15 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
     /// A statement whose outcome is unknown must not be still running when the next run looks. Once it is known to have
     /// ended nothing is in doubt: a copy is made anew, and whether a partition was attached is asked of the rows.
     async fn failed(&self, source: CallError) -> ExecuteError {
-        let prefix = step_prefix(self.engine.plan, &self.step.id);
-        let ended = !source.outcome_unknown || self.engine.servers.end_leftovers(self.work.on, &prefix).await.is_ok();
+        let prefix = step_prefix(self.engine.desk.plan, &self.step.id);
+        let ended =
+            !source.outcome_unknown || self.engine.desk.servers.end_leftovers(self.work.on, &prefix).await.is_ok();
         let source = CallError { outcome_unknown: !ended, ..source };
         ExecuteError::Call { step: self.step.id.clone(), source }
     }
 
     async fn ask(&self, sql: &str) -> Result<String, ExecuteError> {
-        self.engine.ask(&self.step.id, self.work.on, sql).await
+        self.engine.desk.ask(&self.step.id, self.work.on, sql).await
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::carry_out::carry_out;
+use super::desk::Desk;
 use super::error::ExecuteError;
 use super::next_move::{Next, backward, forward, point_of_no_return};
 use super::ports::{Approver, Clock, Decision, News, Reporter, Servers};
@@ -20,13 +21,12 @@ const STEPS_AT_ONCE_MAX: usize = 16;
 /// Everything that carrying out a plan needs.
 #[derive(Debug)]
 pub struct Engine<'a, S, R> {
-    pub(super) plan: &'a Plan,
+    plan: &'a Plan,
     graph: Graph,
-    pub(super) servers: &'a S,
+    pub(super) desk: Desk<'a, S>,
     reporter: &'a R,
     clock: Clock,
     journal: Mutex<File>,
-    began: Instant,
 }
 
 /// How far to go.
@@ -61,7 +61,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         clock: Clock,
     ) -> Result<Self, ExecuteError> {
         let graph = Graph::new(&plan.steps, &plan.edges)?;
-        Ok(Self { plan, graph, servers, reporter, clock, journal: Mutex::new(journal), began: Instant::now() })
+        Ok(Self { plan, graph, desk: Desk::new(plan, servers), reporter, clock, journal: Mutex::new(journal) })
     }
 
     /// Carries the plan on until it is finished, a gate waits, `until` is reached or a step fails.
@@ -104,7 +104,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         match next {
             Next::Finished if under_way.is_empty() => Ok(Some(Ok(Outcome::Finished))),
             Next::Gate(step, _) if until.before.as_ref() == Some(&step.id) => Ok(Some(Ok(Outcome::Stopped))),
-            Next::Gate(_, gate) => match approver.gate(self.plan, gate) {
+            Next::Gate(_, gate) => match approver.gate(self.plan, &self.progress(), gate) {
                 Decision::Wait => Ok(Some(Ok(Outcome::Waiting(gate)))),
                 Decision::Approve { by, note } => {
                     self.record(Event::Approved(Approval { gate, by, note }))?;
@@ -170,7 +170,8 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         for step in in_doubt.iter().filter_map(|id| self.plan.step(id)) {
             for replica in step.action.replicas() {
                 let prefix = super::ports::step_prefix(self.plan, &step.id);
-                self.servers
+                self.desk
+                    .servers
                     .end_leftovers(replica, &prefix)
                     .await
                     .map_err(|source| ExecuteError::Leftover { step: step.id.clone(), source })?;
@@ -237,13 +238,6 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
     /// How far the plan has come.
     pub fn progress(&self) -> Progress {
         self.journal().progress().clone()
-    }
-
-    /// A query id that no other query of this or an earlier run has.
-    pub(super) fn query_id(&self, step: &StepId) -> String {
-        let run = self.journal().progress().next_seq();
-        let prefix = super::ports::step_prefix(self.plan, step);
-        format!("{prefix}{}-{run}-{}", std::process::id(), self.began.elapsed().as_nanos())
     }
 
     /// A panic while the journal was held has already ended the run; the journal itself is on disk.

@@ -6,6 +6,8 @@
 
 mod backfill;
 mod carry_out;
+mod compare;
+mod desk;
 mod engine;
 mod error;
 mod next_move;
@@ -13,12 +15,8 @@ mod ports;
 mod runs;
 mod take_back;
 
-use std::time::Duration;
-
+pub use compare::verify;
 pub use engine::{Engine, Outcome, Until};
 pub use error::ExecuteError;
 pub use next_move::{Next, backward, forward, point_of_no_return};
 pub use ports::{Approver, Call, CallError, Clock, Decision, News, Reporter, Servers, query_prefix, step_prefix};
-
-/// Longest that the copy or the comparison of one chunk may take.
-const COPY_TIMEOUT: Duration = Duration::from_hours(24);

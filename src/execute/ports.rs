@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
+use crate::journal::Progress;
 use crate::names::ReplicaId;
 use crate::plan::{Gate, Plan, Step, StepId};
 
@@ -98,7 +99,7 @@ pub enum News<'a> {
 /// Somebody to ask.
 pub trait Approver {
     /// Whether the plan may pass a gate, and who says so.
-    fn gate(&mut self, plan: &Plan, gate: Gate) -> Decision;
+    fn gate(&mut self, plan: &Plan, progress: &Progress, gate: Gate) -> Decision;
     /// Whether a step may be carried out, when each step is to be asked for.
     fn step(&mut self, step: &Step) -> bool;
 }

@@ -1,19 +1,12 @@
 //! Running statements on replicas so that each of them happens once: look, run, look again.
 
-use std::time::Duration;
-
 use futures_util::future::try_join_all;
 
 use super::engine::Engine;
 use super::error::ExecuteError;
-use super::ports::{Call, CallError, Reporter, Servers, step_prefix};
+use super::ports::{CallError, Reporter, Servers, step_prefix};
 use crate::names::ReplicaId;
 use crate::plan::{Probe, Run, StepId};
-
-/// A probe reads system tables; a server that takes longer is not fit to be changed.
-const PROBE_TIMEOUT: Duration = Duration::from_mins(2);
-/// Definitions change at once, but DROP and ATTACH of many parts take their time.
-const STATEMENT_TIMEOUT: Duration = Duration::from_mins(15);
 
 /// How running on one replica went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,7 +51,7 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
             return Err(self.unexpected(step, on, probe, found, resumed));
         }
         for sql in &run.sql {
-            if let Err(source) = self.statement(step, on, sql).await {
+            if let Err(source) = self.desk.statement(step, on, sql).await {
                 return self.look_after_failure(step, on, run, source).await;
             }
         }
@@ -70,7 +63,7 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
 
     /// A condition does not hold. Where something may have been half done that is doubt; otherwise somebody else did it.
     fn unexpected(&self, step: &StepId, on: ReplicaId, probe: &Probe, found: String, in_doubt: bool) -> ExecuteError {
-        let (step, replica, says) = (step.clone(), self.replica_name(on), probe.says.clone());
+        let (step, replica, says) = (step.clone(), self.desk.replica_name(on), probe.says.clone());
         if in_doubt {
             let reason = format!("it should hold that {says}: expected {:?}, found {found:?}", probe.expect);
             ExecuteError::InDoubt { step, replica, reason }
@@ -88,7 +81,7 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
         source: CallError,
     ) -> Result<Ran, ExecuteError> {
         if source.outcome_unknown {
-            let ended = self.servers.end_leftovers(on, &step_prefix(self.plan, step)).await;
+            let ended = self.desk.servers.end_leftovers(on, &step_prefix(self.desk.plan, step)).await;
             ended.map_err(|source| ExecuteError::Leftover { step: step.clone(), source })?;
         }
         match self.first_failing(step, on, &run.after).await {
@@ -109,7 +102,7 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
         probes: &'p [Probe],
     ) -> Result<Option<(&'p Probe, String)>, ExecuteError> {
         for probe in probes {
-            let found = self.ask(step, on, &probe.sql).await?;
+            let found = self.desk.ask(step, on, &probe.sql).await?;
             if found != probe.expect {
                 return Ok(Some((probe, found)));
             }
@@ -123,40 +116,5 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
             None => Ok(()),
             Some((probe, found)) => Err(self.unexpected(step, on, probe, found, false)),
         }
-    }
-
-    /// A question to one replica.
-    pub(super) async fn ask(&self, step: &StepId, on: ReplicaId, sql: &str) -> Result<String, ExecuteError> {
-        let result = self.call(step, on, sql, PROBE_TIMEOUT).await;
-        // A question changes nothing, so nothing is in doubt when its answer is lost.
-        result.map_err(|source| ExecuteError::Call {
-            step: step.clone(),
-            source: CallError { outcome_unknown: false, ..source },
-        })
-    }
-
-    /// A question that reads whole tables.
-    pub(super) async fn ask_slowly(&self, step: &StepId, on: ReplicaId, sql: &str) -> Result<String, ExecuteError> {
-        let result = self.call(step, on, sql, super::COPY_TIMEOUT).await;
-        result.map_err(|source| ExecuteError::Call {
-            step: step.clone(),
-            source: CallError { outcome_unknown: false, ..source },
-        })
-    }
-
-    /// A statement that changes something but is short.
-    pub(super) async fn statement(&self, step: &StepId, on: ReplicaId, sql: &str) -> Result<String, CallError> {
-        self.call(step, on, sql, STATEMENT_TIMEOUT).await
-    }
-
-    async fn call(&self, step: &StepId, on: ReplicaId, sql: &str, timeout: Duration) -> Result<String, CallError> {
-        let call = Call { on, sql: sql.to_owned(), query_id: self.query_id(step), timeout };
-        self.servers.call(call).await
-    }
-
-    /// A replica with its address, for people.
-    pub(super) fn replica_name(&self, on: ReplicaId) -> String {
-        let known = self.plan.cluster.replicas.iter().find(|replica| replica.id == on);
-        known.map_or_else(|| on.to_string(), |replica| format!("{on} ({}:{})", replica.host, replica.port))
     }
 }

@@ -76,7 +76,7 @@ pub fn read(text: &str) -> Result<Sealed, PlanFileError> {
 }
 
 fn hash(content: &Map<String, Value>) -> Result<String, PlanFileError> {
-    Ok(format!("{:x}", Sha256::digest(canonical(content)?.as_bytes())))
+    Ok(hex::encode(Sha256::digest(canonical(content)?.as_bytes())))
 }
 
 /// Sorted keys (a `serde_json` map is sorted), two spaces of indentation, a line's end at the end: fit for a diff.

@@ -7,6 +7,7 @@ mod capability;
 mod cluster;
 mod connection;
 mod error;
+mod executor;
 mod introspect;
 mod lane;
 mod normalize;

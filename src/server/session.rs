@@ -18,7 +18,7 @@ use crate::names::quote_string;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KILL_TIMEOUT: Duration = Duration::from_secs(3);
-const TCP_KEEPALIVE: Duration = Duration::from_secs(60);
+const TCP_KEEPALIVE: Duration = Duration::from_mins(1);
 /// Below the 3 s after which an old server closes an idle connection.
 const IDLE_CONNECTION_MAX: Duration = Duration::from_secs(2);
 const REQUESTS_MAX: usize = 24;

@@ -273,7 +273,7 @@ fn plan_id(case: &Case<'_>, fingerprints: &[Fingerprint]) -> String {
         add(&fingerprint.table.sql());
         add(&fingerprint.definition);
     }
-    let mut id = format!("{:x}", hasher.finalize());
+    let mut id = hex::encode(hasher.finalize());
     id.truncate(ID_LENGTH);
     id
 }

@@ -1,0 +1,71 @@
+//! Where statements leave for the servers, each with an id and a bound on its time.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::error::ExecuteError;
+use super::ports::{Call, CallError, Servers, step_prefix};
+use crate::names::ReplicaId;
+use crate::plan::{Plan, StepId};
+
+/// A probe reads system tables; a server that takes longer is not fit to be changed.
+const PROBE_TIMEOUT: Duration = Duration::from_mins(2);
+/// Definitions change at once, but DROP and ATTACH of many parts take their time.
+const STATEMENT_TIMEOUT: Duration = Duration::from_mins(15);
+/// Longest that the copy or the comparison of one chunk may take.
+pub(super) const COPY_TIMEOUT: Duration = Duration::from_hours(24);
+
+/// A plan, the servers that it is for, and a count of what was sent.
+#[derive(Debug)]
+pub(super) struct Desk<'a, S> {
+    pub(super) plan: &'a Plan,
+    pub(super) servers: &'a S,
+    run: String,
+    sent: AtomicU64,
+}
+
+impl<'a, S: Servers> Desk<'a, S> {
+    pub(super) fn new(plan: &'a Plan, servers: &'a S) -> Self {
+        let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        Self { plan, servers, run: format!("{}-{began:x}", std::process::id()), sent: AtomicU64::new(0) }
+    }
+
+    /// A query id that no other query of this or an earlier run has.
+    pub(super) fn query_id(&self, step: &StepId) -> String {
+        let number = self.sent.fetch_add(1, Ordering::Relaxed);
+        format!("{}{}-{number}", step_prefix(self.plan, step), self.run)
+    }
+
+    /// A question to one replica.
+    pub(super) async fn ask(&self, step: &StepId, on: ReplicaId, sql: &str) -> Result<String, ExecuteError> {
+        self.read(step, on, sql, PROBE_TIMEOUT).await
+    }
+
+    /// A question that reads whole tables.
+    pub(super) async fn ask_slowly(&self, step: &StepId, on: ReplicaId, sql: &str) -> Result<String, ExecuteError> {
+        self.read(step, on, sql, COPY_TIMEOUT).await
+    }
+
+    /// A statement that changes something but is short.
+    pub(super) async fn statement(&self, step: &StepId, on: ReplicaId, sql: &str) -> Result<String, CallError> {
+        self.call(step, on, sql, STATEMENT_TIMEOUT).await
+    }
+
+    async fn read(&self, step: &StepId, on: ReplicaId, sql: &str, timeout: Duration) -> Result<String, ExecuteError> {
+        let result = self.call(step, on, sql, timeout).await;
+        // A question changes nothing, so nothing is in doubt when its answer is lost.
+        let known = |source| CallError { outcome_unknown: false, ..source };
+        result.map_err(|source| ExecuteError::Call { step: step.clone(), source: known(source) })
+    }
+
+    async fn call(&self, step: &StepId, on: ReplicaId, sql: &str, timeout: Duration) -> Result<String, CallError> {
+        let query_id = self.query_id(step);
+        self.servers.call(Call { on, sql: sql.to_owned(), query_id, timeout }).await
+    }
+
+    /// A replica with its address, for people.
+    pub(super) fn replica_name(&self, on: ReplicaId) -> String {
+        let known = self.plan.cluster.replicas.iter().find(|replica| replica.id == on);
+        known.map_or_else(|| on.to_string(), |replica| format!("{on} ({}:{})", replica.host, replica.port))
+    }
+}

@@ -1,0 +1,41 @@
+//! The cluster as the engine of [`crate::execute`] sees it.
+
+use std::time::Duration;
+
+use super::cluster::Cluster;
+use super::error::QueryError;
+use super::session::Statement;
+use crate::execute::{Call, CallError, Servers};
+use crate::names::ReplicaId;
+
+/// How long queries of a dead run may take to end once they are killed.
+const KILL_PATIENCE: Duration = Duration::from_mins(2);
+
+impl Servers for Cluster {
+    async fn call(&self, call: Call) -> Result<String, CallError> {
+        let raw = Statement { format: "TabSeparatedRaw".to_owned(), ..Statement::change(call.sql, call.timeout) };
+        Ok(self.run(call.on, &raw.with_query_id(call.query_id)).await?)
+    }
+
+    async fn rows_written(&self, on: ReplicaId, query_id: &str) -> Option<u64> {
+        let running = self.running(on, query_id).await.ok()?;
+        running.iter().find(|query| query.query_id == query_id).map(|query| query.written_rows.max(query.read_rows))
+    }
+
+    async fn end_leftovers(&self, on: ReplicaId, prefix: &str) -> Result<(), CallError> {
+        Ok(self.kill(on, prefix, KILL_PATIENCE).await?)
+    }
+}
+
+impl From<QueryError> for CallError {
+    fn from(error: QueryError) -> Self {
+        let outcome_unknown = error.outcome_unknown();
+        let replica = error.replica.map_or_else(|| error.host.clone(), |id| format!("{id} ({})", error.host));
+        let code = error.code();
+        let message = match code {
+            Some(code) => format!("{} (code {code})", error.message),
+            None => error.message,
+        };
+        Self { replica, code, message, outcome_unknown }
+    }
+}
