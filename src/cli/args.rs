@@ -1,0 +1,288 @@
+//! The arguments.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use super::exit_code::Exit;
+use crate::plan::Gate;
+
+/// Changes the schema of live, sharded ClickHouse tables: plan, review, carry out step by step, roll back or finalize.
+#[derive(Debug, Parser)]
+#[command(name = "shardwright", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub(super) struct Args {
+    #[command(flatten)]
+    pub(super) global: Global,
+    /// When to use colours.
+    #[arg(long, global = true, value_enum, default_value_t)]
+    pub(super) color: Color,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done or no change; 1 error; 2 plan has changes (--detailed-exitcode); 3 blocked by \
+findings; 4 waiting for approval; 5 stale plan or drift; 6 verification failed; 7 locked by another run; 8 outcome in doubt; \
+64 wrong usage.";
+
+/// What every command that talks to a cluster takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct Global {
+    /// The config file: cluster, endpoints, user.
+    #[arg(long, global = true, env = "SHARDWRIGHT_CONFIG", default_value = "shardwright.toml")]
+    pub(super) config: PathBuf,
+    /// Say more about what is going on.
+    #[arg(short, long, global = true)]
+    pub(super) verbose: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    pub(super) fn apply(self) {
+        let choice = match self {
+            Self::Auto => return,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Show clusters, shards, replicas, tables and how replicas differ.
+    Inspect(Inspect),
+    /// Plan a change of a table's sorting, primary or partition key. Changes nothing.
+    Plan(Plan),
+    /// Show a plan as a table, runbook, page, graph or SQL.
+    Show(Show),
+    /// Approve a gate beforehand.
+    Approve(Approve),
+    /// Carry a plan out, or on from where it stands.
+    Execute(Execute),
+    /// Say how far a plan has come.
+    Status(Status),
+    /// Compare source and shadow now. Changes nothing.
+    Verify(PlanFile),
+    /// Undo everything that a plan has done.
+    Rollback(PlanFile),
+    /// Drop old data and everything else that the plan made: the point of no return.
+    Finalize(PlanFile),
+    /// Start and stop a local cluster to try things on.
+    Sandbox(Sandbox),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct PlanFile {
+    /// The plan's file.
+    #[arg(value_name = "PLAN")]
+    pub(super) plan: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Inspect {
+    /// Only this table, in detail: DB.T.
+    #[arg(long, value_name = "DB.T")]
+    pub(super) table: Option<String>,
+    /// As tables for people, or as JSON.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: TableOrJson,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum TableOrJson {
+    #[default]
+    Table,
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Plan {
+    /// The change: ALTER TABLE … MODIFY ORDER BY / PARTITION BY / PRIMARY KEY …, or the wanted CREATE TABLE.
+    #[arg(long, required_unless_present = "file", conflicts_with = "file")]
+    pub(super) sql: Option<String>,
+    /// A file with the change.
+    #[arg(long)]
+    pub(super) file: Option<PathBuf>,
+    /// How the change is carried out. `auto` chooses `mirror`, the only strategy that this version has.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) strategy: StrategyChoice,
+    /// Where the plan is written.
+    #[arg(short, long, default_value = "plan.json")]
+    pub(super) output: PathBuf,
+    /// Accept a finding, with a reason that is kept in the plan: SW007='the table has no duplicates'.
+    #[arg(long = "accept", value_name = "CODE=REASON")]
+    pub(super) accepted: Vec<String>,
+    /// Exit with 2 if the plan has changes, 0 if there is nothing to do.
+    #[arg(long)]
+    pub(super) detailed_exitcode: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(super) enum StrategyChoice {
+    #[default]
+    Auto,
+    Mirror,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Show {
+    /// The plan's file.
+    pub(super) plan: PathBuf,
+    /// How.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: ShowFormat,
+    /// For `--format sql`: only this replica, such as s1r2.
+    #[arg(long)]
+    pub(super) replica: Option<crate::names::ReplicaId>,
+    /// Write to this file instead of stdout.
+    #[arg(short, long)]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ShowFormat {
+    /// For the terminal.
+    #[default]
+    Table,
+    /// A runbook that can be carried out by hand.
+    Markdown,
+    /// One page, self-contained.
+    Html,
+    /// For Graphviz.
+    Dot,
+    /// For Mermaid.
+    Mermaid,
+    /// Statements by replica.
+    Sql,
+    Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Approve {
+    /// The plan's file.
+    pub(super) plan: PathBuf,
+    /// The gate: start, cutover or finalize.
+    #[arg(long, value_parser = gate)]
+    pub(super) gate: Gate,
+    /// Who approves; the user's login if not given.
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "unknown")]
+    pub(super) by: String,
+    /// What there is to say.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(super) note: String,
+}
+
+/// A gate by its name.
+pub(super) fn gate(text: &str) -> Result<Gate, String> {
+    let gates = [Gate::Start, Gate::Cutover, Gate::Finalize];
+    gates
+        .into_iter()
+        .find(|gate| gate.name() == text)
+        .ok_or_else(|| format!("there is no gate {text:?}; the gates are start, cutover and finalize"))
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Execute {
+    /// The plan's file.
+    pub(super) plan: PathBuf,
+    /// Stop before this step or gate.
+    #[arg(long, value_name = "STEP|GATE")]
+    pub(super) until: Option<String>,
+    /// Ask before every step, not only at gates.
+    #[arg(long)]
+    pub(super) step: bool,
+    /// Approve what can be rolled back: the gate `start`. Never cutover, finalize or drift.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(super) auto_approve: Option<AutoApprove>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum AutoApprove {
+    Reversible,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Status {
+    /// The plan's file.
+    pub(super) plan: PathBuf,
+    /// As a table for people, or as JSON.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: TableOrJson,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Sandbox {
+    #[command(subcommand)]
+    pub(super) command: SandboxCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum SandboxCommand {
+    /// Start a cluster on this machine's loopback, or heal one that was started before.
+    Up(SandboxUp),
+    /// Stop it and remove its data.
+    Down(SandboxDown),
+    /// Say what runs.
+    Status(SandboxStatus),
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SandboxUp {
+    /// Number of shards.
+    #[arg(long, default_value_t = 2)]
+    pub(super) shards: u32,
+    /// Replicas of each shard.
+    #[arg(long, default_value_t = 2)]
+    pub(super) replicas: u32,
+    /// What runs the servers.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) engine: SandboxEngine,
+    /// Where the sandbox lives.
+    #[arg(long, default_value = crate::sandbox::DEFAULT_DIR)]
+    pub(super) dir: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(super) enum SandboxEngine {
+    /// The first that this machine can run.
+    #[default]
+    Auto,
+    /// Debian's packages: ClickHouse 18.16.1 and ZooKeeper.
+    Debian,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SandboxDown {
+    /// Where the sandbox lives.
+    #[arg(long, default_value = crate::sandbox::DEFAULT_DIR)]
+    pub(super) dir: PathBuf,
+    /// Keep the data for the next `up`.
+    #[arg(long)]
+    pub(super) keep_data: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SandboxStatus {
+    /// Where the sandbox lives.
+    #[arg(long, default_value = crate::sandbox::DEFAULT_DIR)]
+    pub(super) dir: PathBuf,
+    /// As a table for people, or as JSON.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: TableOrJson,
+}
+
+/// Prints what clap has to say: help and version are data, the rest is wrong usage.
+pub(super) fn refuse(error: &clap::Error) -> ExitCode {
+    // Nobody is left to tell if this fails.
+    _ = error.print();
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+}

@@ -1,0 +1,80 @@
+//! `execute`: carries a plan out, or on from where it stands.
+
+use std::path::Path;
+
+use super::super::args::{AutoApprove, Execute, Global, gate};
+use super::super::exit_code::Exit;
+use super::super::failure::Failure;
+use super::super::output::say;
+use super::super::progress::Progress;
+use super::super::prompt::Prompt;
+use super::planned;
+use crate::execute::{Engine, Outcome, Until};
+use crate::plan::file::Sealed;
+use crate::plan::{Gate, Plan, StepId};
+
+pub(in super::super) async fn run(global: &Global, args: &Execute) -> Result<Exit, Failure> {
+    let sealed = planned::read(&args.plan)?;
+    let before = args.until.as_deref().map(|text| place(&sealed.plan, text)).transpose()?;
+    let until = Until { before, ask_each_step: args.step };
+    let prompt = Prompt { approve_reversible: args.auto_approve == Some(AutoApprove::Reversible) };
+    carry_on(global, &args.plan, &sealed, &until, prompt).await
+}
+
+/// A step's id or a gate's name.
+fn place(plan: &Plan, text: &str) -> Result<StepId, Failure> {
+    let id = match gate(text) {
+        Ok(gate) => StepId::new(format!("gate.{gate}")),
+        Err(_) => StepId::new(text),
+    };
+    if plan.step(&id).is_some() {
+        return Ok(id);
+    }
+    Err(Failure::usage(format!("the plan has no step or gate {text:?}")).hint("`show PLAN` lists the steps"))
+}
+
+/// Takes the plan as far as gates, errors and `until` allow, and says how it ended.
+pub(super) async fn carry_on(
+    global: &Global,
+    path: &Path,
+    sealed: &Sealed,
+    until: &Until,
+    mut prompt: Prompt,
+) -> Result<Exit, Failure> {
+    let journal = planned::open_journal(path, sealed)?;
+    let cluster = planned::cluster_of(global, &sealed.plan).await?;
+    let progress = Progress::new();
+    let engine = Engine::new(&sealed.plan, &cluster, &progress, journal, planned::now)?;
+    let outcome = engine.execute(until, &mut prompt).await?;
+    Ok(tell(path, &sealed.plan, outcome))
+}
+
+fn tell(path: &Path, plan: &Plan, outcome: Outcome) -> Exit {
+    let source = &plan.objects.source;
+    match outcome {
+        Outcome::Finished => {
+            say(&format!("done: {source} is sorted by ({}), and nothing of the plan is left over", plan.change.after.sorting));
+            Exit::Done
+        }
+        Outcome::Waiting(gate) => {
+            say(&format!("waiting for approval: gate {gate}"));
+            match gate {
+                Gate::Finalize => {
+                    say(&format!(
+                        "{source} is sorted by ({}). The old data stays in {} and is kept current: `rollback` swaps back.",
+                        plan.change.after.sorting, plan.objects.shadow
+                    ));
+                    planned::suggest("finalize", path);
+                }
+                Gate::Start | Gate::Cutover => planned::suggest(&format!("approve --gate {gate}"), path),
+            }
+            Exit::Waiting
+        }
+        Outcome::Stopped => {
+            say("stopped where asked");
+            planned::suggest("execute", path);
+            Exit::Done
+        }
+        Outcome::RolledBack => Exit::Done,
+    }
+}

@@ -1,0 +1,24 @@
+//! `finalize`: passes the point of no return.
+
+use std::path::Path;
+
+use super::super::args::Global;
+use super::super::exit_code::Exit;
+use super::super::failure::Failure;
+use super::super::prompt::Prompt;
+use super::{execute, planned};
+use crate::execute::Until;
+use crate::plan::{Gate, Phase};
+
+pub(in super::super) async fn run(global: &Global, path: &Path) -> Result<Exit, Failure> {
+    let sealed = planned::read(path)?;
+    let progress = planned::progress(path, &sealed)?;
+    let ahead = sealed.plan.steps.iter().find(|step| step.phase < Phase::Finalize && !progress.is_done(&step.id));
+    if let Some(step) = ahead {
+        let message = format!("the plan is not ready to be finalized: {} ({}) is not done", step.id, step.title);
+        let waits = if progress.approvals.contains_key(&Gate::Cutover) { Exit::Error } else { Exit::Waiting };
+        return Err(Failure::new(message).exit(waits).hint("carry on with `execute` first"));
+    }
+    let prompt = Prompt { approve_reversible: false };
+    execute::carry_on(global, path, &sealed, &Until::default(), prompt).await
+}

@@ -1,0 +1,33 @@
+//! `inspect`: what is there.
+
+use super::super::args::{Global, Inspect, TableOrJson};
+use super::super::connect::{connect, timeout};
+use super::super::exit_code::Exit;
+use super::super::failure::Failure;
+use super::super::output::{data, width};
+use crate::ddl::{Name, read_name};
+use crate::inspect::{Report, tables};
+use crate::names::TableName;
+
+pub(in super::super) async fn run(global: &Global, args: &Inspect) -> Result<Exit, Failure> {
+    let only = args.table.as_deref().map(table_name).transpose()?;
+    let connected = connect(global).await?;
+    let snapshot = connected.cluster.observe(timeout(&connected.config), None).await;
+    let report = Report::new(&snapshot);
+    if let Some(only) = &only
+        && !report.has(only)
+    {
+        return Err(Failure::new(format!("no replica of cluster {} has a table {only}", snapshot.topology.cluster)));
+    }
+    match args.format {
+        TableOrJson::Table => data(&tables(&report, width(), only.as_ref())),
+        TableOrJson::Json => data(&report.json(only.as_ref())),
+    }
+    Ok(Exit::Done)
+}
+
+/// `DB.T`, with quotes where a name needs them.
+fn table_name(text: &str) -> Result<TableName, Failure> {
+    let name: Name = read_name(text).map_err(|error| Failure { exit: Exit::Usage, ..error.into() })?;
+    Ok(name.in_database("default"))
+}

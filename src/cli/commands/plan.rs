@@ -1,0 +1,213 @@
+//! `plan`: from a statement to a plan's file.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use super::super::args::{Global, Plan as Args, StrategyChoice};
+use super::super::connect::{Connected, connect, timeout};
+use super::super::exit_code::Exit;
+use super::super::failure::Failure;
+use super::super::output::{data, is_coloured, say, width};
+use super::planned;
+use crate::assess::{self, Case, Finding};
+use crate::catalog::Table;
+use crate::change::Change;
+use crate::ddl::{CreateTable, read_change};
+use crate::names::{ReplicaId, TableName};
+use crate::plan::{self, Plan, definition};
+use crate::render;
+use crate::server::{NormalizeCause, normal_form};
+use crate::snapshot::Snapshot;
+
+pub(in super::super) async fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
+    // One strategy so far: `auto` and `mirror` come to the same.
+    let (StrategyChoice::Auto | StrategyChoice::Mirror) = args.strategy;
+    let accepted = args.accepted.iter().map(|text| accepted(text)).collect::<Result<Vec<_>, _>>()?;
+    let sql = statement_text(args)?;
+    let statement = read_change(&sql)?;
+    let connected = connect(global).await?;
+    let snapshot = connected.cluster.observe(timeout(&connected.config), None).await;
+    refuse_unreachable(&snapshot)?;
+    let change = Change::resolve(&statement, &sql, &snapshot).map_err(|error| Failure::of(&error))?;
+    let targets = normalise(&connected, &snapshot, &change).await?;
+    let case = Case { snapshot: &snapshot, change: &change, target: &targets.wanted, written: targets.written.as_ref() };
+    if is_reached(&case) {
+        say(&format!("no change: {} has these keys already", change.table));
+        return Ok(Exit::Done);
+    }
+    let findings = accept(assess::assess(&case), &accepted)?;
+    if assess::is_blocked(&findings) {
+        data(&render::findings(&findings, width(), is_coloured()));
+        let message = format!("{} is not planned: findings forbid it", change.table);
+        return Err(Failure::new(message).exit(Exit::Blocked).hint("see docs/findings.md for each code"));
+    }
+    let plan = plan::build(&case, findings).map_err(|error| Failure::of(&error))?;
+    refuse_objections(&plan)?;
+    try_comparison(&connected, &plan).await?;
+    write(&plan, &args.output)?;
+    data(&render::terminal(&plan, width(), is_coloured()));
+    say(&format!("written to {}", args.output.display()));
+    planned::suggest("show --format markdown", &args.output);
+    planned::suggest("execute", &args.output);
+    Ok(if args.detailed_exitcode { Exit::HasChanges } else { Exit::Done })
+}
+
+fn statement_text(args: &Args) -> Result<String, Failure> {
+    match (&args.sql, &args.file) {
+        (Some(sql), _) => Ok(sql.clone()),
+        (None, Some(path)) => fs::read_to_string(path).map_err(|error| Failure::file("read", path, &error)),
+        (None, None) => Err(Failure::usage("give the change with --sql or --file")),
+    }
+}
+
+fn refuse_unreachable(snapshot: &Snapshot) -> Result<(), Failure> {
+    let missing: Vec<String> = snapshot
+        .unreachable()
+        .map(|(id, reason)| {
+            let address = snapshot.topology.replica(id).map_or_else(String::new, crate::topology::Replica::address);
+            format!("{id} ({address}): {reason}")
+        })
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("SW001: not every replica answers, so nothing is planned: {}", missing.join("; ")))
+        .exit(Exit::Blocked)
+        .hint("bring the replica back, or take it out of the cluster's definition"))
+}
+
+/// The wanted definition, and the written one if there is one, in the server's own words.
+struct Targets {
+    wanted: Table,
+    written: Option<Table>,
+}
+
+/// Has a server normalise the wanted definition in a scratch database, which also proves that it accepts it.
+async fn normalise(connected: &Connected, snapshot: &Snapshot, change: &Change) -> Result<Targets, Failure> {
+    if !connected.config.policy.scratch {
+        return Err(Failure::new("the policy forbids the scratch database in which the server checks the new definition")
+            .hint("set `scratch = true` under [policy] in the config file"));
+    }
+    let Some((on, source)) = snapshot.replicas.keys().find_map(|id| Some((*id, snapshot.table(*id, &change.table)?))) else {
+        return Err(Failure::new(format!("no replica has {}", change.table)));
+    };
+    let live = definition::live(source).map_err(|error| Failure::of(&error))?;
+    let wanted = definition::with_keys(&live, &change.wanted, &change.table);
+    let wanted = in_scratch(connected, on, &wanted, change).await?;
+    let written = match &change.wanted.definition {
+        None => None,
+        Some(written) => Some(in_scratch(connected, on, written, change).await?),
+    };
+    Ok(Targets { wanted, written })
+}
+
+async fn in_scratch(
+    connected: &Connected,
+    on: ReplicaId,
+    definition: &CreateTable,
+    change: &Change,
+) -> Result<Table, Failure> {
+    let tag = format!("{:08x}", std::process::id());
+    let create = |name: &TableName| definition::plain_keeping_ttl(definition, name).to_sql();
+    normal_form(&connected.cluster, on, &tag, create).await.map_err(|error| {
+        let failure = Failure::of(&error);
+        match error.cause {
+            NormalizeCause::Refused(_) => {
+                let message = format!("the server does not accept the new definition of {}: {}", change.table, failure.message);
+                Failure { message, ..failure }
+            }
+            _ => failure,
+        }
+    })
+}
+
+/// Whether the table is as wanted already.
+fn is_reached(case: &Case<'_>) -> bool {
+    let same_keys = case.sources().all(|(_, table)| table.keys == case.target.keys);
+    let same_definition = case.written.is_none_or(|written| written.engine_full == case.target.engine_full && written.columns == case.target.columns);
+    same_keys && same_definition
+}
+
+/// A finding's code and the reason for accepting it.
+fn accepted(text: &str) -> Result<(String, String), Failure> {
+    match text.split_once('=') {
+        Some((code, reason)) if !code.is_empty() && !reason.trim().is_empty() => {
+            Ok((code.to_owned(), reason.trim().to_owned()))
+        }
+        _ => Err(Failure::usage(format!("--accept {text:?}: a code and a reason are needed, such as SW007='no duplicates'"))),
+    }
+}
+
+/// Marks findings as accepted. What would lose data or misses a replica cannot be accepted away.
+fn accept(mut findings: Vec<Finding>, accepted: &[(String, String)]) -> Result<Vec<Finding>, Failure> {
+    for (code, reason) in accepted {
+        let mut found = findings.iter_mut().filter(|finding| &finding.code == code).peekable();
+        if found.peek().is_none() {
+            return Err(Failure::usage(format!("--accept {code}: there is no such finding")));
+        }
+        for finding in found {
+            if finding.severity == assess::Severity::Blocker && !assess::ACCEPTABLE_BLOCKERS.contains(&code.as_str()) {
+                return Err(Failure::usage(format!("--accept {code}: this blocker cannot be accepted: {}", finding.what)));
+            }
+            finding.suppressed = Some(reason.clone());
+        }
+    }
+    Ok(findings)
+}
+
+/// The checker objects to what was just built: a defect, and never something to carry out.
+fn refuse_objections(plan: &Plan) -> Result<(), Failure> {
+    let objections = plan::check(plan);
+    if objections.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("the plan does not pass the independent check: {}", objections.join("; ")))
+        .hint("this is a defect of shardwright; please report it with the table's definition"))
+}
+
+/// Has the server read the comparison's queries without running them: a type that cannot be hashed shows now, not after the
+/// copy.
+async fn try_comparison(connected: &Connected, plan: &Plan) -> Result<(), Failure> {
+    let queries = plan::comparison_queries(plan);
+    for (on, sql) in queries {
+        let describe = format!("DESCRIBE TABLE ({sql})");
+        let statement = crate::server::Statement::read(describe, timeout(&connected.config));
+        connected.cluster.run(on, &statement).await.map_err(|error| {
+            Failure::of(&error).hint("the table has a column that cannot be compared; nothing was planned")
+        })?;
+    }
+    Ok(())
+}
+
+/// Writes the plan's file. A plan that is under way is never overwritten.
+fn write(plan: &Plan, path: &Path) -> Result<(), Failure> {
+    let (text, _) = plan::file::write(plan).map_err(|error| Failure::of(&error))?;
+    set_journal_aside(path)?;
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = |error: std::io::Error| Failure::file("write", path, &error);
+    // Beside it and then in its place: a full disk leaves the old file as it was.
+    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
+}
+
+/// The journal of the plan that the file held before is kept under that plan's id, once the plan is at its end.
+fn set_journal_aside(path: &Path) -> Result<(), Failure> {
+    let journal = planned::journal_path(path);
+    if !journal.exists() {
+        return Ok(());
+    }
+    let old = planned::read(path)?;
+    let progress = planned::progress(path, &old)?;
+    let is_over = progress.touched().next().is_none() || old.plan.steps.iter().all(|step| progress.is_done(&step.id));
+    if !is_over {
+        let message = format!("{} holds a plan that is under way", path.display());
+        return Err(Failure::new(message).hint("finalize it or roll it back first, or write to another file with -o"));
+    }
+    let aside = path.with_extension(format!("{}.journal.jsonl", old.plan.id));
+    fs::rename(&journal, &aside).map_err(|error| Failure::file("rename", &journal, &error))?;
+    say(&format!("the journal of the earlier plan is kept as {}", aside.display()));
+    Ok(())
+}

@@ -1,0 +1,121 @@
+//! Telling how a run gets on: bars on a terminal, plain lines elsewhere.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use super::output::say;
+use crate::execute::{News, Reporter};
+use crate::plan::Step;
+use crate::render::figures;
+
+/// Between two plain lines about the same copy.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+const BAR: &str = "  {prefix:<16} {bar:30} {percent:>3} %  {human_pos}/{human_len} rows  {per_sec}, {eta} left  {msg}";
+const SPINNER: &str = "  {prefix:<16} {spinner} {msg} {elapsed}";
+
+/// The reporter that fits where stderr goes.
+pub(super) enum Progress {
+    /// Bars.
+    Bars(Bars),
+    /// Lines.
+    Lines(Mutex<BTreeMap<String, Instant>>),
+}
+
+/// One bar for each step under way.
+pub(super) struct Bars {
+    all: MultiProgress,
+    running: Mutex<BTreeMap<String, ProgressBar>>,
+}
+
+impl Progress {
+    pub(super) fn new() -> Self {
+        if std::io::stderr().is_terminal() {
+            Self::Bars(Bars { all: MultiProgress::new(), running: Mutex::default() })
+        } else {
+            Self::Lines(Mutex::default())
+        }
+    }
+}
+
+impl Reporter for Progress {
+    fn report(&self, news: News<'_>) {
+        match self {
+            Self::Bars(bars) => bars.report(&news),
+            Self::Lines(last) => {
+                if let Some(line) = line(&news, last) {
+                    say(&line);
+                }
+            }
+        }
+    }
+}
+
+impl Bars {
+    fn report(&self, news: &News<'_>) {
+        match news {
+            News::Started(step) | News::Undoing(step) => self.start(step),
+            News::Copied { step, rows, chunk } => {
+                let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(bar) = running.get(step.id.as_str()) {
+                    bar.set_position(*rows);
+                    bar.set_message(format!("partition {chunk}, {} in all", figures::bytes(step.cost.bytes)));
+                }
+            }
+            News::Done { step, .. } | News::Failed { step, .. } | News::Undone(step) => {
+                let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(bar) = running.remove(step.id.as_str()) {
+                    bar.finish_and_clear();
+                }
+                if let Some(line) = final_line(news) {
+                    // The terminal may have gone; the run goes on.
+                    _ = self.all.println(line);
+                }
+            }
+        }
+    }
+
+    fn start(&self, step: &Step) {
+        let copies = matches!(step.action, crate::plan::Action::Backfill(_));
+        let bar = if copies { ProgressBar::new(step.cost.rows) } else { ProgressBar::new_spinner() };
+        let template = if copies { BAR } else { SPINNER };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = self.all.add(bar.with_style(style).with_prefix(step.id.to_string()));
+        bar.set_message(step.title.clone());
+        bar.enable_steady_tick(Duration::from_millis(200));
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(step.id.to_string(), bar);
+    }
+}
+
+/// A line about what ended a step.
+fn final_line(news: &News<'_>) -> Option<String> {
+    Some(match news {
+        News::Done { step, took, evidence } => format!("{:<22} {evidence} ({:.1} s)", step.id, took.as_secs_f64()),
+        News::Failed { step, error } => format!("{:<22} FAILED: {error}", step.id),
+        News::Undone(step) => format!("{:<22} undone", step.id),
+        News::Started(_) | News::Undoing(_) | News::Copied { .. } => return None,
+    })
+}
+
+/// A plain line, or none where it would come too soon after the last one.
+fn line(news: &News<'_>, last: &Mutex<BTreeMap<String, Instant>>) -> Option<String> {
+    match news {
+        News::Started(step) => Some(format!("{:<22} {} …", step.id, step.title)),
+        News::Undoing(step) => Some(format!("{:<22} undoing: {} …", step.id, step.title)),
+        News::Copied { step, rows, chunk } => {
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            let began = *last.entry(step.id.to_string()).or_insert(now);
+            if now.duration_since(began) < LINE_EVERY {
+                return None;
+            }
+            last.insert(step.id.to_string(), now);
+            let (rows, all) = (figures::rows(*rows), figures::rows(step.cost.rows));
+            Some(format!("{:<22} {rows} of {all}, partition {chunk}", step.id))
+        }
+        News::Done { .. } | News::Failed { .. } | News::Undone(_) => final_line(news),
+    }
+}

@@ -1,0 +1,87 @@
+//! Asking a person.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use super::output::say;
+use crate::execute::{Approver, Decision};
+use crate::journal::{Progress, StepState};
+use crate::plan::{Gate, Phase, Plan, Step};
+
+/// Asks on the terminal where there is one; elsewhere only what was approved beforehand passes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Prompt {
+    /// Whether the gate `start` passes without asking.
+    pub(super) approve_reversible: bool,
+}
+
+impl Approver for Prompt {
+    fn gate(&mut self, plan: &Plan, progress: &Progress, gate: Gate) -> Decision {
+        if gate == Gate::Start && self.approve_reversible {
+            return Decision::Approve { by: login(), note: "--auto-approve reversible".to_owned() };
+        }
+        if !is_terminal() {
+            return Decision::Wait;
+        }
+        say(&format!("\nGate `{gate}`: {}", question(gate)));
+        for line in evidence(plan, progress, gate) {
+            say(&format!("  {line}"));
+        }
+        let approved = match gate {
+            // What cannot be undone is not answered by habit.
+            Gate::Finalize => ask(&format!("Type {} to drop the old data, or Enter to wait: ", plan.objects.source))
+                .is_some_and(|answer| answer == plan.objects.source.to_string()),
+            Gate::Start | Gate::Cutover => yes(&format!("Approve `{gate}`?")),
+        };
+        if approved { Decision::Approve { by: login(), note: String::new() } } else { Decision::Wait }
+    }
+
+    fn step(&mut self, step: &Step) -> bool {
+        let replicas: Vec<String> = step.action.replicas().iter().map(ToString::to_string).collect();
+        say(&format!("\n{}: {}\n  {}\n  on {}", step.id, step.title, step.why, replicas.join(", ")));
+        is_terminal() && yes("Carry it out?")
+    }
+}
+
+fn question(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Start => "every shard is as planned. From here on the cluster is changed; all of it can be rolled back.",
+        Gate::Cutover => "source and shadow agree. From here on queries meet the new table; it can be rolled back.",
+        Gate::Finalize => "the point of no return: mirror, old data, snapshot and staging tables are dropped.",
+    }
+}
+
+/// What was seen of the steps that speak for passing a gate.
+fn evidence(plan: &Plan, progress: &Progress, gate: Gate) -> Vec<String> {
+    let phase = match gate {
+        Gate::Start => Phase::Preflight,
+        Gate::Cutover => Phase::Verify,
+        Gate::Finalize => Phase::Reconcile,
+    };
+    let seen = |step: &Step| match progress.step(&step.id) {
+        StepState::Done { evidence, .. } => Some(format!("{}: {evidence}", step.id)),
+        _ => None,
+    };
+    plan.steps.iter().filter(|step| step.phase == phase).filter_map(seen).collect()
+}
+
+fn is_terminal() -> bool {
+    std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
+}
+
+fn yes(question: &str) -> bool {
+    ask(&format!("{question} [y/N] ")).is_some_and(|answer| matches!(answer.to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// The answer, or none at the end of input.
+fn ask(question: &str) -> Option<String> {
+    let mut stderr = anstream::stderr().lock();
+    _ = write!(stderr, "{question}");
+    _ = stderr.flush();
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer).ok()?;
+    (read > 0).then(|| answer.trim().to_owned())
+}
+
+fn login() -> String {
+    std::env::var("USER").unwrap_or_else(|_| "unknown".to_owned())
+}
