@@ -318,3 +318,141 @@ fn unescape(bytes: &mut std::str::Bytes<'_>) -> Option<u8> {
 fn hex_digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::TokenKind::{Close, Comma, Comment, Dot, HereDoc, Number, Open, Operator, QuotedIdentifier, Word};
+    use super::*;
+    use crate::names::{quote_identifier, quote_string};
+
+    fn tokens(sql: &str) -> Vec<(TokenKind, &str)> {
+        let tokens: Result<Vec<Token>, _> = Lexer::new(sql).collect();
+        let shown = |token: Token| (token.kind, &sql[token.span]);
+        tokens.unwrap().into_iter().filter(|token| token.kind != TokenKind::Whitespace).map(shown).collect()
+    }
+
+    fn kinds(sql: &str) -> Vec<TokenKind> {
+        tokens(sql).into_iter().map(|(kind, _)| kind).collect()
+    }
+
+    #[test]
+    fn quotes_end_where_the_server_ends_them() {
+        for quoted in [r"'a''b'", r"'a\'b'", r"'\\'", "''", "''''", "x'41'", "'é\u{1F980}\\é'", "'--'", "'/*'"] {
+            assert_eq!(tokens(quoted), [(TokenKind::String, quoted)]);
+        }
+        for quoted in ["`a``b`", r"`a\`b`", r#""a""b""#, r#""a\"b""#, "`'`", "`ключ`"] {
+            assert_eq!(tokens(quoted), [(QuotedIdentifier, quoted)]);
+        }
+        assert_eq!(tokens("$$a'$b$$"), [(HereDoc, "$$a'$b$$")]);
+        assert_eq!(tokens("$t$ $$ $x$ $t$"), [(HereDoc, "$t$ $$ $x$ $t$")]);
+    }
+
+    #[test]
+    fn a_dot_is_an_access_or_part_of_a_number() {
+        assert_eq!(kinds("t.1.2"), [Word, Dot, Number, Dot, Number]);
+        assert_eq!(kinds("(1).2"), [Open, Number, Close, Dot, Number]);
+        assert_eq!(kinds("`a`.b"), [QuotedIdentifier, Dot, Word]);
+        assert_eq!(
+            kinds("1.5e-3, .5, 5., 0x1F, 1_000"),
+            [Number, Comma, Number, Comma, Number, Comma, Number, Comma, Number]
+        );
+        assert_eq!(tokens("2024_events 1e"), [(Word, "2024_events"), (Word, "1e")]);
+    }
+
+    #[test]
+    fn comments_and_operators() {
+        assert_eq!(
+            tokens("a -- b\n# c\n#! d\n// e\n/* f\n*/"),
+            [
+                (Word, "a"),
+                (Comment, "-- b"),
+                (Comment, "# c"),
+                (Comment, "#! d"),
+                (Comment, "// e"),
+                (Comment, "/* f\n*/"),
+            ]
+        );
+        let operators = ["->", "-", "<=>", "<=", "<>", "<", "!=", "==", "=", "||", "::", ":", "?", "@@", "%"];
+        for operator in operators {
+            assert_eq!(tokens(&format!("a{operator}b")), [(Word, "a"), (Operator, operator), (Word, "b")]);
+        }
+    }
+
+    #[test]
+    fn what_the_server_does_not_know_is_refused_in_place() {
+        for (sql, message, span) in [
+            ("a 'b", "the string is not closed", 2..3),
+            ("'\\", "the string is not closed", 0..1),
+            ("x'4", "the string is not closed", 0..2),
+            ("`a``", "the quoted name is not closed", 0..1),
+            ("a /* b", "the comment is not closed", 2..4),
+            ("/* /* */ */", "a comment opens within a comment", 3..5),
+            ("$a$ b", "the heredoc $a$ is not closed", 0..3),
+            ("a$b", "unexpected `$`", 1..2),
+            ("1.5x", "this is not a number", 0..4),
+            ("a !b", "unexpected character '!'", 2..3),
+            ("#a", "unexpected character '#'", 0..1),
+            ("a\0", "unexpected character '\\0'", 1..2),
+            ("a\u{a0}b", "unexpected character '\\u{a0}'", 1..3),
+            ("“a”", "unexpected character '“'", 0..3),
+        ] {
+            let error = significant_tokens(sql).unwrap_err();
+            assert_eq!((error.to_string().as_str(), error.span()), (message, span), "{sql}");
+        }
+    }
+
+    #[test]
+    fn escapes_are_decoded_where_all_servers_agree() {
+        assert_eq!(unquote(r"'a\'b''c\\\n\t\0\x41\/'").as_deref(), Some("a'b'c\\\n\t\0A/"));
+        assert_eq!(unquote(r"`\xd0\xba`").as_deref(), Some("к"));
+        for refused in [r"'\d'", r"'\N'", r"'\xZZ'", r"'\xff'", "a", "", "'", "'a`", "x'41'", r"'a\'", "'a'b'"] {
+            assert_eq!(unquote(refused), None, "{refused}");
+        }
+    }
+
+    #[test]
+    fn large_inputs_take_linear_time() {
+        let size = 1_000_000;
+        for piece in ["(", "'a' ", "a.1,", "$$ $$", "/**/", "-- a\n", "`", "$", "1", "\\", "é"] {
+            let sql = piece.repeat(size / piece.len());
+            let started = std::time::Instant::now();
+            let count = Lexer::new(&sql).flatten().count();
+            assert!(count <= sql.len());
+            assert!(started.elapsed().as_secs() < 10, "{piece}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn tokens_cover_the_source(sql in "([a-z0-9_. \n'\"`$\\\\(),;+/*#!=<>é-]|--|/\\*|\\*/|\\$a\\$){0,60}") {
+            let mut end = 0;
+            for token in Lexer::new(&sql) {
+                let Ok(token) = token else { return Ok(()) };
+                prop_assert_eq!(token.span.start, end);
+                prop_assert!(token.span.end > end);
+                prop_assert!(sql.is_char_boundary(token.span.end));
+                end = token.span.end;
+            }
+            prop_assert_eq!(end, sql.len());
+        }
+
+        #[test]
+        fn anything_is_read_or_refused(sql in any::<String>()) {
+            for token in Lexer::new(&sql).flatten() {
+                prop_assert!(sql.get(token.span).is_some());
+            }
+        }
+
+        #[test]
+        fn quoted_names_and_strings_read_back(name in any::<String>()) {
+            for (quoted, kind) in [(quote_identifier(&name), QuotedIdentifier), (quote_string(&name), TokenKind::String)] {
+                prop_assert_eq!(tokens(&quoted), vec![(kind, quoted.as_str())]);
+                prop_assert_eq!(unquote(&quoted), Some(name.clone()));
+                let followed = format!("{quoted}.x");
+                prop_assert_eq!(tokens(&followed)[0].1, quoted.as_str());
+            }
+        }
+    }
+}
