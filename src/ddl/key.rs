@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::adjacency::is_one_of;
 use super::error::DdlError;
-use super::lexer::{Token, TokenKind, significant_tokens, unquote};
+use super::lexer::{Token, TokenKind, significant_tokens};
+use super::quoting::unquote;
 use crate::names::quote_identifier;
 
 /// Deeper brackets than this are refused: keys that people write have four or five.

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::error::DdlError;
-use super::lexer::{TokenKind, unquote};
+use super::lexer::TokenKind;
+use super::quoting::unquote;
 use super::reader::Reader;
 use super::statement::{Name, Text};
 
