@@ -2,7 +2,8 @@
 
 use super::adjacency::starts_anew;
 use super::error::DdlError;
-use super::lexer::{TokenKind, significant_tokens, unquote};
+use super::lexer::{TokenKind, significant_tokens};
+use super::quoting::unquote;
 use super::reader::Reader;
 use super::statement::Text;
 

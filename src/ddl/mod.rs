@@ -15,6 +15,7 @@ mod error;
 pub mod expression;
 mod key;
 pub mod lexer;
+mod quoting;
 mod reader;
 pub mod statement;
 pub mod view;

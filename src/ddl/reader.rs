@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::error::DdlError;
-use super::lexer::{Token, TokenKind, significant_tokens, unquote};
+use super::lexer::{Token, TokenKind, significant_tokens};
+use super::quoting::unquote;
 use super::statement::{Name, Text};
 
 /// The significant tokens of a source and a place among them.

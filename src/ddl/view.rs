@@ -1,7 +1,10 @@
 //! Reads which tables a view selects from and writes to.
 
+use std::collections::BTreeSet;
+
 use super::error::DdlError;
-use super::lexer::{TokenKind, unquote};
+use super::lexer::TokenKind;
+use super::quoting::unquote;
 use super::reader::Reader;
 use super::statement::{Name, Text};
 
@@ -14,8 +17,9 @@ pub struct View {
     pub materialized: bool,
     /// The table of `TO`. A materialized view without one writes to an inner table of its own.
     pub target: Option<Name>,
-    /// The tables after FROM and JOIN, each once, in order. The inserts into the first are what a materialized view
-    /// sees. Table functions and the tables within them are left out, as are names of common table expressions.
+    /// The tables that the query reads, each once, in order: after FROM and JOIN, and `database.table` after IN. Table
+    /// functions and the tables within them are left out, as are names of common table expressions. Which of them is
+    /// the one whose inserts a materialized view sees, only the query's shape tells: it need not be the first.
     pub sources: Vec<Name>,
     /// The query, verbatim.
     pub select: Text,
@@ -79,6 +83,9 @@ fn begins_query(reader: &Reader<'_>, ahead: usize) -> bool {
     reader.text(ahead) == "(" || ["SELECT", "WITH", "FROM"].iter().any(|word| reader.sees_word(ahead, word))
 }
 
+/// Deeper brackets than this are refused; servers refuse them too (`max_parser_depth`).
+const DEPTH_MAX: usize = 1_000;
+
 /// Where within a query the reader is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Clause {
@@ -96,24 +103,25 @@ struct Frame {
     /// The common table expression that this pair of brackets defines.
     defines: Option<String>,
     /// Names of the common table expressions defined here so far.
-    expressions: Vec<String>,
+    expressions: BTreeSet<String>,
 }
 
 impl Frame {
     fn new(clause: Clause, defines: Option<String>) -> Self {
-        Self { clause, is_query: false, defines, expressions: Vec::new() }
+        Self { clause, is_query: false, defines, expressions: BTreeSet::new() }
     }
 }
 
 struct Sources {
     found: Vec<Name>,
+    known: BTreeSet<(Option<String>, String)>,
     frames: Vec<Frame>,
     frame: Frame,
 }
 
 impl Default for Sources {
     fn default() -> Self {
-        Self { found: Vec::new(), frames: Vec::new(), frame: Frame::new(Clause::Other, None) }
+        Self { found: Vec::new(), known: BTreeSet::new(), frames: Vec::new(), frame: Frame::new(Clause::Other, None) }
     }
 }
 
@@ -123,7 +131,7 @@ impl Sources {
         let mut first = true;
         while !reader.at_end() {
             match reader.kind(0) {
-                Some(TokenKind::Open) => self.open(reader),
+                Some(TokenKind::Open) => self.open(reader)?,
                 Some(TokenKind::Close) => self.close(),
                 Some(TokenKind::Comma) if self.frame.clause == Clause::BehindTable => self.frame.clause = Clause::Table,
                 Some(TokenKind::Word | TokenKind::QuotedIdentifier) if self.frame.clause == Clause::Table => {
@@ -131,6 +139,7 @@ impl Sources {
                     first = false;
                     continue;
                 }
+                Some(TokenKind::Word) if reader.sees(&["IN"]) => self.set(reader)?,
                 Some(TokenKind::Word) => self.word(reader, first),
                 _ => {}
             }
@@ -140,7 +149,10 @@ impl Sources {
         Ok(self.found)
     }
 
-    fn open(&mut self, reader: &Reader<'_>) {
+    fn open(&mut self, reader: &Reader<'_>) -> Result<(), DdlError> {
+        if self.frames.len() == DEPTH_MAX {
+            return Err(reader.error(format!("brackets are nested deeper than {DEPTH_MAX}")));
+        }
         let defines = if self.frame.is_query { defined_name(reader) } else { None };
         let table_within = self.frame.clause == Clause::Table && !begins_query(reader, 1);
         if self.frame.clause == Clause::Table {
@@ -148,6 +160,7 @@ impl Sources {
         }
         let frame = Frame::new(if table_within { Clause::Table } else { Clause::Other }, defines);
         self.frames.push(std::mem::replace(&mut self.frame, frame));
+        Ok(())
     }
 
     fn close(&mut self) {
@@ -156,14 +169,36 @@ impl Sources {
         self.frame.expressions.extend(closed.defines);
     }
 
+    /// `IN database.table`, or with brackets as new servers write it. Bare names may be columns.
+    fn set(&mut self, reader: &mut Reader<'_>) -> Result<(), DdlError> {
+        let is_name = |ahead| matches!(reader.kind(ahead), Some(TokenKind::Word | TokenKind::QuotedIdentifier));
+        let bracket = usize::from(reader.text(1) == "(");
+        let ends = if bracket == 1 { reader.text(5) == ")" } else { !matches!(reader.text(4), "(" | ".") };
+        if !(is_name(1 + bracket) && reader.text(2 + bracket) == "." && is_name(3 + bracket) && ends) {
+            return Ok(());
+        }
+        let place = reader.place();
+        reader.return_to(place + 1 + bracket);
+        let name = reader.name()?;
+        self.add(name);
+        reader.return_to(place);
+        Ok(())
+    }
+
     fn table(&mut self, reader: &mut Reader<'_>) -> Result<(), DdlError> {
         let name = reader.name()?;
         self.frame.clause = Clause::BehindTable;
-        let known = |found: &Name| found.database == name.database && found.table == name.table;
-        if reader.text(0) != "(" && !self.is_expression(&name) && !self.found.iter().any(known) {
-            self.found.push(name);
+        let is_function = reader.text(0) == "(";
+        if !is_function && !self.is_expression(&name) {
+            self.add(name);
         }
         Ok(())
+    }
+
+    fn add(&mut self, name: Name) {
+        if self.known.insert((name.database.clone(), name.table.clone())) {
+            self.found.push(name);
+        }
     }
 
     fn is_expression(&self, name: &Name) -> bool {
@@ -215,5 +250,174 @@ fn defined_name(reader: &Reader<'_>) -> Option<String> {
         TokenKind::Word => Some(reader.text_behind(2).to_owned()),
         TokenKind::QuotedIdentifier => unquote(reader.text_behind(2)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(names: &[Name]) -> Vec<String> {
+        names
+            .iter()
+            .map(|name| name.database.iter().chain([&name.table]).cloned().collect::<Vec<_>>().join("/"))
+            .collect()
+    }
+
+    fn sources(select: &str) -> Vec<String> {
+        names(&read_view(&format!("CREATE VIEW v AS {select}")).unwrap().sources)
+    }
+
+    #[test]
+    fn views_as_18_16_reports_them() {
+        let view = read_view(
+            "CREATE MATERIALIZED VIEW h_ddl.mv1 TO h_ddl.repl ( d Date,  k UInt64,  v UInt32) AS SELECT d, toUInt64(a) AS \
+             k, a AS v FROM h_ddl.plain ",
+        )
+        .unwrap();
+        assert_eq!(view.name.in_database("").to_string(), "h_ddl.mv1");
+        assert!(view.materialized);
+        assert_eq!(names(view.target.as_slice()), ["h_ddl/repl"]);
+        assert_eq!(names(&view.sources), ["h_ddl/plain"]);
+        assert_eq!(view.select.text, "SELECT d, toUInt64(a) AS k, a AS v FROM h_ddl.plain");
+        let inner = read_view(
+            "CREATE MATERIALIZED VIEW h_ddl.mv2 ( a UInt32,  c UInt64) ENGINE = SummingMergeTree ORDER BY a SETTINGS \
+             index_granularity = 8192 AS SELECT a, count() AS c FROM (SELECT a FROM h_ddl.plain  ALL INNER JOIN (SELECT \
+             a FROM h_ddl.old_style ) USING (a))  GROUP BY a",
+        )
+        .unwrap();
+        assert_eq!((inner.target, names(&inner.sources)), (None, vec!["h_ddl/plain".into(), "h_ddl/old_style".into()]));
+        let plain = read_view(
+            "CREATE VIEW h_ddl.v1 ( a UInt32,  `extract(b, 'from')` String) AS SELECT a, extract(b, 'from') FROM \
+             h_ddl.plain  ARRAY JOIN [1, 2] AS x WHERE b != ' FROM nope' ORDER BY a ASC LIMIT 5",
+        )
+        .unwrap();
+        assert!(!plain.materialized);
+        assert_eq!(names(&plain.sources), ["h_ddl/plain"]);
+    }
+
+    #[test]
+    fn views_as_26_9_reports_them() {
+        for (sql, target, sources) in [
+            (
+                "CREATE MATERIALIZED VIEW h_ddl.mv2 (`a` UInt8, `c` UInt64) ENGINE = SummingMergeTree ORDER BY a TTL \
+                 toDate(a) + toIntervalDay(1) TO DISK 'default' SETTINGS index_granularity = 8192 COMMENT 'c' AS WITH x \
+                 AS (SELECT a FROM h_ddl.expr) SELECT a, count() AS c FROM x ALL INNER JOIN (SELECT a FROM h_ddl.coll) \
+                 AS y USING (a) GROUP BY a",
+                None,
+                vec!["h_ddl/expr", "h_ddl/coll"],
+            ),
+            (
+                "CREATE MATERIALIZED VIEW h_ddl.mv3 REFRESH EVERY 1 DAY APPEND TO h_ddl.memo (`a` UInt8, `b` String) \
+                 DEFINER = default SQL SECURITY DEFINER AS SELECT a, c AS b FROM h_ddl.expr AS e",
+                Some("h_ddl/memo"),
+                vec!["h_ddl/expr"],
+            ),
+            (
+                "CREATE VIEW h_ddl.v1 (`a` UInt8, `extract(c, 'from')` String) AS SELECT a, extract(c, 'from'), a <=> 1 \
+                 FROM h_ddl.expr ARRAY JOIN [1, 2] AS x WHERE c != ' FROM nope' ORDER BY a ASC LIMIT 5",
+                None,
+                vec!["h_ddl/expr"],
+            ),
+            (
+                "CREATE VIEW h_ddl.v2 (`a` UInt8) AS SELECT p.a FROM h_ddl.coll AS p FINAL ANY LEFT JOIN h_ddl.`we\\`ird \
+                 \\\\ name,(` AS w ON p.a = w.`(` PREWHERE 1 UNION ALL SELECT a FROM h_ddl.dist2 SAMPLE 1 / 2",
+                None,
+                vec!["h_ddl/coll", "h_ddl/we`ird \\ name,(", "h_ddl/dist2"],
+            ),
+            (
+                "CREATE VIEW h_ddl.v5 (`a` UInt8) AS SELECT a FROM h_ddl.coll WHERE (a IN (h_ddl.dist2)) AND \
+                 exists((SELECT 1 FROM h_ddl.buf)) AND a = {x:UInt8}",
+                None,
+                vec!["h_ddl/coll", "h_ddl/dist2", "h_ddl/buf"],
+            ),
+        ] {
+            let view = read_view(sql).unwrap();
+            assert_eq!(names(view.target.as_slice()).first().map(String::as_str), target, "{sql}");
+            assert_eq!(names(&view.sources), sources, "{sql}");
+        }
+    }
+
+    #[test]
+    fn all_that_may_stand_before_the_query() {
+        for before in [
+            "OR REPLACE MATERIALIZED VIEW v TO `d b`.`to`",
+            "MATERIALIZED VIEW IF NOT EXISTS d.v UUID '5d0c7a0e-0000-0000-0000-000000000001' ON CLUSTER c TO `d b`.`to` (a Int8)",
+            "MATERIALIZED VIEW v REFRESH EVERY 1 DAY DEPENDS ON x.y APPEND TO `d b`.`to` DEFINER = u SQL SECURITY DEFINER",
+        ] {
+            let view = read_view(&format!("CREATE {before} AS SELECT 1 FROM s;")).unwrap();
+            assert_eq!(
+                (names(view.target.as_slice()), names(&view.sources)),
+                (vec!["d b/to".into()], vec!["s".into()])
+            );
+        }
+        for before in [
+            "MATERIALIZED VIEW v (`to` Int8) ENGINE = MergeTree ORDER BY a TTL d TO DISK 'x' POPULATE",
+            "MATERIALIZED VIEW v TO INNER UUID '5d0c7a0e-0000-0000-0000-000000000001' (a Int8) ENGINE = Log",
+            "VIEW v DEFINER = u SQL SECURITY INVOKER",
+        ] {
+            let view = read_view(&format!("CREATE {before} AS WITH 1 AS x SELECT x FROM s")).unwrap();
+            assert_eq!((view.target, names(&view.sources)), (None, vec!["s".into()]));
+        }
+    }
+
+    #[test]
+    fn tables_after_from_join_and_comma() {
+        assert_eq!(sources("SELECT a FROM t AS x FINAL SAMPLE 1/10 ANY LEFT JOIN d.`u v` USING (a)"), ["t", "d/u v"]);
+        assert_eq!(
+            sources("SELECT a FROM t, d.u AS y, (SELECT 1 FROM w), z WHERE a IN (1, 2)"),
+            ["t", "d/u", "w", "z"]
+        );
+        assert_eq!(sources("SELECT a FROM t JOIN u ON t.a = u.a, w ORDER BY b, c"), ["t", "u", "w"]);
+        assert_eq!(sources("SELECT a FROM t UNION ALL SELECT a FROM t UNION ALL SELECT a FROM u"), ["t", "u"]);
+        assert_eq!(
+            sources("SELECT a FROM t ARRAY JOIN b AS c, d LEFT ARRAY JOIN e GLOBAL ANY JOIN u USING a, b"),
+            ["t", "u"]
+        );
+        assert_eq!(sources("(SELECT a FROM t) UNION ALL (SELECT b FROM u)"), ["t", "u"]);
+        assert_eq!(sources("SELECT a FROM (SELECT b FROM t GROUP BY b, c) WHERE d IN (SELECT x FROM u)"), ["t", "u"]);
+        assert_eq!(sources("FROM t SELECT a"), ["t"]);
+        assert_eq!(sources("SELECT a FROM t WHERE (a IN (d.u)) AND b IN `d`.w AND c NOT IN x"), ["t", "d/u", "d/w"]);
+        assert_eq!(sources("SELECT a FROM t WHERE a IN (b, c.d) AND a IN f(x) AND a IN n.f(x) OR a IN"), ["t"]);
+    }
+
+    #[test]
+    fn what_only_looks_like_a_table() {
+        assert_eq!(sources("SELECT a FROM numbers(10)"), Vec::<String>::new());
+        assert_eq!(sources("SELECT a FROM remote('h', d.t) JOIN u USING a"), ["u"]);
+        assert_eq!(sources("SELECT extract(DAY FROM d), trim(BOTH ' ' FROM s), 'FROM x' FROM t"), ["t"]);
+        assert_eq!(sources("SELECT a IS NOT DISTINCT FROM b, n.from, c AS from FROM t"), ["t"]);
+        assert_eq!(sources("SELECT 1 -- FROM x\n /* FROM y */"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn names_of_common_table_expressions_are_no_tables() {
+        assert_eq!(sources("WITH x AS (SELECT * FROM t), `y` AS (SELECT * FROM x) SELECT * FROM x, y, z"), ["t", "z"]);
+        assert_eq!(sources("WITH t AS (SELECT * FROM t) SELECT * FROM t, d.t"), ["t", "d/t"]);
+        assert_eq!(sources("SELECT * FROM (WITH x AS (SELECT 1) SELECT * FROM x) JOIN x USING a"), ["x"]);
+    }
+
+    #[test]
+    fn deep_nesting_is_read_or_refused() {
+        let nested = |depth| format!("{}SELECT a FROM t{}", "SELECT a FROM t, (".repeat(depth), ")".repeat(depth));
+        assert_eq!(sources(&nested(1_000)), ["t"]);
+        let refused = read_view(&format!("CREATE VIEW v AS {}", nested(100_000))).unwrap_err();
+        assert_eq!(refused.to_string(), "brackets are nested deeper than 1000");
+    }
+
+    #[test]
+    fn what_is_no_view_is_refused() {
+        for (sql, message) in [
+            ("", "expected `CREATE`, but the statement ends"),
+            ("CREATE TABLE t (a Int8) ENGINE = Log", "expected `VIEW`, not `TABLE`"),
+            ("CREATE LIVE VIEW v AS SELECT 1", "expected `VIEW`, not `LIVE`"),
+            ("CREATE VIEW v", "expected `AS SELECT`, but the statement ends"),
+            ("CREATE VIEW v AS", "expected `AS SELECT`, but the statement ends"),
+            ("CREATE VIEW v AS SELECT (1", "this bracket is not closed"),
+            ("CREATE VIEW v AS SELECT 1; SELECT 2", "only one statement is read at a time"),
+            ("CREATE VIEW v AS SELECT a FROM 'x", "the string is not closed"),
+        ] {
+            assert_eq!(read_view(sql).unwrap_err().to_string(), message, "{sql}");
+        }
     }
 }
