@@ -3,6 +3,7 @@
 pub mod assess;
 pub mod catalog;
 pub mod ddl;
+pub mod inspect;
 pub mod names;
 pub mod plan;
 pub mod server;
