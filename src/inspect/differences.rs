@@ -21,23 +21,43 @@ const VALUE_CHARS_MAX: usize = 160;
 /// One thing that differs, as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// The table that it is about; none if it is about the servers.
-    pub table: Option<TableName>,
+    /// What it is about.
+    pub subject: Subject,
     /// What differs and where.
     pub text: String,
 }
 
+/// What a difference is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// The servers themselves.
+    Servers,
+    /// A database.
+    Database(String),
+    /// A table.
+    Table(TableName),
+}
+
 impl Difference {
     fn of_servers(text: String) -> Self {
-        Self { table: None, text }
+        Self { subject: Subject::Servers, text }
+    }
+
+    fn of_database(name: &str, text: String) -> Self {
+        Self { subject: Subject::Database(name.to_owned()), text }
     }
 
     fn of_table(name: &TableName, text: &str) -> Self {
-        Self { table: Some(name.clone()), text: format!("{name}: {text}") }
+        Self { subject: Subject::Table(name.clone()), text: format!("{name}: {text}") }
     }
 
-    pub(super) fn concerns(&self, name: &TableName) -> bool {
-        self.table.as_ref().is_none_or(|table| table == name)
+    /// Whether someone who looks at that table alone should know of it.
+    pub fn concerns(&self, name: &TableName) -> bool {
+        match &self.subject {
+            Subject::Servers => true,
+            Subject::Database(database) => *database == name.database,
+            Subject::Table(table) => table == name,
+        }
     }
 }
 
@@ -58,7 +78,7 @@ pub(super) fn find(snapshot: &Snapshot, tables: &BTreeMap<&TableName, OnReplicas
     let answered: Vec<ReplicaId> =
         snapshot.replicas.keys().copied().filter(|id| snapshot.state(*id).is_some()).collect();
     let mut found: Vec<Difference> = servers(snapshot, &answered).into_iter().map(Difference::of_servers).collect();
-    found.extend(databases(snapshot, &answered).into_iter().map(Difference::of_servers));
+    found.extend(databases(snapshot, &answered));
     for (name, on) in tables {
         let has_database =
             |id: &ReplicaId| snapshot.state(*id).is_some_and(|state| state.databases.contains_key(&name.database));
@@ -71,7 +91,7 @@ pub(super) fn find(snapshot: &Snapshot, tables: &BTreeMap<&TableName, OnReplicas
     found
 }
 
-fn databases(snapshot: &Snapshot, answered: &[ReplicaId]) -> Vec<String> {
+fn databases(snapshot: &Snapshot, answered: &[ReplicaId]) -> Vec<Difference> {
     let mut engines: BTreeMap<&str, BTreeMap<ReplicaId, String>> = BTreeMap::new();
     for id in answered {
         for (name, engine) in snapshot.state(*id).iter().flat_map(|state| &state.databases) {
@@ -82,9 +102,10 @@ fn databases(snapshot: &Snapshot, answered: &[ReplicaId]) -> Vec<String> {
     for (name, on) in engines {
         let without: Vec<ReplicaId> = answered.iter().copied().filter(|id| !on.contains_key(id)).collect();
         if !without.is_empty() {
-            found.push(format!("database {name} is missing on {}", listed(&without)));
+            found.push(Difference::of_database(name, format!("database {name} is missing on {}", listed(&without))));
         }
-        found.extend(differing(&format!("engine of database {name} differs"), on.into_iter()));
+        let differs = differing(&format!("engine of database {name} differs"), on.into_iter());
+        found.extend(differs.map(|text| Difference::of_database(name, text)));
     }
     found
 }
@@ -187,7 +208,8 @@ fn facets(table: &Table) -> BTreeMap<&'static str, String> {
     match ddl::read_engine(&table.engine_full) {
         Ok(engine) => {
             let args: Vec<&str> = engine.merge_args().iter().map(|arg| arg.text.as_str()).collect();
-            facets.insert("engine", format!("{}({})", engine.name, args.join(", ")));
+            let args = if args.is_empty() { String::new() } else { format!("({})", args.join(", ")) };
+            facets.insert("engine", format!("{}{args}", engine.name));
             facets.insert("TTL", engine.clauses.ttl.map(|ttl| ttl.text).unwrap_or_default());
             facets.insert("SETTINGS", engine.clauses.settings.map(|settings| settings.text).unwrap_or_default());
         }

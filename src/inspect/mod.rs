@@ -4,12 +4,14 @@ mod differences;
 mod display;
 mod figures;
 mod related;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-pub use differences::Difference;
+pub use differences::{Difference, Subject};
 pub use display::tables;
 
 use crate::catalog::{Column, Keys, Partition, Replication, Table};
