@@ -58,11 +58,7 @@ impl Page<'_> {
             visible(&self.report.cluster),
             counted(shards, "shard"),
             counted(all, "replica"),
-            if answered == all {
-                "all answer".to_owned()
-            } else {
-                format!("{} of which do not answer", all - answered)
-            },
+            if answered == all { "all answer".to_owned() } else { format!("{answered} of which answer") },
         );
         titled(&title, &table)
     }

@@ -161,7 +161,7 @@ fn a_codec_on_one_replica_is_found() {
 fn data_that_differs_within_a_shard_is_found() {
     let mut snapshot = snapshot();
     table_on(&mut snapshot, S1R2, "t").partitions[0].rows -= 1;
-    let other = &mut table_on(&mut snapshot, S2R1, "t");
+    let other = table_on(&mut snapshot, S2R1, "t");
     other.replication.as_mut().unwrap().keeper_path = "/t/1".into();
     insta::assert_snapshot!(differences(&snapshot).join("\n"), @r"
     d.t: shards 1 and 2 share Keeper path /t/1, so each has the rows of all
