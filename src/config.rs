@@ -178,10 +178,9 @@ impl Config {
         })
     }
 
-    /// The HTTP port of the replica that `system.clusters` shows at `host` and `native_port`.
-    #[must_use]
-    pub fn http_port(&self, host: &str, native_port: u16) -> u16 {
-        self.http_ports.get(&format!("{host}:{native_port}")).copied().unwrap_or(HTTP_PORT_DEFAULT)
+    /// HTTP ports by `host:native_port`, where they are not 8123.
+    pub fn http_ports(&self) -> &BTreeMap<String, u16> {
+        &self.http_ports
     }
 }
 
@@ -289,7 +288,7 @@ mod tests {
         assert_eq!(config.password, None);
         assert!(config.policy.scratch && !config.sandbox);
         assert_eq!(config.timeouts.query_seconds, 10);
-        assert_eq!(config.http_port("ch1", 9000), 8123);
+        assert_eq!(config.http_ports().get("ch1:9000"), None);
     }
 
     #[test]
@@ -301,7 +300,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.user, "ddl");
         assert_eq!(config.password, Some(PasswordSource::Env("CH_PASSWORD".to_owned())));
-        assert_eq!(config.http_port("ch1", 9001), 8121);
+        assert_eq!(config.http_ports().get("ch1:9001"), Some(&8121));
         assert!(!config.policy.scratch && config.sandbox);
         assert_eq!(config.timeouts.query_seconds, 3);
     }

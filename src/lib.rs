@@ -3,9 +3,11 @@
 pub mod assess;
 pub mod catalog;
 pub mod change;
+pub mod cli;
 pub mod config;
 pub mod ddl;
 pub mod execute;
+pub mod inspect;
 pub mod journal;
 pub mod names;
 pub mod plan;

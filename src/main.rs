@@ -1,3 +1,7 @@
 //! The command line of `shardwright`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    shardwright::cli::run()
+}

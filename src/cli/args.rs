@@ -38,7 +38,7 @@ pub(super) struct Global {
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 pub(super) enum Color {
-    /// On a terminal, unless NO_COLOR is set.
+    /// On a terminal, unless `NO_COLOR` is set.
     #[default]
     Auto,
     Always,

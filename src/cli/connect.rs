@@ -21,11 +21,12 @@ pub(super) async fn connect(global: &Global) -> Result<Connected, Failure> {
         if global.config.exists() {
             failure
         } else {
-            failure.hint("name the config file with --config or SHARDWRIGHT_CONFIG; `shardwright sandbox up` writes one")
+            failure
+                .hint("name the config file with --config or SHARDWRIGHT_CONFIG; `shardwright sandbox up` writes one")
         }
     })?;
     let password = load::password(&config)?.map(|secret| Secret::new(secret.expose()));
-    let session = Session::new(&Connection { user: config.user.clone(), password });
+    let session = Session::new(&Connection { user: Some(config.user.clone()), password });
     let settings = ObserveSettings {
         http_ports: http_ports(&config),
         timeout: timeout(&config),

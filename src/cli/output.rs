@@ -43,7 +43,8 @@ pub(super) fn fail(failure: &Failure) -> ExitCode {
 /// Width of the terminal in columns, or of what is read elsewhere.
 pub(super) fn width() -> u16 {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    columns.or_else(|| rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| size.ws_col))
+    columns
+        .or_else(|| rustix::termios::tcgetwinsize(std::io::stdout()).ok().map(|size| size.ws_col))
         .filter(|columns| *columns > 0)
         .unwrap_or(WIDTH_DEFAULT)
 }

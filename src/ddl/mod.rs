@@ -24,5 +24,7 @@ pub use engine::{Clauses, DistributedArgs, Engine, read_engine};
 pub use error::DdlError;
 pub use expression::columns_of;
 pub use key::key_items;
-pub use statement::{AlterKeys, CreateTable, Item, ItemKind, Name, Statement, Text, read_change, read_table};
+pub use statement::{
+    AlterKeys, CreateTable, Item, ItemKind, Name, Statement, Text, read_change, read_name, read_table,
+};
 pub use view::{View, read_view};

@@ -186,3 +186,11 @@ pub fn read_table(create_table_query: &str) -> Result<CreateTable, DdlError> {
     reader.expect_end()?;
     Ok(table)
 }
+
+/// Reads a table's name as people write it: `t`, `db.t`, with quotes where a name needs them.
+pub fn read_name(text: &str) -> Result<Name, DdlError> {
+    let mut reader = Reader::new(text)?;
+    let name = reader.name()?;
+    reader.expect_end()?;
+    Ok(name)
+}

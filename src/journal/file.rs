@@ -72,6 +72,21 @@ pub fn read(path: &Path, plan_sha256: &str) -> Result<Progress, JournalError> {
     parse(&text, path, plan_sha256).map(|(progress, _)| progress)
 }
 
+/// Whether a run of this machine is writing to the journal now.
+pub fn is_locked(path: &Path) -> Result<bool, JournalError> {
+    let io = |act| move |source| JournalError::Io { act, path: path.to_owned(), source };
+    let file = match fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(source) => return Err(io("read")(source)),
+    };
+    match file.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(fs::TryLockError::WouldBlock) => Ok(true),
+        Err(fs::TryLockError::Error(source)) => Err(io("lock")(source)),
+    }
+}
+
 /// The progress, and how many bytes of the text are whole lines.
 fn parse(text: &[u8], path: &Path, plan_sha256: &str) -> Result<(Progress, usize), JournalError> {
     // A crash while writing leaves a last line without its end. It was never acted upon: records are flushed first.

@@ -6,6 +6,6 @@ mod file;
 mod progress;
 mod record;
 
-pub use file::{File, JournalError, read};
+pub use file::{File, JournalError, is_locked, read};
 pub use progress::{Chunk, Direction, Progress, ReplayError, StepState};
 pub use record::{Approval, Event, Record};

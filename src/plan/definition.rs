@@ -2,7 +2,7 @@
 
 use crate::catalog::{Column, Table};
 use crate::change::Wanted;
-use crate::ddl::{CreateTable, DdlError, Name, Statement, Text, read_change};
+use crate::ddl::{CreateTable, DdlError, Name, Text, read_table};
 use crate::names::{TableName, quote_identifier, quote_string};
 
 /// Between a table's own name or Keeper path and what tells ours from it.
@@ -21,21 +21,12 @@ pub enum DefinitionError {
         /// Where, and why.
         source: Box<DdlError>,
     },
-    /// The text is no table's.
-    #[error("{table} is defined by something other than CREATE TABLE with an engine")]
-    NotATable {
-        /// The table.
-        table: TableName,
-    },
 }
 
 /// The live definition of a table, as one replica prints it.
 pub fn live(table: &Table) -> Result<CreateTable, DefinitionError> {
-    match read_change(&table.create_query) {
-        Ok(Statement::Create(create)) => Ok(*create),
-        Ok(_) => Err(DefinitionError::NotATable { table: table.name.clone() }),
-        Err(source) => Err(DefinitionError::Unreadable { table: table.name.clone(), source: Box::new(source) }),
-    }
+    let unreadable = |source| DefinitionError::Unreadable { table: table.name.clone(), source: Box::new(source) };
+    read_table(&table.create_query).map_err(unreadable)
 }
 
 /// The live definition under another name, with the wanted keys.
@@ -91,6 +82,18 @@ pub fn staging(shadow: &CreateTable, columns: &[Column], name: &TableName) -> Cr
     staging
 }
 
+/// The same definition with the same engine, but not replicated: what a server normalises in a scratch database.
+pub fn unreplicated(definition: &CreateTable, name: &TableName) -> CreateTable {
+    let mut alone = renamed(definition, name);
+    let engine = &mut alone.engine;
+    if engine.replicated() {
+        let args = engine.merge_args().to_vec();
+        engine.args = (!args.is_empty()).then_some(args);
+        engine.name = engine.plain_name().to_owned();
+    }
+    alone
+}
+
 fn renamed(definition: &CreateTable, name: &TableName) -> CreateTable {
     CreateTable { name: Name::from(name), if_not_exists: true, on_cluster: None, ..definition.clone() }
 }
@@ -123,10 +126,7 @@ mod tests {
     use super::*;
 
     fn table(create_query: &str) -> CreateTable {
-        match read_change(create_query) {
-            Ok(Statement::Create(create)) => *create,
-            other => panic!("{other:?}"),
-        }
+        read_table(create_query).unwrap()
     }
 
     fn events() -> CreateTable {

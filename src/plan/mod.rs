@@ -165,6 +165,16 @@ impl Plan {
         self.steps.iter().find(|step| &step.id == id)
     }
 
+    /// The comparisons' queries, each with a replica on which it can be tried.
+    pub fn comparison_queries(&self) -> impl Iterator<Item = (ReplicaId, &str)> {
+        self.steps.iter().filter_map(|step| match &step.action {
+            Action::Compare(compare) if step.phase == Phase::Verify => {
+                Some((*compare.on.first()?, compare.left.as_str()))
+            }
+            _ => None,
+        })
+    }
+
     /// Rows of the source over all shards.
     pub fn rows(&self) -> u64 {
         self.sizes.iter().map(|size| size.rows).sum()

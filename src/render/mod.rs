@@ -26,4 +26,4 @@ pub use markdown::markdown;
 pub use mermaid::mermaid;
 pub use sql::sql;
 pub use swimlane::swimlane_svg;
-pub use terminal::terminal;
+pub use terminal::{findings, terminal};

@@ -19,6 +19,11 @@ pub fn terminal(plan: &Plan, width: u16, colour: bool) -> String {
     parts.join("\n\n") + "\n"
 }
 
+/// Findings alone, for a change that is not planned because of them.
+pub fn findings(findings: &[Finding], width: u16, colour: bool) -> String {
+    Page { width, colour }.findings(findings) + "\n"
+}
+
 struct Page {
     width: u16,
     colour: bool,

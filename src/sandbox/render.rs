@@ -112,13 +112,13 @@ mod tests {
         assert_eq!(config.cluster, CLUSTER);
         assert!(config.sandbox);
         assert_eq!(config.endpoints.len(), 2);
-        assert_eq!(config.http_port("127.0.0.1", 9002), 8122);
+        assert_eq!(config.http_ports().get("127.0.0.1:9002"), Some(&8122));
     }
 
     #[test]
     fn the_compose_cluster_has_a_client_config_too() {
         let config = Config::parse(include_str!("../../cluster-configs/2s2r/shardwright.toml")).unwrap();
-        assert_eq!(config.http_port("127.0.0.1", 9004), 8124);
+        assert_eq!(config.http_ports().get("127.0.0.1:9004"), Some(&8124));
         assert!(config.sandbox);
     }
 

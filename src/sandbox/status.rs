@@ -1,5 +1,6 @@
 //! What a sandbox is doing, as plain data.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -50,6 +51,16 @@ pub enum MemberState {
     Paused,
     /// There is none.
     Stopped,
+}
+
+impl fmt::Display for MemberState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Stopped => "stopped",
+        })
+    }
 }
 
 impl SandboxStatus {

@@ -35,7 +35,7 @@ impl Lane {
             _ => Err(QueryError::new(
                 QueryErrorKind::Unreachable,
                 url,
-                format!("not sent: no free connection within {} s", patience.as_secs_f64()),
+                format!("not sent: no free connection within {:.1} s", patience.as_secs_f64()),
             )),
         }
     }

@@ -189,7 +189,7 @@ impl Session {
         };
         let seconds = statement.timeout.as_secs_f64();
         let fate = if killed { "was asked to kill it" } else { "could not be asked to kill it" };
-        QueryError::new(QueryErrorKind::TimedOut, url, format!("no answer within {seconds} s; the server {fate}"))
+        QueryError::new(QueryErrorKind::TimedOut, url, format!("no answer within {seconds:.1} s; the server {fate}"))
     }
 
     fn next_query_id(&self) -> String {

@@ -74,7 +74,7 @@ fn its_config_file_leads_to_every_replica() {
     let config = config::load::read(&cluster.config_path()).unwrap();
     assert!(config.sandbox);
     for (_, ports) in cluster.replicas() {
-        assert_eq!(config.http_port("127.0.0.1", ports.native), ports.http);
+        assert_eq!(config.http_ports().get(&format!("127.0.0.1:{}", ports.native)), Some(&ports.http));
     }
 }
 

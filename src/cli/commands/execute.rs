@@ -53,7 +53,10 @@ fn tell(path: &Path, plan: &Plan, outcome: Outcome) -> Exit {
     let source = &plan.objects.source;
     match outcome {
         Outcome::Finished => {
-            say(&format!("done: {source} is sorted by ({}), and nothing of the plan is left over", plan.change.after.sorting));
+            say(&format!(
+                "done: {source} is sorted by ({}), and nothing of the plan is left over",
+                plan.change.after.sorting
+            ));
             Exit::Done
         }
         Outcome::Waiting(gate) => {

@@ -31,7 +31,8 @@ pub(in super::super) async fn run(global: &Global, args: &Args) -> Result<Exit, 
     refuse_unreachable(&snapshot)?;
     let change = Change::resolve(&statement, &sql, &snapshot).map_err(|error| Failure::of(&error))?;
     let targets = normalise(&connected, &snapshot, &change).await?;
-    let case = Case { snapshot: &snapshot, change: &change, target: &targets.wanted, written: targets.written.as_ref() };
+    let case =
+        Case { snapshot: &snapshot, change: &change, target: &targets.wanted, written: targets.written.as_ref() };
     if is_reached(&case) {
         say(&format!("no change: {} has these keys already", change.table));
         return Ok(Exit::Done);
@@ -86,10 +87,13 @@ struct Targets {
 /// Has a server normalise the wanted definition in a scratch database, which also proves that it accepts it.
 async fn normalise(connected: &Connected, snapshot: &Snapshot, change: &Change) -> Result<Targets, Failure> {
     if !connected.config.policy.scratch {
-        return Err(Failure::new("the policy forbids the scratch database in which the server checks the new definition")
-            .hint("set `scratch = true` under [policy] in the config file"));
+        return Err(Failure::new(
+            "the policy forbids the scratch database in which the server checks the new definition",
+        )
+        .hint("set `scratch = true` under [policy] in the config file"));
     }
-    let Some((on, source)) = snapshot.replicas.keys().find_map(|id| Some((*id, snapshot.table(*id, &change.table)?))) else {
+    let Some((on, source)) = snapshot.replicas.keys().find_map(|id| Some((*id, snapshot.table(*id, &change.table)?)))
+    else {
         return Err(Failure::new(format!("no replica has {}", change.table)));
     };
     let live = definition::live(source).map_err(|error| Failure::of(&error))?;
@@ -109,12 +113,13 @@ async fn in_scratch(
     change: &Change,
 ) -> Result<Table, Failure> {
     let tag = format!("{:08x}", std::process::id());
-    let create = |name: &TableName| definition::plain_keeping_ttl(definition, name).to_sql();
+    let create = |name: &TableName| definition::unreplicated(definition, name).to_sql();
     normal_form(&connected.cluster, on, &tag, create).await.map_err(|error| {
         let failure = Failure::of(&error);
         match error.cause {
             NormalizeCause::Refused(_) => {
-                let message = format!("the server does not accept the new definition of {}: {}", change.table, failure.message);
+                let message =
+                    format!("the server does not accept the new definition of {}: {}", change.table, failure.message);
                 Failure { message, ..failure }
             }
             _ => failure,
@@ -125,7 +130,9 @@ async fn in_scratch(
 /// Whether the table is as wanted already.
 fn is_reached(case: &Case<'_>) -> bool {
     let same_keys = case.sources().all(|(_, table)| table.keys == case.target.keys);
-    let same_definition = case.written.is_none_or(|written| written.engine_full == case.target.engine_full && written.columns == case.target.columns);
+    let same_definition = case
+        .written
+        .is_none_or(|written| written.engine_full == case.target.engine_full && written.columns == case.target.columns);
     same_keys && same_definition
 }
 
@@ -135,7 +142,9 @@ fn accepted(text: &str) -> Result<(String, String), Failure> {
         Some((code, reason)) if !code.is_empty() && !reason.trim().is_empty() => {
             Ok((code.to_owned(), reason.trim().to_owned()))
         }
-        _ => Err(Failure::usage(format!("--accept {text:?}: a code and a reason are needed, such as SW007='no duplicates'"))),
+        _ => Err(Failure::usage(format!(
+            "--accept {text:?}: a code and a reason are needed, such as SW007='no duplicates'"
+        ))),
     }
 }
 
@@ -148,7 +157,10 @@ fn accept(mut findings: Vec<Finding>, accepted: &[(String, String)]) -> Result<V
         }
         for finding in found {
             if finding.severity == assess::Severity::Blocker && !assess::ACCEPTABLE_BLOCKERS.contains(&code.as_str()) {
-                return Err(Failure::usage(format!("--accept {code}: this blocker cannot be accepted: {}", finding.what)));
+                return Err(Failure::usage(format!(
+                    "--accept {code}: this blocker cannot be accepted: {}",
+                    finding.what
+                )));
             }
             finding.suppressed = Some(reason.clone());
         }
@@ -169,8 +181,7 @@ fn refuse_objections(plan: &Plan) -> Result<(), Failure> {
 /// Has the server read the comparison's queries without running them: a type that cannot be hashed shows now, not after the
 /// copy.
 async fn try_comparison(connected: &Connected, plan: &Plan) -> Result<(), Failure> {
-    let queries = plan::comparison_queries(plan);
-    for (on, sql) in queries {
+    for (on, sql) in plan.comparison_queries().take(1) {
         let describe = format!("DESCRIBE TABLE ({sql})");
         let statement = crate::server::Statement::read(describe, timeout(&connected.config));
         connected.cluster.run(on, &statement).await.map_err(|error| {

@@ -46,7 +46,9 @@ fn shown(path: &Path) -> String {
 
 fn status(args: &SandboxStatus) -> Result<Exit, Failure> {
     let Some(status) = sandbox::status(&args.dir)? else {
-        return Err(Failure::new(format!("there is no sandbox in {}", args.dir.display())).hint("`sandbox up` starts one"));
+        return Err(
+            Failure::new(format!("there is no sandbox in {}", args.dir.display())).hint("`sandbox up` starts one")
+        );
     };
     match args.format {
         TableOrJson::Json => data(&serde_json::to_string_pretty(&status).map_err(|error| Failure::of(&error))?),
