@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::layout::{Layout, Member};
-use super::process::{Identity, Life};
+use super::process::Identity;
 use super::{CLUSTER, SandboxError, http};
 use crate::names::ReplicaId;
 
@@ -18,21 +18,24 @@ const TAIL_LINES: usize = 20;
 const TAIL_COLUMNS: usize = 200;
 const TAIL_BYTES: u64 = 32 << 10;
 
-/// Waits until `member` serves; fails as soon as its process is gone.
+/// Waits until `member` serves; fails as soon as its process is gone, also while a question is without an answer.
 pub(super) async fn wait(layout: &Layout, member: Member, process: &Identity) -> Result<(), SandboxError> {
-    let deadline = Instant::now() + Duration::from_secs(READY_SECONDS_MAX);
-    loop {
-        // Looked at before the question: an answer counts only if it can come from our process.
-        let life = process.life();
-        let Err(why) = ask(layout, member).await else { return Ok(()) };
-        if life == Life::Gone {
-            return Err(not_ready(layout, member, "its process has ended"));
+    let mut why = String::new();
+    let serving = async {
+        while let Err(reason) = ask(layout, member).await {
+            why = reason;
+            tokio::time::sleep(POLL).await;
         }
-        if Instant::now() >= deadline {
-            return Err(not_ready(layout, member, &format!("after {READY_SECONDS_MAX} s: {why}")));
-        }
-        tokio::time::sleep(POLL).await;
-    }
+    };
+    let gone = tokio::select! {
+        () = serving => return Ok(()),
+        gone = process.wait_gone(Duration::from_secs(READY_SECONDS_MAX)) => gone,
+    };
+    Err(if gone {
+        not_ready(layout, member, "its process has ended")
+    } else {
+        not_ready(layout, member, &format!("after {READY_SECONDS_MAX} s: {why}"))
+    })
 }
 
 async fn ask(layout: &Layout, member: Member) -> Result<(), String> {
