@@ -264,7 +264,7 @@ impl Sandbox {
     pub async fn query(&self, id: ReplicaId, sql: &str) -> Result<String, SandboxError> {
         let member = Member::Replica(id);
         let ports = self.layout.state.ports.get(&id).ok_or(SandboxError::NotRunning(member))?;
-        let answer = http::query(ports.http, sql, Duration::from_secs(QUERY_SECONDS_MAX)).await;
+        let answer = http::query(ports.http, "", sql, Duration::from_secs(QUERY_SECONDS_MAX)).await;
         answer.map_err(|why| SandboxError::Query { member, why })
     }
 

@@ -126,6 +126,11 @@ fn up_heals_what_died_and_keeps_the_data() {
     }
     let healed = block_on(up(&running.options(), &mut |_| {})).unwrap();
     assert_eq!(healed.started().len(), 3);
+
+    block_on(running.kill(Member::Keeper)).unwrap();
+    block_on(up(&running.options(), &mut |_| {})).unwrap();
+    running.query(there, "CREATE TABLE d.everywhere ON CLUSTER main (a UInt8) ENGINE = Memory");
+    running.query(there, "INSERT INTO d.t VALUES (2)");
     assert_eq!(running.query(here, "SELECT count() FROM d.t"), "1");
 }
 
