@@ -19,11 +19,12 @@ pub(super) async fn ping(port: u16, limit: Duration) -> bool {
     matches!(exchange(port, request, limit).await.as_deref().map(split), Ok(Some((200, "Ok.\n"))))
 }
 
-/// Runs one statement; the answer's body, or the server's error text.
-pub(super) async fn query(port: u16, sql: &str, limit: Duration) -> Result<String, String> {
+/// Runs one statement with `settings` (`name=value&…`); the answer's body, or the server's error text.
+pub(super) async fn query(port: u16, settings: &str, sql: &str, limit: Duration) -> Result<String, String> {
     let length = sql.len();
-    let request =
-        format!("POST /?wait_end_of_query=1 HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n{sql}");
+    let request = format!(
+        "POST /?wait_end_of_query=1&{settings} HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n\r\n{sql}"
+    );
     let answer = exchange(port, &request, limit).await.map_err(|error| error.to_string())?;
     match split(&answer) {
         Some((200, body)) => Ok(body.to_owned()),

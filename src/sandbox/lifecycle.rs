@@ -9,8 +9,9 @@ use rustix::process::Signal;
 
 use super::debian::Debian;
 use super::layout::{Layout, Member, ReplicaPorts, State, absolute};
+use super::ports::{self, Reserved};
 use super::process::{self, Identity, Life};
-use super::{Engine, SandboxError, SandboxOptions, SandboxStatus, http, ports, ready, status};
+use super::{Engine, SandboxError, SandboxOptions, SandboxStatus, http, ready, status};
 use crate::names::ReplicaId;
 
 /// 150 MB each with nothing in them.
@@ -44,7 +45,7 @@ pub async fn up(options: &SandboxOptions, progress: &mut dyn FnMut(&str)) -> Res
     if let Some(layout) = &known {
         wait_for_endings(layout).await?;
     }
-    let layout = lay_out(dir, known, options)?;
+    let (layout, _reserved) = lay_out(dir, known, options)?;
     let mut sandbox = Sandbox { layout, engine, started: vec![] };
     match sandbox.heal(progress).await {
         Ok(()) => Ok(sandbox),
@@ -104,21 +105,27 @@ async fn wait_for_endings(layout: &Layout) -> Result<(), SandboxError> {
     Ok(())
 }
 
-/// The sandbox's layout, written down. Ports stay as they were, unless nothing runs and somebody else has taken one.
-fn lay_out(dir: PathBuf, known: Option<Layout>, options: &SandboxOptions) -> Result<Layout, SandboxError> {
+/// The sandbox's layout, written down, and its ports if they are new: to be held until servers listen there. Ports stay
+/// as they were, unless nothing runs and somebody else has taken one.
+fn lay_out(
+    dir: PathBuf,
+    known: Option<Layout>,
+    options: &SandboxOptions,
+) -> Result<(Layout, Option<Reserved>), SandboxError> {
     let usable =
         |layout: &Layout| !layout.processes().is_empty() || layout.state.all_ports().into_iter().all(ports::is_free);
-    let layout = if let Some(layout) = known.filter(usable) {
-        layout
+    let (layout, reserved) = if let Some(layout) = known.filter(usable) {
+        (layout, None)
     } else {
         let (shards, replicas) = (options.shards, options.replicas);
-        let ports = ports::choose(State::ports_needed(shards, replicas))?;
-        Layout { dir, state: State::new(options.engine.resolve(), shards, replicas, &ports) }
+        let reserved = ports::reserve(State::ports_needed(shards, replicas))?;
+        let state = State::new(options.engine.resolve(), shards, replicas, &reserved.ports);
+        (Layout { dir, state }, Some(reserved))
     };
     layout.write()?;
     let config = layout.config_file();
     fs::write(&config, super::render::client_config(&layout.state)).map_err(SandboxError::io("writing", &config))?;
-    Ok(layout)
+    Ok((layout, reserved))
 }
 
 /// Stops `members`, servers before ZooKeeper: a server that lost its session takes longer to end.
@@ -257,7 +264,7 @@ impl Sandbox {
     pub async fn query(&self, id: ReplicaId, sql: &str) -> Result<String, SandboxError> {
         let member = Member::Replica(id);
         let ports = self.layout.state.ports.get(&id).ok_or(SandboxError::NotRunning(member))?;
-        let answer = http::query(ports.http, sql, Duration::from_secs(QUERY_SECONDS_MAX)).await;
+        let answer = http::query(ports.http, "", sql, Duration::from_secs(QUERY_SECONDS_MAX)).await;
         answer.map_err(|why| SandboxError::Query { member, why })
     }
 
@@ -285,18 +292,16 @@ impl Sandbox {
     }
 
     /// Stops a member in its tracks (SIGSTOP): its connections stay open and nothing answers.
-    pub fn pause(&self, member: Member) -> Result<(), SandboxError> {
-        self.signal(member, Signal::STOP)
+    pub async fn pause(&self, member: Member) -> Result<(), SandboxError> {
+        let process = self.layout.process(member).ok_or(SandboxError::NotRunning(member))?;
+        let paused = process.pause().await.map_err(signal_failed(member))?;
+        if paused { Ok(()) } else { Err(SandboxError::NotRunning(member)) }
     }
 
     /// Lets a paused member go on.
     pub fn resume(&self, member: Member) -> Result<(), SandboxError> {
-        self.signal(member, Signal::CONT)
-    }
-
-    fn signal(&self, member: Member, signal: Signal) -> Result<(), SandboxError> {
         let process = self.layout.process(member).ok_or(SandboxError::NotRunning(member))?;
-        let sent = process.signal(signal).map_err(signal_failed(member))?;
+        let sent = process.signal(Signal::CONT).map_err(signal_failed(member))?;
         if sent { Ok(()) } else { Err(SandboxError::NotRunning(member)) }
     }
 }

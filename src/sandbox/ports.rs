@@ -1,20 +1,42 @@
-//! Free ports on loopback.
+//! Free ports on loopback, in blocks that one sandbox has to itself.
+//!
+//! A port that is free when it is looked at may be taken before the server listens. So a block is claimed first, by an
+//! abstract Unix socket of its name: like ports, these belong to the network namespace, and they end with their process.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 
 use super::SandboxError;
 
 /// Below Linux's ephemeral range (32768 and up): no outgoing connection can take a port between choice and use.
 const FIRST: u16 = 20_000;
-const LAST: u16 = 31_999;
+const BLOCKS: u16 = 180;
+/// Sixteen servers of three ports, ZooKeeper, and room.
+const BLOCK_PORTS: u16 = 64;
 
-/// Chooses `count` free ports. Two sandboxes started at once begin their search at different places.
-pub(super) fn choose(count: usize) -> Result<Vec<u16>, SandboxError> {
-    let span = u32::from(LAST - FIRST) + 1;
-    let start = std::process::id().wrapping_mul(97) % span;
-    let candidates = (0..span).filter_map(|i| u16::try_from((start + i) % span).ok()).map(|offset| FIRST + offset);
-    let ports: Vec<u16> = candidates.filter(|&port| is_free(port)).take(count).collect();
-    if ports.len() < count { Err(SandboxError::Ports { from: FIRST, to: LAST }) } else { Ok(ports) }
+/// Free ports; no other sandbox chooses them before this is dropped.
+#[derive(Debug)]
+pub(super) struct Reserved {
+    pub(super) ports: Vec<u16>,
+    _claim: UnixListener,
+}
+
+/// Chooses `count` free ports next to each other. Sandboxes begin their search at different places, so that one which
+/// is down for a while seldom finds its ports taken.
+pub(super) fn reserve(count: usize) -> Result<Reserved, SandboxError> {
+    let start = std::process::id() % u32::from(BLOCKS);
+    let blocks = (0..u32::from(BLOCKS)).filter_map(|i| u16::try_from((start + i) % u32::from(BLOCKS)).ok());
+    let found = blocks.map(|block| FIRST + block * BLOCK_PORTS).find_map(|first| reserve_block(first, count));
+    found.ok_or(SandboxError::Ports { from: FIRST, to: FIRST + BLOCKS * BLOCK_PORTS - 1 })
+}
+
+fn reserve_block(first: u16, count: usize) -> Option<Reserved> {
+    let name = SocketAddr::from_abstract_name(format!("shardwright-sandbox-ports-{first}")).ok()?;
+    let claim = UnixListener::bind_addr(&name).ok()?;
+    let ports: Vec<u16> = (first..first + BLOCK_PORTS).take(count).collect();
+    let all_free = ports.len() == count && ports.iter().all(|&port| is_free(port));
+    all_free.then_some(Reserved { ports, _claim: claim })
 }
 
 /// Can a server listen there now?
@@ -27,17 +49,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn chosen_ports_are_free_and_distinct() {
-        let mut ports = choose(13).unwrap();
-        assert!(ports.iter().all(|&port| is_free(port)));
-        ports.sort_unstable();
-        ports.dedup();
-        assert_eq!(ports.len(), 13);
+    fn reserved_ports_are_free_and_nobody_elses() {
+        let (one, other) = (reserve(49).unwrap(), reserve(13).unwrap());
+        assert_eq!((one.ports.len(), other.ports.len()), (49, 13));
+        assert!(one.ports.iter().all(|&port| is_free(port) && !other.ports.contains(&port)));
     }
 
     #[test]
-    fn a_port_in_use_is_not_free() {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        assert!(!is_free(listener.local_addr().unwrap().port()));
+    fn a_block_with_a_port_in_use_is_passed_over() {
+        let first = reserve(1).unwrap().ports[0];
+        let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, first + 4)).unwrap();
+        assert!(reserve_block(first, 13).is_none());
+        assert!(reserve(65).is_err(), "more than a block holds");
     }
 }

@@ -18,7 +18,8 @@ const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const POLL: Duration = Duration::from_millis(50);
 const RECORD_SECONDS_MAX: u64 = 10;
 /// A ClickHouse 18.16.1 that gets SIGTERM while it starts may miss it; a second one ends it at once, whatever it does.
-const TERM_SECONDS_MAX: [u64; 2] = [8, 8];
+const TERM_WAITS: [Duration; 2] = [Duration::from_secs(8), Duration::from_secs(8)];
+const PAUSE_SECONDS_MAX: u64 = 10;
 const KILL_SECONDS_MAX: u64 = 20;
 
 /// `$1` is the record file, the rest the program and its arguments. The pid and the start time survive the exec.
@@ -129,6 +130,16 @@ impl Identity {
         self.life() != Life::Ending || self.wait_gone(Duration::from_secs(KILL_SECONDS_MAX)).await
     }
 
+    /// SIGSTOP, and waits until it has taken effect. False if the process is gone, or still not stopped in the end.
+    pub(super) async fn pause(&self) -> io::Result<bool> {
+        let sent = self.signal(Signal::STOP)?;
+        let deadline = Instant::now() + Duration::from_secs(PAUSE_SECONDS_MAX);
+        while sent && self.life() == Life::Running && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Ok(self.life() == Life::Paused)
+    }
+
     /// Waits until the process is gone, at most `limit`; false if it is still there.
     pub(super) async fn wait_gone(&self, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
@@ -143,10 +154,14 @@ impl Identity {
 
     /// SIGTERM, also to a paused process; then SIGKILL to its group. False if it outlives even that.
     pub(super) async fn stop(&self) -> io::Result<bool> {
-        for seconds in TERM_SECONDS_MAX {
+        self.stop_within(TERM_WAITS).await
+    }
+
+    async fn stop_within(&self, waits: [Duration; 2]) -> io::Result<bool> {
+        for wait in waits {
             self.signal(Signal::TERM)?;
             self.signal(Signal::CONT)?;
-            if self.wait_gone(Duration::from_secs(seconds)).await {
+            if self.wait_gone(wait).await {
                 return Ok(true);
             }
         }
@@ -230,10 +245,7 @@ mod tests {
         let identity = started(dir.path(), "exec sleep 60").await;
         assert_eq!(Identity::read(&dir.path().join("process")).as_ref(), Some(&identity));
         assert_eq!(identity.life(), Life::Running);
-        assert!(identity.signal(Signal::STOP).unwrap());
-        while identity.life() == Life::Running {
-            tokio::time::sleep(POLL).await;
-        }
+        assert!(identity.pause().await.unwrap());
         assert_eq!(identity.life(), Life::Paused);
         assert!(identity.stop().await.unwrap());
         assert_eq!(identity.life(), Life::Gone);
@@ -248,9 +260,10 @@ mod tests {
         while !dir.path().join("ready").exists() {
             tokio::time::sleep(POLL).await;
         }
+        let waits = [Duration::from_millis(300), Duration::from_secs(30)];
         let begun = Instant::now();
-        assert!(identity.stop().await.unwrap());
-        assert!(begun.elapsed().as_secs() < TERM_SECONDS_MAX[0] + TERM_SECONDS_MAX[1], "SIGKILL was not needed");
+        assert!(identity.stop_within(waits).await.unwrap());
+        assert!(begun.elapsed() < waits[1], "SIGKILL was not needed");
     }
 
     #[tokio::test]

@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::layout::{Layout, Member};
-use super::process::{Identity, Life};
+use super::process::Identity;
 use super::{CLUSTER, SandboxError, http};
 use crate::names::ReplicaId;
 
@@ -14,25 +14,30 @@ use crate::names::ReplicaId;
 const READY_SECONDS_MAX: u64 = 120;
 const POLL: Duration = Duration::from_millis(100);
 const ASK: Duration = Duration::from_secs(10);
+/// ON CLUSTER returns once the statement is in the queue, whether the other replicas run or not.
+const DDL_ASYNC: &str = "distributed_ddl_task_timeout=0";
 const TAIL_LINES: usize = 20;
 const TAIL_COLUMNS: usize = 200;
 const TAIL_BYTES: u64 = 32 << 10;
 
-/// Waits until `member` serves; fails as soon as its process is gone.
+/// Waits until `member` serves; fails as soon as its process is gone, also while a question is without an answer.
 pub(super) async fn wait(layout: &Layout, member: Member, process: &Identity) -> Result<(), SandboxError> {
-    let deadline = Instant::now() + Duration::from_secs(READY_SECONDS_MAX);
-    loop {
-        // Looked at before the question: an answer counts only if it can come from our process.
-        let life = process.life();
-        let Err(why) = ask(layout, member).await else { return Ok(()) };
-        if life == Life::Gone {
-            return Err(not_ready(layout, member, "its process has ended"));
+    let mut why = String::new();
+    let serving = async {
+        while let Err(reason) = ask(layout, member).await {
+            why = reason;
+            tokio::time::sleep(POLL).await;
         }
-        if Instant::now() >= deadline {
-            return Err(not_ready(layout, member, &format!("after {READY_SECONDS_MAX} s: {why}")));
-        }
-        tokio::time::sleep(POLL).await;
-    }
+    };
+    let gone = tokio::select! {
+        () = serving => return Ok(()),
+        gone = process.wait_gone(Duration::from_secs(READY_SECONDS_MAX)) => gone,
+    };
+    Err(if gone {
+        not_ready(layout, member, "its process has ended")
+    } else {
+        not_ready(layout, member, &format!("after {READY_SECONDS_MAX} s: {why}"))
+    })
 }
 
 async fn ask(layout: &Layout, member: Member) -> Result<(), String> {
@@ -57,7 +62,7 @@ async fn ask_replica(layout: &Layout, id: ReplicaId) -> Result<(), String> {
         return Err("no answer to /ping".to_owned());
     }
     for (sql, expected) in questions(layout, id) {
-        let answer = http::query(port, &sql, ASK).await?;
+        let answer = http::query(port, DDL_ASYNC, &sql, ASK).await?;
         if answer != expected {
             return Err(format!("{sql}: expected {expected:?}, got {answer:?}"));
         }
@@ -65,8 +70,8 @@ async fn ask_replica(layout: &Layout, id: ReplicaId) -> Result<(), String> {
     Ok(())
 }
 
-/// Queries and their only right answers.
-fn questions(layout: &Layout, id: ReplicaId) -> [(String, String); 3] {
+/// Statements and their only right answers.
+fn questions(layout: &Layout, id: ReplicaId) -> [(String, String); 5] {
     let replicas = layout.state.ports.iter();
     let cluster = replicas.map(|(id, ports)| format!("{}\t{}\t{}\n", id.shard, id.replica, ports.native));
     [
@@ -82,6 +87,13 @@ fn questions(layout: &Layout, id: ReplicaId) -> [(String, String); 3] {
             cluster.collect(),
         ),
         ("SELECT count() > 0 FROM system.zookeeper WHERE path = '/' FORMAT TabSeparated".to_owned(), "1\n".to_owned()),
+        // After ZooKeeper was away, tables stay read-only until their next look at the session, and the DDL worker, which
+        // has a session of its own, refuses ON CLUSTER for some seconds.
+        (
+            "SELECT count() FROM system.replicas WHERE is_session_expired FORMAT TabSeparated".to_owned(),
+            "0\n".to_owned(),
+        ),
+        (format!("DROP TABLE IF EXISTS default.shardwright_ready ON CLUSTER {CLUSTER}"), String::new()),
     ]
 }
 

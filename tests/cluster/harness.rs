@@ -25,28 +25,40 @@ pub(crate) struct Running {
     supervisor: Child,
 }
 
-/// The shared sandbox, in use.
-pub(crate) struct Shared<Guard> {
+/// The shared sandbox, in use together with other tests.
+pub(crate) struct Shared {
     running: &'static Running,
-    _guard: Guard,
+    _guard: RwLockReadGuard<'static, ()>,
+}
+
+/// The shared sandbox, in use by one test; dropped, whatever the test stopped or paused runs again.
+pub(crate) struct Alone {
+    running: &'static Running,
+    _guard: RwLockWriteGuard<'static, ()>,
 }
 
 static SHARED: OnceLock<Result<Running, String>> = OnceLock::new();
 static IN_USE: RwLock<()> = RwLock::new(());
 
 /// The shared sandbox, together with other tests. Each keeps to a database of its own.
-pub(crate) fn shared() -> Shared<RwLockReadGuard<'static, ()>> {
+pub(crate) fn shared() -> Shared {
     let guard = IN_USE.read().unwrap_or_else(PoisonError::into_inner);
     Shared { running: running(), _guard: guard }
 }
 
-/// The shared sandbox with no other test on it, to stop and pause members. Leave it as it was found.
-pub(crate) fn alone() -> Shared<RwLockWriteGuard<'static, ()>> {
+/// The shared sandbox with no other test on it, to stop and pause members.
+pub(crate) fn alone() -> Alone {
     let guard = IN_USE.write().unwrap_or_else(PoisonError::into_inner);
-    let running = running();
-    // The test before this one may have failed half-way.
-    block_on(up(&running.options(), &mut |_| {})).expect("the shared sandbox heals");
-    Shared { running, _guard: guard }
+    Alone { running: running(), _guard: guard }
+}
+
+impl Drop for Alone {
+    fn drop(&mut self) {
+        let healed = block_on(up(&self.running.options(), &mut |_| {}));
+        if !std::thread::panicking() {
+            healed.expect("the shared sandbox heals");
+        }
+    }
 }
 
 fn running() -> &'static Running {
@@ -56,7 +68,15 @@ fn running() -> &'static Running {
     }
 }
 
-impl<Guard> Deref for Shared<Guard> {
+impl Deref for Shared {
+    type Target = Running;
+
+    fn deref(&self) -> &Running {
+        self.running
+    }
+}
+
+impl Deref for Alone {
     type Target = Running;
 
     fn deref(&self) -> &Running {
