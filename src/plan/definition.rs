@@ -7,6 +7,8 @@ use crate::names::{TableName, quote_identifier, quote_string};
 
 /// Between a table's own name or Keeper path and what tells ours from it.
 const MARK: &str = "__sw_";
+/// What a plan's own tables are for, as their names say.
+pub const ROLES: [&str; 5] = ["shadow", "snapshot", "staging", "mirror", "swap"];
 /// Hex digits of a plan's id.
 pub(super) const ID_LENGTH: usize = 8;
 
