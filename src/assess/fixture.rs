@@ -19,7 +19,7 @@ const EVENTS_ALL: &str = "CREATE TABLE d.events_all (id UInt64, team UInt32, day
 const DAILY: &str = "CREATE MATERIALIZED VIEW d.daily TO d.daily_data (day Date) AS SELECT day FROM d.events";
 
 /// What a [`Case`] is made of.
-pub(super) struct Fixture {
+pub(crate) struct Fixture {
     pub(super) snapshot: Snapshot,
     pub(super) change: Change,
     pub(super) target: Table,
@@ -32,7 +32,7 @@ pub(super) fn id(text: &str) -> ReplicaId {
 
 impl Fixture {
     /// `ORDER BY (team, id)` shall become `ORDER BY (id, team)`.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let shard = |num| Shard { num, replicas: [1, 2].map(|replica| server(ReplicaId::new(num, replica))).into() };
         let topology = Topology { cluster: "main".to_owned(), shards: [1, 2].map(shard).into() };
         let ids: Vec<ReplicaId> = topology.replicas().map(|replica| replica.id).collect();
@@ -49,7 +49,7 @@ impl Fixture {
         fixture
     }
 
-    pub(super) fn case(&self) -> Case<'_> {
+    pub(crate) fn case(&self) -> Case<'_> {
         let Self { snapshot, change, target, written } = self;
         Case { snapshot, change, target, written: written.as_ref() }
     }
@@ -89,7 +89,7 @@ impl Fixture {
     }
 
     /// Replaces text in the source's definition, on every replica and in the target.
-    pub(super) fn redefine(&mut self, from: &str, to: &str) {
+    pub(crate) fn redefine(&mut self, from: &str, to: &str) {
         self.sources(|source| redefine(source, from, to));
         // The target is plain: what stands behind `Replicated` comes with Keeper arguments in the source alone.
         if self.target.create_query.contains(from) {

@@ -10,6 +10,8 @@ mod words;
 
 pub use case::Case;
 pub use finding::{Finding, Severity};
+#[cfg(test)]
+pub(crate) use fixture::Fixture;
 
 /// Blockers that a person may accept with a reason: what they forbid is a change of meaning that may be meant.
 pub const ACCEPTABLE_BLOCKERS: [&str; 1] = ["SW007"];

@@ -193,7 +193,9 @@ impl World {
             ("CREATE", _) => self.create(on, sql),
             ("DROP", _) => _ = self.tables.remove(&(on, names[0].clone())),
             ("TRUNCATE", _) => _ = self.data_mut(on, &names[0]).map(BTreeMap::clear),
-            ("RENAME" | "EXCHANGE", _) => self.swap(on, SOURCE, &format!("{}__sw_shadow`", &SOURCE[..SOURCE.len() - 1])),
+            ("RENAME" | "EXCHANGE", _) => {
+                self.swap(on, SOURCE, &format!("{}__sw_shadow`", &SOURCE[..SOURCE.len() - 1]))
+            }
             ("ALTER", _) => self.alter(on, sql, &names, attach_doubles),
             ("INSERT", _) => {
                 let partition = last_string(sql);
@@ -279,16 +281,25 @@ impl World {
             return filled.collect::<Vec<_>>().join("\n");
         }
         if sql.contains("FROM system.") {
-            return if sql.contains("log_pointer") { "2" } else if sql.contains("log_max") { "1" } else if sql.contains("node_name") { "" } else { "0" }.to_owned();
+            return if sql.contains("log_pointer") {
+                "2"
+            } else if sql.contains("log_max") {
+                "1"
+            } else if sql.contains("node_name") {
+                ""
+            } else {
+                "0"
+            }
+            .to_owned();
         }
         self.select_rows(on, sql, names)
     }
 
     fn select_rows(&self, on: ReplicaId, sql: &str, names: &[String]) -> String {
         let digest = |rows: &[u64]| format!("{}\t{}", rows.len(), rows.iter().sum::<u64>());
-        let named = names.iter().find(|name| self.tables.contains_key(&(on, (*name).clone())));
-        let Some(named) = named else { return "1".to_owned() };
-        let rows = self.rows(on, named);
+        let table = names.iter().find(|name| self.tables.contains_key(&(on, (*name).clone())));
+        let Some(table) = table else { return "1".to_owned() };
+        let rows = self.rows(on, table);
         if sql.contains(" IN (SELECT") {
             let (here, there) = (rows, self.rows(on, names.last().unwrap()));
             let partition = last_string(sql);
@@ -329,7 +340,8 @@ impl World {
 fn names(sql: &str) -> Vec<String> {
     let tokens = significant_tokens(sql).unwrap();
     let texts: Vec<&str> = tokens.iter().map(|token| &sql[token.span.clone()]).collect();
-    let dotted = texts.windows(3).filter(|three| three[0].starts_with('`') && three[1] == "." && three[2].starts_with('`'));
+    let dotted =
+        texts.windows(3).filter(|three| three[0].starts_with('`') && three[1] == "." && three[2].starts_with('`'));
     dotted.map(<[&str]>::concat).collect()
 }
 

@@ -35,23 +35,28 @@ struct Stage {
     plan: Plan,
     create_query: String,
     definition_hash: String,
-    plain: bool,
+    attach_doubles: bool,
 }
 
 impl Stage {
-    fn new(plain: bool) -> Self {
+    fn new(without_replication: bool) -> Self {
         let mut fixture = Fixture::new();
-        if plain {
+        if without_replication {
             fixture.redefine("ReplicatedMergeTree('/clickhouse/{shard}/events', '{replica}')", "MergeTree");
         }
         let case = fixture.case();
         let plan = plan::build(&case, assess(&case)).unwrap();
         let source = case.source().unwrap();
-        Self { create_query: source.create_query.clone(), definition_hash: source.definition_hash.clone(), plain, plan }
+        Self {
+            create_query: source.create_query.clone(),
+            definition_hash: source.definition_hash.clone(),
+            attach_doubles: without_replication,
+            plan,
+        }
     }
 
     fn cluster(&self) -> Fake {
-        Fake::new(&self.create_query, &self.definition_hash, self.plain)
+        Fake::new(&self.create_query, &self.definition_hash, self.attach_doubles)
     }
 
     fn engine<'a>(&'a self, fake: &'a Fake, journal: &Path) -> Engine<'a, Fake, Quiet> {
@@ -61,11 +66,11 @@ impl Stage {
 
     /// Runs until the end, an error, or the executor's death (none).
     async fn run(&self, fake: &Fake, journal: &Path, until: &Until) -> Option<Result<Outcome, ExecuteError>> {
-        let engine = self.engine(fake, journal);
+        let (engine, mut approver) = (self.engine(fake, journal), ApproveAll);
         tokio::select! {
             biased;
             () = fake.death.notified() => None,
-            outcome = engine.execute(until, &mut ApproveAll) => Some(outcome),
+            outcome = engine.execute(until, &mut approver) => Some(outcome),
         }
     }
 
