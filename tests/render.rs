@@ -8,7 +8,6 @@ use shardwright::render;
 use shardwright::{assess, catalog, names, plan};
 
 #[path = "../src/render/fixture.rs"]
-#[allow(clippy::assigning_clones, reason = "the lint only looks at code outside the library's tests")]
 mod fixture;
 
 /// What Graphviz makes of a graph.

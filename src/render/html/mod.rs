@@ -72,7 +72,8 @@ fn finding(finding: &Finding) -> String {
             ));
         }
     }
-    format!("<div class=\"card finding {severity}\">{}</div>", lines.join("\n"))
+    let standing = if suppressed.is_empty() { "" } else { " suppressed" };
+    format!("<div class=\"card finding {severity}{standing}\">{}</div>", lines.join("\n"))
 }
 
 fn numbers(runbook: &Runbook) -> String {

@@ -23,7 +23,7 @@ pub(super) fn stages(runbook: &Runbook) -> String {
         .stages
         .iter()
         .map(|stage| match stage {
-            Stage::Gate(gate, entry) => page.gate(*gate, entry),
+            Stage::Gate(gate, entry) => gate_bar(*gate, entry),
             Stage::Work(work) => page.work(work),
         })
         .collect();
@@ -36,18 +36,6 @@ struct Page<'r, 'p> {
 }
 
 impl<'p> Page<'_, 'p> {
-    fn gate(&self, gate: Gate, entry: &Entry) -> String {
-        let (class, last) =
-            if gate == Gate::Finalize { ("gate-bar last", ": point of no return") } else { ("gate-bar", "") };
-        format!(
-            "<section class=\"{class}\" id=\"{}\">\n<h2>GATE {gate}{last}</h2>\n<p><b>{}.</b> {}</p>\n{}</section>",
-            markup::anchor("step", entry.step.id.as_str()),
-            markup::text(&entry.step.title),
-            markup::text(&entry.step.why),
-            dependencies(entry)
-        )
-    }
-
     fn work(&self, work: &Work<'p>) -> String {
         let kinds: Vec<String> = work.kinds.iter().map(|kind| self.kind(kind)).collect();
         let cost = markdown::cost(work.cost).map(|cost| format!(" <small class=\"soft\">{cost}</small>"));
@@ -167,6 +155,18 @@ impl<'p> Page<'_, 'p> {
             |replica: &ReplicaId| format!("{replica} <code>{}</code>", markup::text(&self.runbook.address(*replica)));
         on.iter().map(place).collect::<Vec<_>>().join(", ")
     }
+}
+
+fn gate_bar(gate: Gate, entry: &Entry) -> String {
+    let (class, last) =
+        if gate == Gate::Finalize { ("gate-bar last", ": point of no return") } else { ("gate-bar", "") };
+    format!(
+        "<section class=\"{class}\" id=\"{}\">\n<h2>GATE {gate}{last}</h2>\n<p><b>{}.</b> {}</p>\n{}</section>",
+        markup::anchor("step", entry.step.id.as_str()),
+        markup::text(&entry.step.title),
+        markup::text(&entry.step.why),
+        dependencies(entry)
+    )
 }
 
 fn replicas(on: &[ReplicaId]) -> String {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{figures, graph, markup};
+use super::super::{figures, markup};
 use crate::plan::{Gate, StepId, Undo};
-use crate::runbook::{Kind, Runbook, Stage, Work, plural};
+use crate::runbook::{Kind, Runbook, Stage, Work, plural, stem};
 
 /// Up to so many shards have a lane each; of more, all share one.
 pub(super) const LANES_MAX: usize = 8;
@@ -12,9 +12,11 @@ pub(super) const LANES_MAX: usize = 8;
 const ROOMY_MAX: usize = 3;
 
 pub(super) const HEAD: u32 = 54;
-pub(super) const LABEL: u32 = 96;
-pub(super) const TILE_WIDTH: u32 = 114;
-const PHASE_WIDTH: u32 = 130;
+pub(super) const LABEL: u32 = 86;
+pub(super) const TILE_WIDTH: u32 = 118;
+const PHASE_WIDTH: u32 = 138;
+/// Between the tiles of a cell and the line around them.
+pub(super) const CELL_PAD: u32 = 4;
 const GATE_WIDTH: u32 = 48;
 const TILE_GAP: u32 = 9;
 const LANE_PAD: u32 = 12;
@@ -60,6 +62,8 @@ pub(super) struct Column<'p> {
 /// A step, or steps of several shards.
 pub(super) struct Tile<'p> {
     pub(super) title: &'p str,
+    /// What tells the step from others of its phase.
+    pub(super) short: String,
     pub(super) note: String,
     pub(super) look: Look,
     pub(super) anchor: String,
@@ -200,11 +204,15 @@ fn tile<'p>(kind: &Kind<'p>) -> Tile<'p> {
         Some(entry) if !several => markup::anchor("step", entry.step.id.as_str()),
         _ => markup::anchor("kind", &kind.stem),
     };
-    let cost = graph::cost(kind.cost());
+    let cost = kind.cost();
+    let time = if cost.seconds > 0 { figures::duration(cost.seconds) } else { String::new() };
+    let bytes = if cost.bytes > 0 && !several { figures::bytes(cost.bytes) } else { String::new() };
     let times = if several { format!("× {}", kind.entries.len()) } else { String::new() };
-    let note: Vec<String> = [times, cost].into_iter().filter(|part| !part.is_empty()).collect();
+    let note: Vec<String> = [times, time, bytes].into_iter().filter(|part| !part.is_empty()).collect();
+    let stem = kind.entries.first().map(|entry| stem(entry.step)).unwrap_or_default();
     Tile {
         title: kind.title(),
+        short: stem.split_once('.').map_or(stem.as_str(), |(_, rest)| rest).to_owned(),
         note: note.join(" · "),
         look: look(kind),
         anchor,

@@ -10,9 +10,9 @@ pub(super) use layout::{Look, look};
 
 const STYLE: &str = include_str!("swimlane.css");
 /// Characters on a line of a tile.
-const LINE: usize = 18;
-/// Characters of a gate's title, which stands upright.
-const GATE_LINE: usize = 40;
+const LINE: usize = 17;
+/// A gate's name is repeated after so many pixels, so that it is seen wherever a page is scrolled to.
+const GATE_LABEL_EVERY: u32 = 420;
 /// Bars of the chart of shards; of more shards each bar shows the largest of several.
 const BARS_MAX: usize = 160;
 const CHART: u32 = 92;
@@ -88,6 +88,7 @@ impl<'p> Picture<'_, 'p> {
             format!("<text class=\"head mid\" x=\"{middle}\" y=\"24\">{}</text>", markup::text(&column.name)),
             format!("<text class=\"soft mid\" x=\"{middle}\" y=\"40\">{}</text>", markup::text(&column.note)),
         ];
+        parts.extend(column.cells.iter().filter_map(|cell| around(cell, column.tiles_x(), layout.tile_height)));
         let tiles = column.cells.iter().flatten();
         parts.extend(tiles.map(|tile| self.tile(tile, column.tiles_x(), layout.tile_height)));
         parts.join("\n")
@@ -97,14 +98,16 @@ impl<'p> Picture<'_, 'p> {
         let last = if gate == Gate::Finalize { " last" } else { "" };
         let (x, top) = (column.x + 10, layout::HEAD - 40);
         let height = layout.bottom - top;
-        let (cx, cy) = (column.x + column.width / 2, top + height / 2);
-        let room = usize::try_from(height / 8).unwrap_or_default().min(GATE_LINE);
-        let says = cut(&format!("GATE {}", gate.name().to_uppercase()), room);
+        let says = markup::text(&format!("GATE {}", gate.name().to_uppercase()));
+        let labels = (height / GATE_LABEL_EVERY).max(1);
+        let label = |at: u32| {
+            let (cx, cy) = (column.x + column.width / 2, top + height * (2 * at + 1) / (2 * labels));
+            format!("<text class=\"mid\" transform=\"translate({cx} {cy}) rotate(-90)\" dy=\"4\">{says}</text>")
+        };
         let body = format!(
-            "<rect x=\"{x}\" y=\"{top}\" width=\"{}\" height=\"{height}\" rx=\"7\"/>\n\
-             <text class=\"mid\" transform=\"translate({cx} {cy}) rotate(-90)\" dy=\"4\">{}</text>",
+            "<rect x=\"{x}\" y=\"{top}\" width=\"{}\" height=\"{height}\" rx=\"7\"/>\n{}",
             column.width - 20,
-            markup::text(&says)
+            (0..labels).map(label).collect::<String>()
         );
         self.link(tile, &format!("gate{last}"), &body)
     }
@@ -119,13 +122,16 @@ impl<'p> Picture<'_, 'p> {
         let mut lines: Vec<(&str, String)> = if roomy {
             wrapped(tile.title, 2).into_iter().map(|line| ("mid", line)).collect()
         } else {
-            vec![("mid", cut(tile.title, LINE))]
+            vec![(
+                "mid",
+                if tile.title.chars().count() <= LINE { tile.title.to_owned() } else { cut(&tile.short, LINE) },
+            )]
         };
         if roomy && !tile.note.is_empty() {
-            lines.push(("mid soft", tile.note.clone()));
+            lines.push(("mid soft", cut(&tile.note, LINE + 3)));
         }
         let count = u32::try_from(lines.len()).unwrap_or(1);
-        let first = (height + 10) / 2 - (count - 1) * 7 - 1;
+        let first = height / 2 + 4 - (count - 1) * 7;
         let texts = (0..).zip(&lines).map(|(at, (class, line))| {
             format!(
                 "<text class=\"{class}\" x=\"{}\" y=\"{}\">{}</text>",
@@ -171,6 +177,19 @@ fn lane_back(lane: &Lane, width: u32) -> String {
     )
 }
 
+/// A line around the tiles of a cell, where there are several.
+fn around(cell: &[Tile], x: u32, tile_height: u32) -> Option<String> {
+    let (first, last) = (cell.first()?, cell.last().filter(|_| cell.len() > 1)?);
+    let pad = layout::CELL_PAD;
+    Some(format!(
+        "<rect class=\"cell\" x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" rx=\"9\"/>",
+        x - pad,
+        first.y - pad,
+        TILE_WIDTH + 2 * pad,
+        last.y + tile_height + 2 * pad - first.y
+    ))
+}
+
 /// The ground behind what cannot be taken back.
 fn zone(layout: &Layout) -> Option<String> {
     let gate = layout.columns.iter().find(|column| matches!(column.gate, Some((Gate::Finalize, _))))?;
@@ -183,19 +202,10 @@ fn zone(layout: &Layout) -> Option<String> {
 /// Arrows from column to column of a lane, from tile to tile of a cell, and between lanes of one column.
 fn arrows(layout: &Layout, plan: &Plan) -> Vec<String> {
     let mut arrows = Vec::new();
-    for lane in &layout.lanes {
+    for (row, lane) in layout.lanes.iter().enumerate() {
         for pair in layout.columns.windows(2) {
-            let filled = |column: &Column| {
-                column.gate.is_some()
-                    || layout.lanes.iter().zip(&column.cells).any(|(l, c)| l.of == lane.of && !c.is_empty())
-            };
-            if filled(&pair[0]) && filled(&pair[1]) {
-                let end = |column: &Column| if column.gate.is_some() { 10 } else { (column.width - TILE_WIDTH) / 2 };
-                arrows.push(across(
-                    pair[0].x + pair[0].width - end(&pair[0]),
-                    pair[1].x + end(&pair[1]),
-                    lane.middle(),
-                ));
+            if let (Some(from), Some(to)) = (gutter(&pair[0], row), gutter(&pair[1], row)) {
+                arrows.push(across(pair[0].x + pair[0].width - from, pair[1].x + to, lane.middle()));
             }
         }
     }
@@ -212,6 +222,19 @@ fn arrows(layout: &Layout, plan: &Plan) -> Vec<String> {
         }
     }
     arrows
+}
+
+/// Blank on either side of what a column shows in a lane; none where it shows nothing.
+fn gutter(column: &Column, row: usize) -> Option<u32> {
+    if column.gate.is_some() {
+        return Some(10);
+    }
+    let side = (column.width - TILE_WIDTH) / 2;
+    match column.cells.get(row)?.len() {
+        0 => None,
+        1 => Some(side),
+        _ => Some(side - layout::CELL_PAD),
+    }
 }
 
 fn across(from: u32, to: u32, y: u32) -> String {
@@ -351,7 +374,7 @@ mod tests {
     #[test]
     fn titles_fit_their_tiles() {
         assert_eq!(wrapped("create snapshot and staging table", 2), ["create snapshot", "and staging table"]);
-        assert_eq!(wrapped("create the snapshot table and the staging table", 2), ["create the", "snapshot table an…"]);
+        assert_eq!(wrapped("create the snapshot table and the staging table", 2), ["create the", "snapshot table a…"]);
         assert_eq!(cut("abc", 2), "a…");
     }
 }
