@@ -1,7 +1,7 @@
 //! The plan as a runbook that a person could carry out by hand.
 
 use super::terminal::{changes, cluster, data, found, untouched};
-use super::{figures, mermaid, visible};
+use super::{figures, grid, mermaid, visible};
 use crate::assess::Finding;
 use crate::names::ReplicaId;
 use crate::plan::{Cost, Gate, PartitionSize, Plan, Step};
@@ -204,15 +204,7 @@ impl Page<'_, '_> {
 
 fn phase_row(work: &Work) -> String {
     let steps: usize = work.kinds.iter().map(|kind| kind.entries.len()).sum();
-    let some = |number: u64, shown: String| if number == 0 { "–".to_owned() } else { shown };
-    let Cost { rows, bytes, seconds } = work.cost;
-    format!(
-        "| {} | {steps} | {} | {} | {} |",
-        work.phase,
-        some(rows, figures::count(rows)),
-        some(bytes, figures::bytes(bytes)),
-        some(seconds, figures::duration(seconds))
-    )
+    format!("| {} | {steps} | {} |", work.phase, grid::costs(work.cost).join(" | "))
 }
 
 /// `1.2 million rows, 3.4 GiB, 14 s`; none where the cost is next to nothing.

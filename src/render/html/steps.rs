@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::super::swimlane::{Look, look};
-use super::super::{figures, markdown, markup};
+use super::super::{figures, grid, markdown, markup};
 use crate::names::ReplicaId;
-use crate::plan::{Cost, Gate, PartitionSize};
+use crate::plan::{Gate, PartitionSize};
 use crate::runbook::{
-    Dependency, Entry, Kind, Line, Passage, Repeat, Role, Runbook, Stage, Turn, UndoWay, Work, plural,
+    Dependency, Entry, Kind, Line, Passage, Repeat, Role, Runbook, Stage, Turn, UndoWay, Work, dependencies, plural,
 };
 
 /// Up to so many shards each step is shown apart; of more, those that run the same statements share one text.
@@ -80,7 +80,7 @@ impl<'p> Page<'_, 'p> {
             markup::anchor("step", step.id.as_str()),
             markup::text(step.id.as_str()),
             replicas(&step.action.replicas()),
-            dependencies(entry),
+            after(&[entry]),
             self.procedure(entry, &|on| self.places(on), true)
         )
     }
@@ -110,7 +110,7 @@ impl<'p> Page<'_, 'p> {
         let mut rows = String::new();
         for entry in entries {
             let step = entry.step;
-            let Cost { rows: count, bytes, seconds } = step.cost;
+            let [count, bytes, seconds] = grid::costs(step.cost);
             // Writing to a string cannot fail.
             let _ = writeln!(
                 rows,
@@ -118,15 +118,15 @@ impl<'p> Page<'_, 'p> {
                 markup::anchor("step", step.id.as_str()),
                 markup::text(step.id.as_str()),
                 self.places(&step.action.replicas()),
-                figures::count(count),
-                figures::bytes(bytes),
-                figures::duration(seconds)
+                count,
+                bytes,
+                seconds
             );
         }
         format!(
             "<details><summary><b>{what}</b></summary>\n<div class=\"body\">\n{}{}<h4>Where</h4>\n<div class=\"scroll\" tabindex=\"0\"><table>\n\
              <tr><th>step</th><th>replicas</th><th class=\"num\">rows</th><th class=\"num\">bytes</th><th class=\"num\">time</th></tr>\n{rows}</table></div>\n</div></details>",
-            dependencies(first),
+            after(entries),
             self.procedure(first, &numbers, false)
         )
     }
@@ -165,7 +165,7 @@ fn gate_bar(gate: Gate, entry: &Entry) -> String {
         markup::anchor("step", entry.step.id.as_str()),
         markup::text(&entry.step.title),
         markup::text(&entry.step.why),
-        dependencies(entry)
+        after(&[entry])
     )
 }
 
@@ -180,9 +180,8 @@ fn numbers(on: &[ReplicaId]) -> String {
     format!("{word} {} of the shard", numbers.join(", "))
 }
 
-fn dependencies(entry: &Entry) -> String {
-    let items: Vec<String> = entry
-        .dependencies()
+fn after(entries: &[&Entry]) -> String {
+    let items: Vec<String> = dependencies(entries)
         .iter()
         .map(|dependency| format!("<li>after {}: {}</li>\n", named(dependency), markup::text(dependency.because)))
         .collect();

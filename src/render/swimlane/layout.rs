@@ -64,6 +64,7 @@ pub(super) struct Tile<'p> {
     pub(super) title: &'p str,
     /// What tells the step from others of its phase.
     pub(super) short: String,
+    pub(super) seconds: u64,
     pub(super) note: String,
     pub(super) look: Look,
     pub(super) anchor: String,
@@ -213,6 +214,7 @@ fn tile<'p>(kind: &Kind<'p>) -> Tile<'p> {
     Tile {
         title: kind.title(),
         short: stem.split_once('.').map_or(stem.as_str(), |(_, rest)| rest).to_owned(),
+        seconds: cost.seconds,
         note: note.join(" · "),
         look: look(kind),
         anchor,

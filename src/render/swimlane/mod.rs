@@ -122,10 +122,7 @@ impl<'p> Picture<'_, 'p> {
         let mut lines: Vec<(&str, String)> = if roomy {
             wrapped(tile.title, 2).into_iter().map(|line| ("mid", line)).collect()
         } else {
-            vec![(
-                "mid",
-                if tile.title.chars().count() <= LINE { tile.title.to_owned() } else { cut(&tile.short, LINE) },
-            )]
+            vec![("mid", in_one_line(tile))]
         };
         if roomy && !tile.note.is_empty() {
             lines.push(("mid soft", cut(&tile.note, LINE + 3)));
@@ -312,6 +309,12 @@ fn legend(y: u32) -> String {
         x += 25 + u32::try_from(says.len()).unwrap_or_default() * 6 + 26;
     }
     parts.join("\n")
+}
+
+/// A tile's short name, and its time by the largest unit if there is room.
+fn in_one_line(tile: &Tile) -> String {
+    let both = format!("{} · {}", tile.short, figures::roughly(tile.seconds));
+    if tile.seconds == 0 || both.chars().count() > LINE { cut(&tile.short, LINE) } else { both }
 }
 
 /// The text on at most so many lines, cut where it is longer.
