@@ -7,9 +7,9 @@ pub(super) fn text(text: &str) -> String {
     escaped(&visible::line(text))
 }
 
-/// The same of text with several lines.
-pub(super) fn block(text: &str) -> String {
-    escaped(&visible::block(text))
+/// SQL for content.
+pub(super) fn sql(text: &str) -> String {
+    escaped(&visible::sql(text))
 }
 
 /// A name for an anchor: letters, digits, dots and dashes stay, anything else becomes its number.

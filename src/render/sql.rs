@@ -196,13 +196,13 @@ impl Script {
 
     /// SQL that is not to be run, each of its lines a comment.
     fn commented_out(&mut self, sql: &str) {
-        for line in sql.split('\n') {
+        for line in visible::sql(sql).split('\n') {
             self.comment(&format!("  {line}"));
         }
     }
 
     fn statement(&mut self, sql: &str) {
-        self.text.push_str(&ended(sql));
+        self.text.push_str(&ended(&visible::sql(sql)));
         self.text.push('\n');
     }
 }

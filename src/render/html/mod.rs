@@ -117,7 +117,7 @@ fn change(runbook: &Runbook) -> String {
     rows.extend(plan.choices.iter().map(|choice| format!("<tr><th>Chosen</th><td>{}</td></tr>", markup::text(choice))));
     format!(
         "<section class=\"card change\">\n<pre>{}</pre>\n<table>\n{}\n</table>\n</section>",
-        markup::block(&plan.change.statement),
+        markup::sql(&plan.change.statement),
         rows.join("\n")
     )
 }

@@ -248,6 +248,6 @@ fn line(line: &Line) -> String {
         "<p class=\"line\"><span class=\"{class}\">{}</span> {}{expect}</p>\n<pre>{}</pre>\n",
         line.role.name(),
         markup::text(line.says),
-        markup::block(&line.sql.shown())
+        markup::sql(&line.sql.shown())
     )
 }
