@@ -14,7 +14,7 @@ pub fn dot(plan: &Plan) -> String {
     let graph = Graph::new(&runbook);
     let mut text = String::from("digraph plan {\n");
     for setting in [
-        "rankdir=LR",
+        "rankdir=TB",
         "compound=true",
         "fontname=\"Helvetica\"",
         "node [shape=box, style=\"rounded,filled\", fillcolor=\"#eef3fb\", color=\"#5b7db1\", fontname=\"Helvetica\", fontsize=11]",
