@@ -15,7 +15,7 @@ pub fn dot(plan: &Plan) -> String {
     let mut text = String::from("digraph plan {\n");
     for setting in [
         "rankdir=TB",
-        "compound=true",
+        "labeljust=l",
         "fontname=\"Helvetica\"",
         "node [shape=box, style=\"rounded,filled\", fillcolor=\"#eef3fb\", color=\"#5b7db1\", fontname=\"Helvetica\", fontsize=11]",
         "edge [color=\"#7a8494\", arrowsize=0.7]",
