@@ -110,7 +110,9 @@ impl Fake {
         let state = self.state();
         let table = &state.world.tables[&(on, SOURCE.to_owned())];
         let mut rows = state.world.rows(on, SOURCE);
-        rows.values_mut().for_each(|rows| rows.sort_unstable());
+        for rows in rows.values_mut() {
+            rows.sort_unstable();
+        }
         (table.sorting_key.clone(), rows)
     }
 
@@ -194,7 +196,7 @@ impl World {
             ("DROP", _) => _ = self.tables.remove(&(on, names[0].clone())),
             ("TRUNCATE", _) => _ = self.data_mut(on, &names[0]).map(BTreeMap::clear),
             ("RENAME" | "EXCHANGE", _) => {
-                self.swap(on, SOURCE, &format!("{}__sw_shadow`", &SOURCE[..SOURCE.len() - 1]))
+                self.swap(on, SOURCE, &format!("{}__sw_shadow`", &SOURCE[..SOURCE.len() - 1]));
             }
             ("ALTER", _) => self.alter(on, sql, &names, attach_doubles),
             ("INSERT", _) => {

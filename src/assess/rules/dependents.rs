@@ -8,7 +8,7 @@ use super::super::words::list;
 use crate::catalog::Table;
 use crate::ddl::{read_engine, read_view};
 use crate::names::TableName;
-use crate::plan::definition::is_own_name;
+use crate::names::is_own_name;
 
 pub(super) const CODE: &str = "SW013";
 

@@ -7,7 +7,7 @@ use super::super::finding::Finding;
 use super::super::words::list;
 use crate::catalog::Table;
 use crate::names::ReplicaId;
-use crate::plan::definition::is_own_name;
+use crate::names::is_own_name;
 use crate::snapshot::Capability;
 
 pub(super) const CODE: &str = "SW003";

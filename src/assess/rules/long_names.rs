@@ -3,7 +3,7 @@
 use super::super::case::Case;
 use super::super::finding::Finding;
 use crate::names::TableName;
-use crate::plan::definition::{ROLES, own_name};
+use crate::names::{ROLES, own_name};
 
 pub(super) const CODE: &str = "SW015";
 
