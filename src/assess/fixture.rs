@@ -20,7 +20,7 @@ const DAILY: &str = "CREATE MATERIALIZED VIEW d.daily TO d.daily_data (day Date)
 
 /// What a [`Case`] is made of.
 pub(crate) struct Fixture {
-    pub(super) snapshot: Snapshot,
+    pub(crate) snapshot: Snapshot,
     pub(super) change: Change,
     pub(super) target: Table,
     pub(super) written: Option<Table>,

@@ -43,6 +43,9 @@ impl Stage {
         let mut fixture = Fixture::new();
         if without_replication {
             fixture.redefine("ReplicatedMergeTree('/clickhouse/{shard}/events', '{replica}')", "MergeTree");
+            // What is not replicated has one replica a shard.
+            fixture.snapshot.topology.shards.iter_mut().for_each(|shard| shard.replicas.truncate(1));
+            fixture.snapshot.replicas.retain(|id, _| id.replica == 1);
         }
         let case = fixture.case();
         let plan = plan::build(&case, assess(&case)).unwrap();
@@ -55,8 +58,12 @@ impl Stage {
         }
     }
 
+    fn replicas(&self) -> Vec<ReplicaId> {
+        self.plan.cluster.replicas.iter().map(|replica| replica.id).collect()
+    }
+
     fn cluster(&self) -> Fake {
-        Fake::new(&self.create_query, &self.definition_hash, self.attach_doubles)
+        Fake::new(&self.replicas(), &self.create_query, &self.definition_hash, self.attach_doubles)
     }
 
     fn engine<'a>(&'a self, fake: &'a Fake, journal: &Path) -> Engine<'a, Fake, Quiet> {
@@ -86,7 +93,7 @@ impl Stage {
     /// Everything is as a finished plan leaves it: new key, the same rows, nothing else.
     fn assert_finished(&self, fake: &Fake, context: &str) {
         let before = self.cluster();
-        for on in replicas() {
+        for on in self.replicas() {
             let (key, rows) = fake.served(on);
             assert_eq!(key, self.plan.change.after.sorting, "{context}: key on {on}");
             assert_eq!(rows, before.served(on).1, "{context}: rows on {on}");
@@ -95,8 +102,10 @@ impl Stage {
     }
 }
 
-fn replicas() -> [ReplicaId; 4] {
-    [(1, 1), (1, 2), (2, 1), (2, 2)].map(|(shard, replica)| ReplicaId::new(shard, replica))
+/// A directory in memory where there is one: a journal is flushed after every record, and these tests write thousands.
+fn directory() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory).unwrap() } else { tempfile::tempdir().unwrap() }
 }
 
 fn journal_in(directory: &tempfile::TempDir) -> std::path::PathBuf {
@@ -106,7 +115,7 @@ fn journal_in(directory: &tempfile::TempDir) -> std::path::PathBuf {
 #[tokio::test]
 async fn a_plan_without_trouble_ends_well() {
     for plain in [false, true] {
-        let (stage, directory) = (Stage::new(plain), tempfile::tempdir().unwrap());
+        let (stage, directory) = (Stage::new(plain), directory());
         let fake = stage.cluster();
         let outcome = stage.run(&fake, &journal_in(&directory), &Until::default()).await;
         assert_eq!(outcome.unwrap().unwrap(), Outcome::Finished);
@@ -123,7 +132,7 @@ async fn the_executor_may_die_at_any_call() {
         for at_call in 0..calls {
             for kind in [DiesBeforeSending, DiesAfterDone, DiesWhileRunning] {
                 let context = format!("plain {plain}, {kind:?} at call {at_call}");
-                let (fake, directory) = (stage.cluster(), tempfile::tempdir().unwrap());
+                let (fake, directory) = (stage.cluster(), directory());
                 let journal = journal_in(&directory);
                 fake.set_fault(Some(Fault { at_call, kind }));
                 assert!(stage.run(&fake, &journal, &Until::default()).await.is_none(), "{context}: did not die");
@@ -145,7 +154,7 @@ async fn an_error_at_any_call_is_survived() {
         for at_call in 0..calls {
             for kind in [LostBefore, LostAfter, Refused] {
                 let context = format!("plain {plain}, {kind:?} at call {at_call}");
-                let (fake, directory) = (stage.cluster(), tempfile::tempdir().unwrap());
+                let (fake, directory) = (stage.cluster(), directory());
                 let journal = journal_in(&directory);
                 fake.set_fault(Some(Fault { at_call, kind }));
                 // It may end well by itself: a lost answer to a statement that was run is looked up.
@@ -164,7 +173,7 @@ async fn a_plan_rolls_back_from_every_stage_and_can_then_be_carried_out() {
     let stage = Stage::new(false);
     let untouched = stage.cluster().world();
     for step in stage.plan.steps.iter().filter(|step| step.phase < Phase::Finalize) {
-        let (fake, directory) = (stage.cluster(), tempfile::tempdir().unwrap());
+        let (fake, directory) = (stage.cluster(), directory());
         let journal = journal_in(&directory);
         let until = Until { before: Some(step.id.clone()), ask_each_step: false };
         assert_eq!(stage.run(&fake, &journal, &until).await.unwrap().unwrap(), Outcome::Stopped, "{}", step.id);
@@ -184,7 +193,7 @@ async fn the_executor_may_die_at_any_call_of_a_rollback() {
     for kind in [DiesBeforeSending, DiesAfterDone, DiesWhileRunning] {
         for at_call in 0.. {
             let context = format!("{kind:?} at call {at_call}");
-            let (fake, directory) = (stage.cluster(), tempfile::tempdir().unwrap());
+            let (fake, directory) = (stage.cluster(), directory());
             let journal = journal_in(&directory);
             stage.run(&fake, &journal, &finalize).await.unwrap().unwrap();
             fake.set_fault(Some(Fault { at_call, kind }));
@@ -203,7 +212,7 @@ async fn the_executor_may_die_at_any_call_of_a_rollback() {
 
 #[tokio::test]
 async fn a_row_too_many_fails_the_verification() {
-    let (stage, directory) = (Stage::new(false), tempfile::tempdir().unwrap());
+    let (stage, directory) = (Stage::new(false), directory());
     let (fake, journal) = (stage.cluster(), journal_in(&directory));
     let until = Until { before: Some(StepId::new("verify.s2")), ask_each_step: false };
     stage.run(&fake, &journal, &until).await.unwrap().unwrap();
@@ -217,7 +226,7 @@ async fn a_row_too_many_fails_the_verification() {
 
 #[tokio::test]
 async fn drift_stops_a_plan_before_it_changes_anything() {
-    let (stage, directory) = (Stage::new(false), tempfile::tempdir().unwrap());
+    let (stage, directory) = (Stage::new(false), directory());
     let fake = stage.cluster();
     fake.redefine(ReplicaId::new(2, 2));
     let error = stage.run(&fake, &journal_in(&directory), &Until::default()).await.unwrap().unwrap_err();
@@ -228,7 +237,7 @@ async fn drift_stops_a_plan_before_it_changes_anything() {
 
 #[tokio::test]
 async fn there_is_no_way_back_once_data_is_dropped() {
-    let (stage, directory) = (Stage::new(false), tempfile::tempdir().unwrap());
+    let (stage, directory) = (Stage::new(false), directory());
     let (fake, journal) = (stage.cluster(), journal_in(&directory));
     stage.run(&fake, &journal, &Until::default()).await.unwrap().unwrap();
     let error = stage.roll_back(&fake, &journal).await.unwrap().unwrap_err();
@@ -237,7 +246,7 @@ async fn there_is_no_way_back_once_data_is_dropped() {
 }
 
 async fn calls_of_a_run(stage: &Stage) -> usize {
-    let (fake, directory) = (stage.cluster(), tempfile::tempdir().unwrap());
+    let (fake, directory) = (stage.cluster(), directory());
     stage.run(&fake, &journal_in(&directory), &Until::default()).await.unwrap().unwrap();
     fake.calls()
 }
