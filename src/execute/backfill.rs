@@ -3,7 +3,7 @@
 use super::carry_out::lines;
 use super::desk::COPY_TIMEOUT;
 use super::engine::Engine;
-use super::error::ExecuteError;
+use super::error::{ExecuteError, plural};
 use super::ports::{Call, CallError, News, Reporter, Servers, step_prefix};
 use crate::journal::Event;
 use crate::plan::{Backfill, Step};
@@ -27,7 +27,7 @@ pub(super) async fn backfill<S: Servers, R: Reporter>(
         engine.report(News::Copied { step, rows, chunk: &chunk });
     }
     let (rows, chunks) = engine.progress().chunks_done(&step.id);
-    Ok(format!("{rows} rows in {chunks} chunks, each compared before it was attached"))
+    Ok(format!("{rows} rows in {}, each compared before it was attached", plural(chunks, "chunk")))
 }
 
 struct Worker<'a, 'p, S, R> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 
 use super::desk::Desk;
-use super::error::ExecuteError;
+use super::error::{ExecuteError, plural};
 use super::ports::Servers;
 use crate::names::ReplicaId;
 use crate::plan::{Action, Compare, Phase, Plan, StepId};
@@ -35,7 +35,8 @@ pub(super) async fn compare_tables<S: Servers>(
 ) -> Result<String, ExecuteError> {
     let compared = try_join_all(compare.on.iter().map(|on| compare_on(desk, step, compare, *on))).await?;
     let (partitions, rows) = compared.first().copied().unwrap_or_default();
-    Ok(format!("{rows} rows in {partitions} partitions agree on {} replicas", compared.len()))
+    let replicas = plural(compared.len(), "replica");
+    Ok(format!("{rows} rows in {} agree on {replicas}", plural(partitions, "partition")))
 }
 
 /// Number of partitions and rows compared.

@@ -119,6 +119,7 @@ impl ExecuteError {
     }
 }
 
-fn plural(count: usize, noun: &str) -> String {
+/// `1 replica`, `2 replicas`.
+pub(super) fn plural(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::super::args::{Global, Plan as Args, StrategyChoice};
 use super::super::connect::{Connected, connect, timeout};
@@ -219,8 +219,14 @@ fn set_journal_aside(path: &Path) -> Result<(), Failure> {
         let message = format!("{} holds a plan that is under way", path.display());
         return Err(Failure::new(message).hint("finalize it or roll it back first, or write to another file with -o"));
     }
-    let aside = path.with_extension(format!("{}.journal.jsonl", old.plan.id));
+    let aside = free_name(path, &old.plan.id);
     fs::rename(&journal, &aside).map_err(|error| Failure::file("rename", &journal, &error))?;
     say(&format!("the journal of the earlier plan is kept as {}", aside.display()));
     Ok(())
+}
+
+/// A name beside the plan that no earlier journal has: the same plan may have been made, and rolled back, before.
+fn free_name(path: &Path, id: &str) -> PathBuf {
+    let name = |number: u32| path.with_extension(format!("{id}-{number}.journal.jsonl"));
+    (1..u32::MAX).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0))
 }
