@@ -17,3 +17,4 @@ pub mod sandbox;
 pub mod server;
 pub mod snapshot;
 pub mod topology;
+mod words;

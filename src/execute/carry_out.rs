@@ -8,10 +8,11 @@ use futures_util::future::try_join_all;
 use super::backfill::backfill;
 use super::compare::compare_tables;
 use super::engine::Engine;
-use super::error::{ExecuteError, plural};
+use super::error::ExecuteError;
 use super::ports::{Reporter, Servers};
 use crate::names::ReplicaId;
 use crate::plan::{Action, CatchUp, ClonePartitions, ProbeOn, Step, StepId};
+use crate::words::count;
 
 /// How often a wait looks again.
 const POLL: Duration = Duration::from_millis(200);
@@ -61,7 +62,7 @@ async fn clone_partitions<S: Servers, R: Reporter>(
     }
     let cloned = lines(&engine.desk.ask(step, clone.on, &clone.cloned).await?);
     match wanted.difference(&cloned).next() {
-        None => Ok(format!("{} cloned", plural(wanted.len(), "partition"))),
+        None => Ok(format!("{} cloned", count(wanted.len(), "partition"))),
         Some(missing) => Err(ExecuteError::InDoubt {
             step: step.clone(),
             replica: engine.desk.replica_name(clone.on),
@@ -80,7 +81,7 @@ async fn catch_up<S: Servers, R: Reporter>(
     let marks = try_join_all(wait.on.iter().map(|on| engine.desk.ask(step, *on, &wait.mark))).await?;
     let mark = marks.iter().filter_map(|mark| mark.parse::<u64>().ok()).max().unwrap_or(0);
     try_join_all(wait.on.iter().map(|on| catch_up_on(engine, step, wait, *on, mark))).await?;
-    Ok(format!("{} caught up with log entry {mark}", plural(wait.on.len(), "replica")))
+    Ok(format!("{} caught up with log entry {mark}", count(wait.on.len(), "replica")))
 }
 
 async fn catch_up_on<S: Servers, R: Reporter>(

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::future::try_join_all;
 
 use super::desk::Desk;
-use super::error::{ExecuteError, plural};
+use super::error::ExecuteError;
 use super::ports::Servers;
 use crate::names::ReplicaId;
 use crate::plan::{Action, Compare, Phase, Plan, StepId};
+use crate::words::count;
 
 /// Partitions listed in a report of differences; the rest is counted.
 const DIFFERENCES_SHOWN_MAX: usize = 10;
@@ -35,8 +36,8 @@ pub(super) async fn compare_tables<S: Servers>(
 ) -> Result<String, ExecuteError> {
     let compared = try_join_all(compare.on.iter().map(|on| compare_on(desk, step, compare, *on))).await?;
     let (partitions, rows) = compared.first().copied().unwrap_or_default();
-    let replicas = plural(compared.len(), "replica");
-    Ok(format!("{rows} rows in {} agree on {replicas}", plural(partitions, "partition")))
+    let replicas = count(compared.len(), "replica");
+    Ok(format!("{rows} rows in {} agree on {replicas}", count(partitions, "partition")))
 }
 
 /// Number of partitions and rows compared.
