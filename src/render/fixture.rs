@@ -15,12 +15,12 @@ const GIB: u64 = 1 << 30;
 pub(crate) fn hostile(shards: u32) -> Plan {
     let name = TableName::new("an`aly|tics", "</script><b>\"'ev\nents\\ {chunk} ``` --> *");
     let mut plan = build(shards, &name);
-    plan.cluster.name = "main\"]; } <i>|`\n# x".to_owned();
-    plan.change.statement = "ALTER TABLE `</script><b>`\n  MODIFY ORDER BY (a, b) -- ``` \u{202e}".to_owned();
-    plan.cluster.replicas[0].host = "ch-1-1\n<img src=x onerror=alert(1)>|`".to_owned();
-    plan.steps[0].title = "check <b>all|`things`\nDROP TABLE t; -- \"]".to_owned();
-    plan.edges[0].because = "the </title><b> must \"come\" first\\\n| `so`".to_owned();
-    plan.findings[0].what = "table </script><b>|`x`\n\x1b[31mis red".to_owned();
+    plan.cluster.name = String::from("main\"]; } <i>|`\n# x");
+    plan.change.statement = String::from("ALTER TABLE `</script><b>`\n  MODIFY ORDER BY (a, b) -- ``` \u{202e}");
+    plan.cluster.replicas[0].host = String::from("ch-1-1\n<img src=x onerror=alert(1)>|`");
+    plan.steps[0].title = String::from("check <b>all|`things`\nDROP TABLE t; -- \"]");
+    plan.edges[0].because = String::from("the </title><b> must \"come\" first\\\n| `so`");
+    plan.findings[0].what = String::from("table </script><b>|`x`\n\x1b[31mis red");
     plan
 }
 

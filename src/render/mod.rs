@@ -13,6 +13,7 @@ mod grid;
 mod html;
 mod json;
 mod markdown;
+mod markup;
 mod mermaid;
 mod sql;
 mod swimlane;

@@ -97,8 +97,13 @@ impl Page {
     }
 }
 
-/// What changes, by name: `sorting key` and `a  ->  b`. What stays is left out.
+/// What changes, by name, as it reads in one line.
 pub(super) fn changes(change: &ChangeSummary) -> Vec<(&'static str, String)> {
+    changed_keys(change).into_iter().map(|(name, [before, after])| (name, format!("{before} → {after}"))).collect()
+}
+
+/// What changes, by name, before and after. What stays is left out.
+pub(super) fn changed_keys(change: &ChangeSummary) -> Vec<(&'static str, [String; 2])> {
     type Key = fn(&Keys) -> &str;
     let keys: [(&str, Key); 4] = [
         ("Sorting key", |keys| &keys.sorting),
@@ -112,12 +117,11 @@ pub(super) fn changes(change: &ChangeSummary) -> Vec<(&'static str, String)> {
         // A primary key that follows the sorting key says nothing new.
         let follows = name == "Primary key" && before == change.before.sorting && after == change.after.sorting;
         if before != after && !follows {
-            changes.push((name, format!("({before}) → ({after})")));
+            changes.push((name, [before, after].map(|key| format!("({key})"))));
         }
     }
-    let [before, after] = &change.engine;
-    if before != after {
-        changes.push(("Engine", format!("{before} → {after}")));
+    if change.engine[0] != change.engine[1] {
+        changes.push(("Engine", change.engine.clone()));
     }
     changes
 }

@@ -6,7 +6,7 @@
 
 mod procedure;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use procedure::{Line, Passage, Repeat, Role, Sql, Turn, UndoWay};
 
@@ -205,17 +205,25 @@ impl<'p> Kind<'p> {
 impl<'p> Entry<'p> {
     /// What the step depends on, by reason.
     pub fn dependencies(&self) -> Vec<Dependency<'p>> {
-        let mut all: Vec<Dependency> = Vec::new();
-        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-        for edge in &self.after {
-            let place = *places.entry(&edge.because).or_insert_with(|| {
-                all.push(Dependency { because: &edge.because, steps: Vec::new() });
-                all.len() - 1
-            });
+        dependencies(&[self])
+    }
+}
+
+/// What some steps depend on, by reason; each of those named once.
+pub fn dependencies<'p>(entries: &[&Entry<'p>]) -> Vec<Dependency<'p>> {
+    let mut all: Vec<Dependency> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut named = BTreeSet::new();
+    for edge in entries.iter().flat_map(|entry| &entry.after) {
+        let place = *places.entry(&edge.because).or_insert_with(|| {
+            all.push(Dependency { because: &edge.because, steps: Vec::new() });
+            all.len() - 1
+        });
+        if named.insert((place, &edge.from)) {
             all[place].steps.push(&edge.from);
         }
-        all
     }
+    all
 }
 
 /// A step's id without its shard: `backfill.s12` on shard 12 is `backfill`.
