@@ -7,7 +7,7 @@ use shardwright::render;
 // The fixture is the library's own: it names these modules as parts of its crate.
 use shardwright::{assess, catalog, names, plan};
 
-#[path = "../src/render/fixture.rs"]
+#[path = "../src/render/fixture/mod.rs"]
 mod fixture;
 
 /// What Graphviz makes of a graph.

@@ -1,11 +1,11 @@
 //! The plan as a runbook that a person could carry out by hand.
 
-use super::terminal::{changes, cluster, data, found, untouched};
+use super::terminal::{changes, cluster, data, found, identity, untouched};
 use super::{figures, grid, mermaid, visible};
 use crate::assess::Finding;
 use crate::names::ReplicaId;
 use crate::plan::{Cost, Gate, PartitionSize, Plan, Step};
-use crate::runbook::{Dependency, Entry, Line, Passage, Repeat, Role, Runbook, Stage, Turn, UndoWay, Work, plural};
+use crate::runbook::{Dependency, Entry, Line, Passage, Repeat, Role, Runbook, Stage, Turn, UndoWay, Work};
 
 /// So many steps are named as dependencies; of more, the number.
 const NAMED_MAX: usize = 8;
@@ -41,7 +41,7 @@ impl Page<'_, '_> {
         rows.push(("Cluster", cluster(self.runbook)));
         rows.push(("Data", data(self.runbook)));
         rows.push(("Expected time", format!("{}, without waiting at gates", figures::duration(self.runbook.seconds))));
-        rows.push(("Plan", format!("{}, {}", plan.id, plural(plan.steps.len(), "step"))));
+        rows.push(("Plan", identity(self.runbook)));
         self.table("| | |\n|---|---|", rows.iter().map(|(name, value)| format!("| {name} | {} |", prose(value))));
         self.list(plan.choices.iter().map(|choice| prose(choice)));
         self.paragraph(

@@ -61,7 +61,7 @@ impl Page {
         add("Cluster", &visible::line(&cluster(runbook)));
         add("Data", &data(runbook));
         add("Expected", &format!("{} of work, without waiting at gates", figures::duration(runbook.seconds)));
-        add("Plan", &format!("{}, {}", visible::line(&plan.id), plural(plan.steps.len(), "step")));
+        add("Plan", &visible::line(&identity(runbook)));
         for choice in &plan.choices {
             add("Chosen", &visible::line(choice));
         }
@@ -131,6 +131,12 @@ pub(super) fn untouched(objects: &Objects) -> Option<String> {
     let distributed = objects.distributed.iter().map(|name| format!("{name} (Distributed)"));
     let names: Vec<String> = distributed.chain(objects.views.iter().map(|name| format!("{name} (view)"))).collect();
     (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// `5ca1ab1e, strategy mirror, 35 steps`.
+pub(super) fn identity(runbook: &Runbook) -> String {
+    let plan = runbook.plan;
+    format!("{}, strategy {}, {}", plan.id, runbook.strategy(), plural(plan.steps.len(), "step"))
 }
 
 /// `main, 2 shards × 2 replicas, ClickHouse 18.16.1`.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use procedure::{Line, Passage, Repeat, Role, Sql, Turn, UndoWay};
 
 use crate::names::ReplicaId;
-use crate::plan::{Action, Backfill, Cost, Edge, Gate, PartitionSize, Phase, Plan, Step, StepId};
+use crate::plan::{Action, Backfill, Cost, Edge, Gate, PartitionSize, Phase, Plan, Step, StepId, Strategy};
 
 /// A plan arranged for reading.
 #[derive(Debug)]
@@ -140,6 +140,13 @@ impl<'p> Runbook<'p> {
             (Some(least), Some(most)) if least == most => format!("{shards} × {}", plural(most, "replica")),
             (Some(least), Some(most)) => format!("{shards} × {least} to {most} replicas"),
             _ => shards,
+        }
+    }
+
+    /// The strategy's name.
+    pub fn strategy(&self) -> &'static str {
+        match self.plan.strategy {
+            Strategy::Mirror => "mirror",
         }
     }
 

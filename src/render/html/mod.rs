@@ -2,7 +2,7 @@
 
 mod steps;
 
-use super::terminal::{changed_keys, cluster, found, untouched};
+use super::terminal::{changed_keys, cluster, found, identity, untouched};
 use super::{figures, markup, swimlane};
 use crate::assess::Finding;
 use crate::plan::Plan;
@@ -42,7 +42,7 @@ pub fn html(plan: &Plan) -> String {
 
 fn header(runbook: &Runbook, title: &str) -> String {
     let about = markup::text(&cluster(runbook));
-    format!("<h1>{title}</h1>\n<p class=\"soft\">{about} · plan <code>{}</code></p>", markup::text(&runbook.plan.id))
+    format!("<h1>{title}</h1>\n<p class=\"soft\">{about} · plan {}</p>", markup::text(&identity(runbook)))
 }
 
 fn findings(findings: &[Finding]) -> String {

@@ -192,7 +192,7 @@ fn zone(layout: &Layout) -> Option<String> {
     let gate = layout.columns.iter().find(|column| matches!(column.gate, Some((Gate::Finalize, _))))?;
     let x = gate.x + gate.width / 2;
     let (top, width) = (layout::HEAD, layout.width.saturating_sub(x + 4));
-    let height = layout.bottom - top;
+    let height = layout.bottom.saturating_sub(top);
     Some(format!("<rect class=\"zone\" x=\"{x}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" rx=\"8\"/>"))
 }
 
@@ -252,7 +252,7 @@ fn down(x: u32, from: u32, to: u32) -> String {
 /// Bars for the size of each shard, the largest marked.
 fn chart_of(sizes: &[ShardSize], top: u32, width: u32) -> String {
     let Some(largest) = sizes.iter().rev().max_by_key(|size| size.bytes) else { return String::new() };
-    let (left, room, base) = (f64::from(LABEL) + 8.0, f64::from(width - LABEL - 24), top + 68);
+    let (left, room, base) = (f64::from(LABEL) + 8.0, f64::from(width.saturating_sub(LABEL + 24)), top + 68);
     let groups: Vec<&[ShardSize]> = sizes.chunks(sizes.len().div_ceil(BARS_MAX)).collect();
     let step = room / groups.len() as f64;
     let mut parts = vec![
