@@ -8,6 +8,8 @@ const MONTHS: u64 = 8;
 const INSERTS_A_MONTH: u64 = 3;
 /// One row in so many is sent a second time, with a newer version.
 const SENT_AGAIN_ONE_IN: u64 = 100;
+/// One row for so many comes in while the old data soaks.
+const LATE_ONE_IN: u64 = 50;
 
 /// The local table whose sorting key changes.
 pub const SOURCE: &str = "app.events_local";
@@ -95,7 +97,7 @@ pub fn inserts(rows: u64) -> Vec<String> {
 
 /// Rows that come in after `rows` others.
 pub fn latecomers(rows: u64) -> (String, u64) {
-    let count = rows / SENT_AGAIN_ONE_IN;
+    let count = rows / LATE_ONE_IN;
     (insert(MONTHS, 1, rows, count), count)
 }
 
@@ -139,7 +141,7 @@ mod tests {
                 assert_eq!(*first, next);
                 next += count;
             }
-            assert!(latecomers(rows).0.ends_with(&format!("FROM numbers({rows}, {})", rows / 100)));
+            assert!(latecomers(rows).0.ends_with(&format!("FROM numbers({rows}, {})", rows / 50)));
         }
     }
 

@@ -52,7 +52,7 @@ impl Rows {
 
     /// Rows over all shards, a replica each, as the engine merges them.
     pub(super) fn merged(&self) -> u64 {
-        self.firsts(&self.checksums)
+        first_replicas(&self.checksums)
             .flat_map(str::lines)
             .filter_map(|line| line.split('\t').nth(1)?.parse::<u64>().ok())
             .sum()
@@ -60,7 +60,7 @@ impl Rows {
 
     /// Rows that the materialized view has counted, over all shards.
     pub(super) fn counted(&self) -> u64 {
-        self.firsts(&self.counted).filter_map(|count| count.parse::<u64>().ok()).sum()
+        first_replicas(&self.counted).filter_map(|count| count.parse::<u64>().ok()).sum()
     }
 
     /// Partitions of all replicas.
@@ -75,10 +75,10 @@ impl Rows {
         };
         agree(&self.checksums) && agree(&self.counted)
     }
+}
 
-    fn firsts<'a>(&self, of: &'a BTreeMap<ReplicaId, String>) -> impl Iterator<Item = &'a str> {
-        of.iter().filter(|(id, _)| id.replica == 1).map(|(_, text)| text.as_str())
-    }
+fn first_replicas(of: &BTreeMap<ReplicaId, String>) -> impl Iterator<Item = &str> {
+    of.iter().filter(|(id, _)| id.replica == 1).map(|(_, text)| text.as_str())
 }
 
 /// Asks the same of every replica at once.
