@@ -6,6 +6,7 @@ pub mod change;
 pub mod cli;
 pub mod config;
 pub mod ddl;
+pub mod demo;
 pub mod execute;
 pub mod inspect;
 pub mod journal;
