@@ -4,4 +4,7 @@
 //! takes the sandbox for itself ([`harness::alone`]) or starts one of its own ([`harness::Running::start`]).
 
 mod harness;
+mod main_job;
 mod sandbox;
+mod tool;
+mod world;

@@ -1,0 +1,124 @@
+//! What a cluster holds, asked of the servers and of their directories: the tests' own eyes, apart from the program's.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use shardwright::names::ReplicaId;
+
+use crate::harness::Running;
+
+/// The new databases of a test on every replica, with the statements that it begins with.
+#[track_caller]
+pub(crate) fn prepare(cluster: &Running, database: &str, statements: &[&str]) {
+    for id in cluster.ids() {
+        cluster.query(id, &format!("DROP DATABASE IF EXISTS {database}"));
+        cluster.query(id, &format!("CREATE DATABASE {database}"));
+    }
+    everywhere(cluster, statements);
+}
+
+/// Runs statements on every replica.
+#[track_caller]
+pub(crate) fn everywhere(cluster: &Running, statements: &[&str]) {
+    for id in cluster.ids() {
+        for sql in statements {
+            cluster.query(id, sql);
+        }
+    }
+}
+
+/// The first replica of each shard.
+pub(crate) fn firsts(cluster: &Running) -> Vec<ReplicaId> {
+    cluster.ids().into_iter().filter(|id| id.replica == 1).collect()
+}
+
+/// Waits until all replicas have what any of them has.
+#[track_caller]
+pub(crate) fn sync(cluster: &Running, tables: &[&str]) {
+    for id in cluster.ids() {
+        for table in tables {
+            cluster.query(id, &format!("SYSTEM SYNC REPLICA {table}"));
+        }
+    }
+}
+
+/// The same question to every replica.
+#[track_caller]
+pub(crate) fn ask(cluster: &Running, sql: &str) -> BTreeMap<ReplicaId, String> {
+    cluster.ids().into_iter().map(|id| (id, cluster.query(id, sql))).collect()
+}
+
+/// The same question to every replica, to which all give the same answer.
+#[track_caller]
+pub(crate) fn ask_all(cluster: &Running, sql: &str) -> String {
+    let answers = ask(cluster, sql);
+    let first = answers.values().next().expect("a cluster has replicas").clone();
+    assert!(answers.values().all(|answer| *answer == first), "{sql}\nreplicas differ: {answers:#?}");
+    first
+}
+
+/// Every table of a database with its definition, by replica.
+#[track_caller]
+pub(crate) fn definitions(cluster: &Running, database: &str) -> BTreeMap<ReplicaId, String> {
+    let sql = format!(
+        "SELECT name, create_table_query FROM system.tables WHERE database = '{}' ORDER BY name",
+        database.replace('\\', r"\\").replace('\'', r"\'")
+    );
+    ask(cluster, &sql)
+}
+
+/// All databases of every replica: a scratch database that stayed would be among them.
+#[track_caller]
+pub(crate) fn databases(cluster: &Running) -> BTreeMap<ReplicaId, String> {
+    ask(cluster, "SELECT name FROM system.databases ORDER BY name")
+}
+
+/// The names under a Keeper path, one a line.
+#[track_caller]
+pub(crate) fn keeper(cluster: &Running, path: &str) -> String {
+    ask_all(cluster, &format!("SELECT name FROM system.zookeeper WHERE path = '{path}' ORDER BY name"))
+}
+
+/// Tables and files of the program's own that are on any replica, in any database.
+pub(crate) fn left_over(cluster: &Running) -> Vec<String> {
+    let mut found = Vec::new();
+    for id in cluster.ids() {
+        let ours = "SELECT concat(database, '.', name) FROM system.tables WHERE position(name, '__sw_') > 0 \
+                    OR position(database, 'shardwright') > 0";
+        found.extend(cluster.query(id, ours).lines().map(|table| format!("{id}: table {table}")));
+        let mut files = Vec::new();
+        files_of_ours(&cluster.dir().join(id.to_string()).join("data"), &mut files);
+        found.extend(files.iter().map(|file| format!("{id}: file {file}")));
+    }
+    found
+}
+
+fn files_of_ours(dir: &Path, found: &mut Vec<String>) {
+    // A part may be merged away while it is looked at.
+    let Ok(entries) = fs::read_dir(dir) else { return };
+    for entry in entries.flatten() {
+        let (name, path) = (entry.file_name(), entry.path());
+        let name = name.to_string_lossy();
+        if name.contains("__sw_") || name.contains("shardwright") {
+            found.push(path.display().to_string());
+        } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) && name != "system" {
+            files_of_ours(&path, found);
+        }
+    }
+}
+
+/// Fails if anything of the program's own is on any replica.
+#[track_caller]
+pub(crate) fn assert_nothing_left(cluster: &Running) {
+    let mut found = left_over(cluster);
+    // The server removes the directory of a dropped table a moment after its answer.
+    for _ in 0..50 {
+        if found.is_empty() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        found = left_over(cluster);
+    }
+    panic!("left over:\n{}", found.join("\n"));
+}
