@@ -163,6 +163,7 @@ impl Started {
             }
             std::thread::sleep(Duration::from_millis(10));
         };
+        println!("{:>6.2} s  {}", began.elapsed().as_secs_f64(), self.args.join(" "));
         self.ran(status)
     }
 

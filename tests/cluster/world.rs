@@ -46,7 +46,11 @@ pub(crate) fn sync(cluster: &Running, tables: &[&str]) {
 /// The same question to every replica.
 #[track_caller]
 pub(crate) fn ask(cluster: &Running, sql: &str) -> BTreeMap<ReplicaId, String> {
-    cluster.ids().into_iter().map(|id| (id, cluster.query(id, sql))).collect()
+    std::thread::scope(|scope| {
+        let asked = cluster.ids().into_iter().map(|id| (id, scope.spawn(move || cluster.query(id, sql))));
+        let asked: Vec<_> = asked.collect();
+        asked.into_iter().map(|(id, answer)| (id, answer.join().expect("the replica answers"))).collect()
+    })
 }
 
 /// The same question to every replica, to which all give the same answer.
