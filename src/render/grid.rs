@@ -146,7 +146,8 @@ fn slowest(work: &Work, shards: &[u32]) -> String {
     }
 }
 
-fn costs(cost: Cost) -> [String; 3] {
+/// Rows, bytes and time; a dash for what is next to nothing.
+pub(super) fn costs(cost: Cost) -> [String; 3] {
     let some = |number: u64, shown: String| if number == 0 { "–".to_owned() } else { shown };
     [
         some(cost.rows, figures::count(cost.rows)),

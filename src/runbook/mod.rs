@@ -6,12 +6,12 @@
 
 mod procedure;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use procedure::{Line, Passage, Repeat, Role, Sql, Turn, UndoWay};
 
 use crate::names::ReplicaId;
-use crate::plan::{Action, Backfill, Cost, Edge, Gate, PartitionSize, Phase, Plan, Step, StepId};
+use crate::plan::{Action, Backfill, Cost, Edge, Gate, PartitionSize, Phase, Plan, Step, StepId, Strategy};
 
 /// A plan arranged for reading.
 #[derive(Debug)]
@@ -143,6 +143,13 @@ impl<'p> Runbook<'p> {
         }
     }
 
+    /// The strategy's name.
+    pub fn strategy(&self) -> &'static str {
+        match self.plan.strategy {
+            Strategy::Mirror => "mirror",
+        }
+    }
+
     /// Versions of the servers, each once.
     pub fn versions(&self) -> Vec<&'p str> {
         let mut versions: Vec<&str> = self.plan.cluster.replicas.iter().map(|r| r.version.as_str()).collect();
@@ -205,17 +212,25 @@ impl<'p> Kind<'p> {
 impl<'p> Entry<'p> {
     /// What the step depends on, by reason.
     pub fn dependencies(&self) -> Vec<Dependency<'p>> {
-        let mut all: Vec<Dependency> = Vec::new();
-        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-        for edge in &self.after {
-            let place = *places.entry(&edge.because).or_insert_with(|| {
-                all.push(Dependency { because: &edge.because, steps: Vec::new() });
-                all.len() - 1
-            });
+        dependencies(&[self])
+    }
+}
+
+/// What some steps depend on, by reason; each of those named once.
+pub fn dependencies<'p>(entries: &[&Entry<'p>]) -> Vec<Dependency<'p>> {
+    let mut all: Vec<Dependency> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut named = BTreeSet::new();
+    for edge in entries.iter().flat_map(|entry| &entry.after) {
+        let place = *places.entry(&edge.because).or_insert_with(|| {
+            all.push(Dependency { because: &edge.because, steps: Vec::new() });
+            all.len() - 1
+        });
+        if named.insert((place, &edge.from)) {
             all[place].steps.push(&edge.from);
         }
-        all
     }
+    all
 }
 
 /// A step's id without its shard: `backfill.s12` on shard 12 is `backfill`.

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use crate::assess::Case;
 use crate::catalog::{Column, Keys, Table};
 use crate::ddl::{CreateTable, DdlError, Engine, key_items, read_engine};
-use crate::names::{ReplicaId, TableName};
-use crate::plan::definition::{self, DefinitionError, ID_LENGTH, own_name};
+use crate::names::{ReplicaId, TableName, own_name};
+use crate::plan::definition::{self, DefinitionError, ID_LENGTH};
 use crate::plan::step::{Probe, Run};
 use crate::plan::{Fingerprint, GraphError, Objects, sql};
 use crate::snapshot::Capability;
@@ -118,7 +118,7 @@ impl<'a> Blueprint<'a> {
             objects,
             fingerprints,
             shards,
-            swaps_by_exchange: case.snapshot.all_have(Capability::Exchange),
+            swaps_by_exchange: case.swaps_by_exchange(),
             has_partition_id: case.snapshot.all_have(Capability::PartitionIdColumn),
         })
     }
