@@ -5,6 +5,7 @@
 
 mod engines;
 mod harness;
+mod kill;
 mod main_job;
 mod sandbox;
 mod tool;

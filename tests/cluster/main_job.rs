@@ -150,7 +150,7 @@ fn a_sorting_key_is_changed_rolled_back_changed_and_finalized() {
     assert_key(&cluster, OLD_KEY);
     sync(&cluster, &["main_job.events"]);
     assert_eq!(ask(&cluster, DIGEST), with_more);
-    assert_nothing_left(&cluster);
+    assert_nothing_left(&cluster, "main_job");
     insert_more(&cluster, 20_000_000, 1_000);
     let rows = ask(&cluster, DIGEST);
 
@@ -195,7 +195,7 @@ fn a_sorting_key_is_changed_rolled_back_changed_and_finalized() {
 #[track_caller]
 fn assert_finalized(cluster: &Running, tool: &Tool, key: &str) {
     assert_key(cluster, key);
-    assert_nothing_left(cluster);
+    assert_nothing_left(cluster, "main_job");
     let own = format!("by_tenant\nevents__sw_{}", tool.plan_json()["id"].as_str().expect("the plan has an id"));
     assert_eq!(keeper_paths(cluster), [own.clone(), own]);
     let names = ask_all(cluster, "SELECT name FROM system.tables WHERE database = 'main_job' ORDER BY name");

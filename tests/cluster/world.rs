@@ -84,45 +84,49 @@ pub(crate) fn keeper(cluster: &Running, path: &str) -> String {
     ask_all(cluster, &format!("SELECT name FROM system.zookeeper WHERE path = '{path}' ORDER BY name"))
 }
 
-/// Tables and files of the program's own that are on any replica, in any database.
-pub(crate) fn left_over(cluster: &Running) -> Vec<String> {
+/// Tables and files of the program's own that any replica has in a database, and scratch databases.
+pub(crate) fn left_over(cluster: &Running, database: &str) -> Vec<String> {
     let mut found = Vec::new();
+    let quoted = database.replace('\\', r"\\").replace('\'', r"\'");
+    let ours = format!(
+        "SELECT concat(database, '.', name) FROM system.tables \
+         WHERE database = '{quoted}' AND position(name, '__sw_') > 0 OR position(database, 'shardwright') > 0"
+    );
     for id in cluster.ids() {
-        let ours = "SELECT concat(database, '.', name) FROM system.tables WHERE position(name, '__sw_') > 0 \
-                    OR position(database, 'shardwright') > 0";
-        found.extend(cluster.query(id, ours).lines().map(|table| format!("{id}: table {table}")));
-        let mut files = Vec::new();
-        files_of_ours(&cluster.dir().join(id.to_string()).join("data"), &mut files);
-        found.extend(files.iter().map(|file| format!("{id}: file {file}")));
+        found.extend(cluster.query(id, &ours).lines().map(|table| format!("{id}: table {table}")));
+        let data = cluster.dir().join(id.to_string()).join("data");
+        for kind in ["data", "metadata"] {
+            let mut names = names_in(&data.join(kind).join(file_name(database)));
+            names.retain(|name| name.contains("__sw_"));
+            names.extend(names_in(&data.join(kind)).into_iter().filter(|name| name.contains("shardwright")));
+            found.extend(names.iter().map(|name| format!("{id}: file {kind}/…/{name}")));
+        }
     }
     found
 }
 
-fn files_of_ours(dir: &Path, found: &mut Vec<String>) {
-    // A part may be merged away while it is looked at.
-    let Ok(entries) = fs::read_dir(dir) else { return };
-    for entry in entries.flatten() {
-        let (name, path) = (entry.file_name(), entry.path());
-        let name = name.to_string_lossy();
-        if name.contains("__sw_") || name.contains("shardwright") {
-            found.push(path.display().to_string());
-        } else if entry.file_type().is_ok_and(|kind| kind.is_dir()) && name != "system" {
-            files_of_ours(&path, found);
-        }
-    }
+fn names_in(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+    entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// A database's name as the server writes it in file names.
+fn file_name(database: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    database.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 /// Fails if anything of the program's own is on any replica.
 #[track_caller]
-pub(crate) fn assert_nothing_left(cluster: &Running) {
-    let mut found = left_over(cluster);
+pub(crate) fn assert_nothing_left(cluster: &Running, database: &str) {
+    let mut found = left_over(cluster, database);
     // The server removes the directory of a dropped table a moment after its answer.
     for _ in 0..50 {
         if found.is_empty() {
             return;
         }
         std::thread::sleep(std::time::Duration::from_millis(100));
-        found = left_over(cluster);
+        found = left_over(cluster, database);
     }
     panic!("left over:\n{}", found.join("\n"));
 }
