@@ -9,7 +9,7 @@ use shardwright::names::ReplicaId;
 use shardwright::sandbox::Member;
 
 use crate::harness::{Running, alone, block_on, shared, single};
-use crate::tool::{PLAN, Ran, Tool};
+use crate::tool::{PLAN, Ran, Started, Tool};
 use crate::world::{ask, ask_all, assert_nothing_left, definitions, everywhere, firsts, prepare, sync};
 
 /// Kills of a whole run on the Replicated table, spread evenly over its length.
@@ -72,7 +72,7 @@ impl<'a> Victim<'a> {
                     first,
                     &format!(
                         "INSERT INTO {database}.t SELECT number * {shard}, toUInt32(cityHash64(number) % 1000), \
-                         toString(number) FROM numbers({rows}) WHERE 1 = 1"
+                         toString(number) FROM numbers({rows})"
                     ),
                 );
             }
@@ -152,8 +152,29 @@ fn until_done(tool: &Tool, args: &[&str]) {
 /// Kills a run after some time, and says what it was doing.
 #[track_caller]
 fn kill_after(tool: &Tool, args: &[&str], moment: Duration) {
-    let mut run = tool.start(args);
+    let run = tool.start(args);
     sleep(moment);
+    kill_now(tool, run, &format!("after {} ms", moment.as_millis()));
+}
+
+/// Kills a run once it has written a number of records: steps that take no time are met as often as those that do.
+#[track_caller]
+fn kill_at_record(tool: &Tool, args: &[&str], records: usize, moment: Duration) {
+    let mut run = tool.start(args);
+    while records_of(tool) < records && !run.has_ended() {
+        sleep(Duration::from_millis(1));
+    }
+    sleep(moment);
+    kill_now(tool, run, &format!("{} ms after record {records}", moment.as_millis()));
+}
+
+fn records_of(tool: &Tool) -> usize {
+    let journal = std::fs::read(tool.dir().join(format!("{PLAN}.journal.jsonl"))).unwrap_or_default();
+    journal.iter().filter(|byte| **byte == b'\n').count()
+}
+
+#[track_caller]
+fn kill_now(tool: &Tool, mut run: Started, when: &str) {
     let had_ended = run.has_ended();
     run.kill();
     let status = tool.status();
@@ -165,12 +186,12 @@ fn kill_after(tool: &Tool, args: &[&str], moment: Duration) {
         .collect();
     let done = steps.iter().filter(|step| step["state"] == "done").count();
     let what = if had_ended { " (it had ended)" } else { "" };
-    println!("killed after {:>4} ms{what}: {done}/{} done, under way: {doing:?}", moment.as_millis(), steps.len());
+    println!("killed {when}{what}: {done}/{} done, under way: {doing:?}", steps.len());
 }
 
-/// How long a run takes that nobody disturbs.
+/// How long a run takes that nobody disturbs, and how many records it writes.
 #[track_caller]
-fn undisturbed(victim: &Victim<'_>) -> Duration {
+fn undisturbed(victim: &Victim<'_>) -> (Duration, usize) {
     let tool = Tool::new(victim.cluster);
     let key = victim.plan(&tool);
     tool.approve(&["start", "cutover", "finalize"]);
@@ -178,19 +199,26 @@ fn undisturbed(victim: &Victim<'_>) -> Duration {
     tool.expect(0, &["execute", PLAN]);
     let took = began.elapsed();
     victim.assert_finalized(&tool, key);
-    took
+    (took, records_of(&tool))
 }
 
 fn killed_anywhere(cluster: &Running, database: &'static str, replicated: bool, kills: u32) {
     let mut dice = Dice::new();
     let victim = Victim::new(cluster, database, replicated);
-    let whole = undisturbed(&victim);
-    println!("an undisturbed run takes {} ms", whole.as_millis());
+    let (whole, records) = undisturbed(&victim);
+    println!("an undisturbed run takes {} ms and writes {records} records", whole.as_millis());
     for number in 0..kills {
         let tool = Tool::new(cluster);
         let key = victim.plan(&tool);
         tool.approve(&["start", "cutover", "finalize"]);
-        kill_after(&tool, &["execute", PLAN], whole.mul_f64((f64::from(number) + dice.roll()) / f64::from(kills)));
+        let share = (f64::from(number) + dice.roll()) / f64::from(kills);
+        if number % 2 == 0 {
+            kill_after(&tool, &["execute", PLAN], whole.mul_f64(share));
+        } else {
+            // Truncated on purpose: a record that is surely written.
+            let record = (records as f64 * share) as usize;
+            kill_at_record(&tool, &["execute", PLAN], record, Duration::from_millis((dice.roll() * 20.0) as u64));
+        }
         if dice.roll() < 0.4 {
             kill_after(&tool, &["execute", PLAN], whole.mul_f64(dice.roll() / 2.0));
         }

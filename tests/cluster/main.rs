@@ -7,6 +7,8 @@ mod engines;
 mod harness;
 mod kill;
 mod main_job;
+mod names;
 mod sandbox;
 mod tool;
+mod verification;
 mod world;
