@@ -12,6 +12,7 @@ pub mod inspect;
 pub mod journal;
 pub mod names;
 pub mod plan;
+pub mod rehearse;
 pub mod render;
 pub mod runbook;
 pub mod sandbox;
