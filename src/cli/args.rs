@@ -62,7 +62,7 @@ pub(super) enum Command {
     Inspect(Inspect),
     /// Plan a change of a table's sorting, primary or partition key. Changes nothing.
     Plan(Plan),
-    /// Show a plan as a table, runbook, page, graph or SQL.
+    /// Show a plan as a table, runbook, page, picture, graph or SQL.
     Show(Show),
     /// Approve a gate beforehand.
     Approve(Approve),
@@ -159,6 +159,8 @@ pub(super) enum ShowFormat {
     Markdown,
     /// One page, self-contained.
     Html,
+    /// A picture: shards down, stages across.
+    Svg,
     /// For Graphviz.
     Dot,
     /// For Mermaid.
