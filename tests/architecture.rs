@@ -23,8 +23,8 @@ const FORBIDDEN: [&str; 8] =
     ["crate::server", "crate::sandbox", "crate::cli", "tokio", "std::fs", "std::env", "std::time", "SystemTime"];
 
 fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(dir).expect("src can be listed") {
+        let path = entry.expect("src can be listed").path();
         if path.is_dir() {
             sources(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
@@ -35,7 +35,7 @@ fn sources(dir: &Path, found: &mut Vec<PathBuf>) {
 
 /// Code that is compiled into the library: no tests, no comments.
 fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
-    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or(text);
     let lines = code.lines().zip(1..).map(|(line, number)| (number, line));
     lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
 }
