@@ -62,7 +62,7 @@ pub(super) enum Command {
     Inspect(Inspect),
     /// Plan a change of a table's sorting, primary or partition key. Changes nothing.
     Plan(Plan),
-    /// Show a plan as a table, runbook, page, graph or SQL.
+    /// Show a plan as a table, runbook, page, picture, graph or SQL.
     Show(Show),
     /// Rehearse a plan on a sandbox: forward, back, forward again and to its end.
     DryRun(DryRun),
@@ -161,6 +161,8 @@ pub(super) enum ShowFormat {
     Markdown,
     /// One page, self-contained.
     Html,
+    /// A picture: shards down, stages across.
+    Svg,
     /// For Graphviz.
     Dot,
     /// For Mermaid.

@@ -24,6 +24,7 @@ pub(in super::super) fn run(args: &Show) -> Result<Exit, Failure> {
         ShowFormat::Table => render::terminal(plan, width(), args.output.is_none() && is_coloured()),
         ShowFormat::Markdown => render::markdown(plan),
         ShowFormat::Html => render::html(plan),
+        ShowFormat::Svg => render::swimlane_svg(plan),
         ShowFormat::Dot => render::dot(plan),
         ShowFormat::Mermaid => render::mermaid(plan),
         ShowFormat::Sql => render::sql(plan, args.replica),
