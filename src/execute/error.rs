@@ -30,7 +30,7 @@ pub enum ExecuteError {
         found: String,
     },
     /// Rows differ.
-    #[error("{step}: {} differ on {replica}: {}", plural(.differences.len(), "partition"), .differences.join("; "))]
+    #[error("{step}: rows differ on {replica} in {}: {}", plural(.differences.len(), "partition"), .differences.join("; "))]
     Verification {
         /// The step.
         step: StepId,

@@ -110,7 +110,7 @@ fn statements_that_cannot_be_read_or_do_not_fit() {
     for unreadable in ["", "ALTER TABLE refused_sql.t", "ALTER TABLE refused_sql.t DROP COLUMN b", "SELECT 1", "ALTER TABLE refused_sql.t MODIFY ORDER BY 'x", "🦀"] {
         scene.not_planned(1, unreadable, &["error:"]);
     }
-    scene.not_planned(1, "ALTER TABLE refused_sql.tt MODIFY ORDER BY a", &["refused_sql.tt", "main", "there is refused_sql.t"]);
+    scene.not_planned(1, "ALTER TABLE refused_sql.tt MODIFY ORDER BY a", &["refused_sql.tt", "main", "there is", "refused_sql.t"]);
     scene.not_planned(1, "ALTER TABLE nowhere.t MODIFY ORDER BY a", &["nowhere.t"]);
     scene.not_planned(1, "ALTER TABLE refused_sql.t ON CLUSTER other MODIFY ORDER BY a", &["ON CLUSTER other", "main"]);
     // What the server does not accept, in its own words.
@@ -185,19 +185,16 @@ fn a_replica_that_is_down() {
     scene.plan();
     scene.tool.approve(&["start", "cutover", "finalize"]);
     let down = replica(2, 2);
-    let port = cluster.replicas().find(|(id, _)| *id == down).map(|(_, ports)| ports.native).unwrap();
     let before = definitions(&cluster, scene.database);
     block_on(cluster.stop(Member::Replica(down))).unwrap();
     let files_before = files(&scene.tool);
-    let named = ["s2r2", &format!("127.0.0.1:{port}")];
     let planned = scene.tool.run(&["plan", "--sql", "ALTER TABLE refused_down.t MODIFY ORDER BY (b, a)", "-o", "another.json"]);
     assert_eq!(planned.code, Some(3), "{planned}");
-    said(&planned, &["SW001"]);
-    said(&planned, &named);
+    said(&planned, &["SW001", "s2r2 (127.0.0.1:"]);
     assert!(files(&scene.tool) == files_before, "no plan is written");
     let executed = scene.tool.run(&["execute", PLAN]);
     assert_eq!(executed.code, Some(1), "{executed}");
-    said(&executed, &named);
+    said(&executed, &["s2r2 (127.0.0.1:"]);
     block_on(cluster.start(Member::Replica(down))).unwrap();
     assert_eq!(definitions(&cluster, scene.database), before, "nothing was done on the others");
     assert_nothing_left(&cluster, scene.database);
@@ -382,8 +379,7 @@ fn steps_out_of_their_order() {
     scene.refused(64, &["approve", PLAN, "--gate", "launch"], &["launch", "start, cutover and finalize"]);
     scene.tool.approve(&["start"]);
     scene.tool.expect(4, &["execute", PLAN]);
-    let under_way = scene.refused(1, &["plan", "--sql", "ALTER TABLE refused_order.t MODIFY ORDER BY b"], &[]);
-    assert!(under_way.code == Some(1) || under_way.code == Some(3), "{under_way}");
+    scene.not_planned(3, "ALTER TABLE refused_order.t MODIFY ORDER BY b", &["SW003", "refused_order.t__sw_shadow"]);
     scene.refused(4, &["finalize", PLAN], &["not ready", "cutover"]);
     scene.tool.approve(&["cutover", "finalize"]);
     scene.tool.expect(0, &["execute", PLAN]);
