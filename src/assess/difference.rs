@@ -2,7 +2,7 @@
 
 use crate::ddl::{CreateTable, DdlError, ItemKind, key_items, read_table};
 
-use super::words::sql;
+use crate::words::sql;
 
 /// The part that says how columns are ordered.
 const COLUMN_ORDER: &str = "order of columns";

@@ -21,7 +21,7 @@ const DAILY: &str = "CREATE MATERIALIZED VIEW d.daily TO d.daily_data (day Date)
 /// What a [`Case`] is made of.
 pub(crate) struct Fixture {
     pub(crate) snapshot: Snapshot,
-    pub(super) change: Change,
+    pub(crate) change: Change,
     pub(super) target: Table,
     pub(super) written: Option<Table>,
 }

@@ -6,7 +6,6 @@ mod finding;
 #[cfg(test)]
 mod fixture;
 mod rules;
-mod words;
 
 pub use case::Case;
 pub use finding::{Finding, Severity};

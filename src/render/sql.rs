@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{figures, visible};
 use crate::names::ReplicaId;
 use crate::plan::{Gate, PartitionSize, Plan};
-use crate::runbook::{Entry, Line, Passage, Repeat, Role, Runbook, Sql, Stage, Turn, UndoWay, plural};
+use crate::runbook::{Entry, Line, Passage, Repeat, Role, Runbook, Sql, Stage, Turn, UndoWay};
+use crate::words::count;
 
 const RULE: &str = "================================================================";
 
@@ -132,7 +133,7 @@ impl Script {
             return;
         }
         let when = "when the plan was made; for others that the list shows, do the same";
-        self.comment(&format!("There were {} {when}.", plural(known.len(), "partition")));
+        self.comment(&format!("There were {} {when}.", count(known.len(), "partition")));
         for (place, chunk) in known.iter().enumerate() {
             let size = format!("{}, {}", figures::rows(chunk.rows), figures::bytes(chunk.bytes));
             self.comment(&format!("--- partition {} ({} of {}; {size})", chunk.id, place + 1, known.len()));

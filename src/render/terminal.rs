@@ -6,7 +6,8 @@ use super::{figures, grid, visible};
 use crate::assess::{Finding, Severity};
 use crate::catalog::Keys;
 use crate::plan::{ChangeSummary, Objects, Plan};
-use crate::runbook::{Runbook, plural};
+use crate::runbook::Runbook;
+use crate::words::count;
 
 /// The plan in `width` columns, coloured by ANSI escapes if `colour`.
 pub fn terminal(plan: &Plan, width: u16, colour: bool) -> String {
@@ -136,7 +137,7 @@ pub(super) fn untouched(objects: &Objects) -> Option<String> {
 /// `5ca1ab1e, strategy mirror, 35 steps`.
 pub(super) fn identity(runbook: &Runbook) -> String {
     let plan = runbook.plan;
-    format!("{}, strategy {}, {}", plan.id, runbook.strategy(), plural(plan.steps.len(), "step"))
+    format!("{}, strategy {}, {}", plan.id, runbook.strategy(), count(plan.steps.len(), "step"))
 }
 
 /// `main, 2 shards × 2 replicas, ClickHouse 18.16.1`.
@@ -165,10 +166,10 @@ pub(super) fn found(findings: &[Finding]) -> String {
             findings.iter().filter(|f| f.severity == severity && f.suppressed.is_some() == suppressed).count()
         };
         if of(false) > 0 {
-            parts.push(plural(of(false), &severity.to_string()));
+            parts.push(count(of(false), &severity.to_string()));
         }
         if of(true) > 0 {
-            parts.push(format!("{} (suppressed)", plural(of(true), &severity.to_string())));
+            parts.push(format!("{} (suppressed)", count(of(true), &severity.to_string())));
         }
     }
     format!("Findings: {}", parts.join(", "))

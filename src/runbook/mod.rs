@@ -12,6 +12,7 @@ pub use procedure::{Line, Passage, Repeat, Role, Sql, Turn, UndoWay};
 
 use crate::names::ReplicaId;
 use crate::plan::{Action, Backfill, Cost, Edge, Gate, PartitionSize, Phase, Plan, Step, StepId, Strategy};
+use crate::words::count;
 
 /// A plan arranged for reading.
 #[derive(Debug)]
@@ -134,10 +135,10 @@ impl<'p> Runbook<'p> {
         for replica in &self.plan.cluster.replicas {
             *sizes.entry(replica.id.shard).or_default() += 1;
         }
-        let shards = plural(self.shards.len(), "shard");
+        let shards = count(self.shards.len(), "shard");
         let (least, most) = (sizes.values().min().copied(), sizes.values().max().copied());
         match (least, most) {
-            (Some(least), Some(most)) if least == most => format!("{shards} × {}", plural(most, "replica")),
+            (Some(least), Some(most)) if least == most => format!("{shards} × {}", count(most, "replica")),
             (Some(least), Some(most)) => format!("{shards} × {least} to {most} replicas"),
             _ => shards,
         }
@@ -248,11 +249,6 @@ pub fn cost_of(entries: &[&Entry]) -> Cost {
         bytes: entries.iter().map(|entry| entry.step.cost.bytes).sum(),
         seconds: longest_way(entries),
     }
-}
-
-/// `1 shard`, `2 shards`.
-pub fn plural(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn shards(plan: &Plan) -> Vec<u32> {

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::super::case::Case;
 use super::super::finding::Finding;
-use super::super::words::list;
 use crate::catalog::Table;
 use crate::ddl::{read_engine, read_view};
 use crate::names::TableName;
 use crate::names::is_own_name;
+use crate::words::list;
 
 pub(super) const CODE: &str = "SW013";
 

@@ -2,7 +2,7 @@
 
 use super::super::case::Case;
 use super::super::finding::Finding;
-use super::super::words::{bytes, list};
+use crate::words::{bytes, list};
 
 pub(super) const CODE: &str = "SW014";
 

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::super::case::Case;
 use super::super::finding::Finding;
-use super::super::words::list;
 use crate::catalog::Table;
 use crate::names::ReplicaId;
 use crate::names::is_own_name;
 use crate::snapshot::Capability;
+use crate::words::list;
 
 pub(super) const CODE: &str = "SW003";
 

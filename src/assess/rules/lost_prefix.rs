@@ -2,8 +2,8 @@
 
 use super::super::case::Case;
 use super::super::finding::Finding;
-use super::super::words::{list, sql};
 use crate::ddl::{columns_of, key_items};
+use crate::words::{list, sql};
 
 pub(super) const CODE: &str = "SW019";
 

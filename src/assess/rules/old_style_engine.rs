@@ -2,8 +2,8 @@
 
 use super::super::case::Case;
 use super::super::finding::Finding;
-use super::super::words::sql;
 use crate::ddl::{Engine, read_engine};
+use crate::words::sql;
 
 pub(super) const CODE: &str = "SW016";
 

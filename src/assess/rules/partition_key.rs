@@ -2,8 +2,8 @@
 
 use super::super::case::Case;
 use super::super::finding::Finding;
-use super::super::words::{count, sql};
 use crate::ddl::key_items;
+use crate::words::{count, sql};
 
 pub(super) const CODE: &str = "SW012";
 

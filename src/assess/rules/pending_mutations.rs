@@ -2,8 +2,8 @@
 
 use super::super::case::Case;
 use super::super::finding::Finding;
-use super::super::words::{count, list};
 use crate::names::quote_string;
+use crate::words::{count, list};
 
 pub(super) const CODE: &str = "SW006";
 

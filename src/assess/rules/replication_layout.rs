@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::case::Case;
 use super::super::finding::Finding;
-use super::super::words::list;
 use crate::catalog::Replication;
 use crate::ddl::{Engine, read_engine};
 use crate::names::ReplicaId;
 use crate::topology::Shard;
+use crate::words::list;
 
 pub(super) const CODE: &str = "SW004";
 
@@ -77,7 +77,7 @@ fn miscounted(case: &Case<'_>, shard: &Shard) -> Option<Finding> {
     };
     let what = format!(
         "Keeper knows {} of {} under {}, but shard {} has {expected} (seen from {})",
-        super::super::words::count(found.total_replicas, "replica"),
+        crate::words::count(found.total_replicas, "replica"),
         case.name(),
         found.keeper_path,
         shard.num,

@@ -2,9 +2,9 @@
 
 use super::super::case::Case;
 use super::super::finding::Finding;
-use super::super::words::{list, sql};
 use crate::catalog::Keys;
 use crate::ddl::{Engine, columns_of, key_items, read_engine};
+use crate::words::{list, sql};
 
 pub(super) const CODE: &str = "SW007";
 

@@ -2,8 +2,8 @@
 
 use super::super::case::Case;
 use super::super::finding::Finding;
-use super::super::words::bytes;
 use crate::names::ReplicaId;
+use crate::words::bytes;
 
 pub(super) const CODE: &str = "SW009";
 

@@ -94,6 +94,7 @@ pub(super) struct Blueprint<'a> {
     pub(super) shards: Vec<ShardSite<'a>>,
     pub(super) swaps_by_exchange: bool,
     pub(super) has_partition_id: bool,
+    views_leave_materialized: bool,
 }
 
 impl<'a> Blueprint<'a> {
@@ -120,12 +121,19 @@ impl<'a> Blueprint<'a> {
             shards,
             swaps_by_exchange: case.swaps_by_exchange(),
             has_partition_id: case.snapshot.all_have(Capability::PartitionIdColumn),
+            views_leave_materialized: case.snapshot.all_have(Capability::ViewsLeaveMaterialized),
         })
     }
 
     /// Columns whose values are on disk.
     pub(super) fn stored(&self) -> impl Iterator<Item = &'a Column> + use<'a> {
         self.columns.iter().filter(|column| column.is_stored())
+    }
+
+    /// Columns that the mirror gives to the shadow table.
+    pub(super) fn mirrored(&self) -> impl Iterator<Item = &'a Column> + use<'a> {
+        let leaves = self.views_leave_materialized;
+        self.stored().filter(move |column| !(leaves && column.is_materialized()))
     }
 
     pub(super) fn is_replicated(&self) -> bool {

@@ -6,7 +6,8 @@ use super::terminal::{changed_keys, cluster, found, identity, untouched};
 use super::{figures, markup, swimlane};
 use crate::assess::Finding;
 use crate::plan::Plan;
-use crate::runbook::{Runbook, plural};
+use crate::runbook::Runbook;
+use crate::words::count;
 
 const STYLE: &str = include_str!("page.css");
 /// Unfolds what a link leads to. The page works without.
@@ -88,7 +89,7 @@ fn numbers(runbook: &Runbook) -> String {
         ("Bytes, one replica a shard", bytes, largest.unwrap_or_default()),
         ("Expected time", figures::duration(runbook.seconds), "without waiting at gates".to_owned()),
         ("Cluster", runbook.shape(), format!("ClickHouse {}", runbook.versions().join(", "))),
-        ("Steps", figures::count(plan.steps.len() as u64), plural(gates, "gate")),
+        ("Steps", figures::count(plan.steps.len() as u64), count(gates, "gate")),
     ];
     let tiles = tiles.map(|(name, value, note)| {
         format!(

@@ -8,8 +8,9 @@ use super::super::{figures, grid, markdown, markup};
 use crate::names::ReplicaId;
 use crate::plan::{Gate, PartitionSize};
 use crate::runbook::{
-    Dependency, Entry, Kind, Line, Passage, Repeat, Role, Runbook, Stage, Turn, UndoWay, Work, dependencies, plural,
+    Dependency, Entry, Kind, Line, Passage, Repeat, Role, Runbook, Stage, Turn, UndoWay, Work, dependencies,
 };
+use crate::words::count;
 
 /// Up to so many shards each step is shown apart; of more, those that run the same statements share one text.
 const APART_MAX: usize = 8;
@@ -105,7 +106,7 @@ impl<'p> Page<'_, 'p> {
         let what = if entries.len() == 1 {
             format!("<code>{}</code>", markup::text(first.step.id.as_str()))
         } else {
-            format!("{}, the same statements on each", plural(entries.len(), "shard"))
+            format!("{}, the same statements on each", count(entries.len(), "shard"))
         };
         let mut rows = String::new();
         for entry in entries {
@@ -232,7 +233,7 @@ fn chunks(known: &[PartitionSize]) -> String {
     format!(
         "<details><summary>{} when planned</summary>\n<div class=\"scroll\" tabindex=\"0\"><table>\n<tr><th>partition</th><th class=\"num\">rows</th>\
          <th class=\"num\">bytes</th></tr>\n{}</table></div></details>\n",
-        plural(known.len(), "partition"),
+        count(known.len(), "partition"),
         rows.join("")
     )
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::super::{figures, markup};
 use crate::plan::{Gate, StepId, Undo};
-use crate::runbook::{Kind, Runbook, Stage, Work, plural, stem};
+use crate::runbook::{Kind, Runbook, Stage, Work, stem};
+use crate::words::count;
 
 /// Up to so many shards have a lane each; of more, all share one.
 pub(super) const LANES_MAX: usize = 8;
@@ -159,7 +160,7 @@ fn lanes(runbook: &Runbook) -> Vec<Lane> {
         lanes.push(lane(LaneOf::Cluster, "cluster".to_owned(), String::new()));
     }
     if runbook.shards.len() > LANES_MAX {
-        let label = plural(runbook.shards.len(), "shard");
+        let label = count(runbook.shards.len(), "shard");
         lanes.push(lane(LaneOf::All, label, figures::bytes(runbook.plan.bytes())));
     } else {
         lanes.extend(runbook.shards.iter().map(|shard| {

@@ -1,10 +1,12 @@
-//! How findings put things.
+//! How things are put to people: counts, sizes, lists.
+
+use std::fmt::Display;
 
 /// More of a piece of SQL is not shown.
 const SQL_CHARS_MAX: usize = 80;
 
 /// SQL in backticks, on one line, cut where it is long.
-pub(super) fn sql(text: &str) -> String {
+pub(crate) fn sql(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     if line.chars().nth(SQL_CHARS_MAX).is_none() {
         return format!("`{line}`");
@@ -13,7 +15,7 @@ pub(super) fn sql(text: &str) -> String {
 }
 
 /// A size in decimal units, as ClickHouse's own limits are given.
-pub(super) fn bytes(number: u64) -> String {
+pub(crate) fn bytes(number: u64) -> String {
     const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
     if number < 1000 {
         return format!("{number} B");
@@ -27,12 +29,12 @@ pub(super) fn bytes(number: u64) -> String {
 }
 
 /// `1 mutation`, `2 mutations`.
-pub(super) fn count(number: u64, one: &str) -> String {
-    if number == 1 { format!("1 {one}") } else { format!("{number} {one}s") }
+pub(crate) fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
+    if number == N::from(1) { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
 /// Names between commas.
-pub(super) fn list<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
+pub(crate) fn list<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
     names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
 }
 
