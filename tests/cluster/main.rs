@@ -8,6 +8,7 @@ mod harness;
 mod kill;
 mod main_job;
 mod names;
+mod refusals;
 mod sandbox;
 mod tool;
 mod verification;
