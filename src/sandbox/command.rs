@@ -168,7 +168,7 @@ mod tests {
         let log = dir.path().join("log");
         let (mut command, mut tick) = (sh(&script), || ());
         tokio::select! {
-            ended = run(&mut command, &log, Duration::from_secs(60), &mut tick) => panic!("{ended:?}"),
+            ended = run(&mut command, &log, Duration::from_mins(1), &mut tick) => panic!("{ended:?}"),
             () = async { while !child.exists() { tokio::time::sleep(POLL).await; } } => {}
         }
         let stat = format!("/proc/{}/stat", fs::read_to_string(&child).unwrap().trim());
