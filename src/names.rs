@@ -82,6 +82,23 @@ impl fmt::Display for TableName {
     }
 }
 
+/// Between a table's name or Keeper path and what tells a plan's own from it.
+pub const OWN_MARK: &str = "__sw_";
+
+/// What a plan's own tables are for, as their names say.
+pub const ROLES: [&str; 5] = ["shadow", "snapshot", "staging", "mirror", "swap"];
+
+/// The name of one of a plan's own tables.
+pub fn own_name(source: &TableName, role: &str) -> TableName {
+    source.sibling(format!("{}{OWN_MARK}{role}", source.table))
+}
+
+/// Whether a table's name is one that a plan for `source` gives to a table of its own.
+pub fn is_own_name(source: &TableName, table: &TableName) -> bool {
+    table.database == source.database
+        && table.table.strip_prefix(&source.table).is_some_and(|rest| rest.starts_with(OWN_MARK))
+}
+
 /// One replica of one shard, both counted from 1 as `system.clusters` counts them. Written `s2r1`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ReplicaId {
@@ -149,5 +166,14 @@ mod tests {
         assert_eq!("s12r3".parse(), Ok(id));
         assert!("r3s1".parse::<ReplicaId>().is_err());
         assert!("s1".parse::<ReplicaId>().is_err());
+    }
+
+    #[test]
+    fn a_plan_knows_its_own_tables_by_name() {
+        let source = TableName::new("d", "t");
+        assert!(is_own_name(&source, &own_name(&source, "shadow")));
+        assert!(!is_own_name(&source, &source));
+        assert!(!is_own_name(&source, &TableName::new("d", "t_sw_x")));
+        assert!(!is_own_name(&source, &TableName::new("e", "t__sw_shadow")));
     }
 }

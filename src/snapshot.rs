@@ -61,6 +61,9 @@ pub enum Capability {
     Exchange,
     /// `system.disks` exists.
     Disks,
+    /// A view that writes into a table leaves its MATERIALIZED columns to it, and must. Servers as old as 18.16 refuse the
+    /// insert unless the view gives them.
+    ViewsLeaveMaterialized,
 }
 
 /// Free space of one disk.

@@ -3,7 +3,7 @@
 use crate::catalog::Table;
 use crate::change::Change;
 use crate::names::{ReplicaId, TableName};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Capability, ReplicaState, Snapshot};
 
 /// A change on a cluster.
 #[derive(Debug, Clone, Copy)]
@@ -40,5 +40,31 @@ impl<'a> Case<'a> {
     pub fn replica(&self, id: ReplicaId) -> String {
         let known = self.snapshot.topology.replica(id);
         known.map_or_else(|| id.to_string(), |replica| format!("{id} ({})", replica.address()))
+    }
+
+    /// Several replicas with their addresses, for people.
+    pub fn replicas(&self, ids: &[ReplicaId]) -> String {
+        if ids.len() > 1 && ids.len() == self.snapshot.topology.replicas().count() {
+            return "every replica".to_owned();
+        }
+        let replicas: Vec<String> = ids.iter().map(|id| self.replica(*id)).collect();
+        replicas.join(", ")
+    }
+
+    /// Every replica that answered.
+    pub fn states(&self) -> impl Iterator<Item = (ReplicaId, &'a ReplicaState)> {
+        let snapshot = self.snapshot;
+        snapshot.replicas.keys().filter_map(move |id| Some((*id, snapshot.state(*id)?)))
+    }
+
+    /// Whether names can be swapped by EXCHANGE TABLES: every server knows it, and everywhere the table's database is Atomic.
+    pub fn swaps_by_exchange(&self) -> bool {
+        self.snapshot.all_have(Capability::Exchange) && self.databases().all(|(_, engine)| engine == Some("Atomic"))
+    }
+
+    /// The engine of the table's database on every replica that answered; none where there is no such database.
+    pub fn databases(&self) -> impl Iterator<Item = (ReplicaId, Option<&'a str>)> {
+        let database = &self.change.table.database;
+        self.states().map(move |(id, state)| (id, state.databases.get(database).map(String::as_str)))
     }
 }

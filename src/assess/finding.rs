@@ -43,3 +43,24 @@ pub struct Finding {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suppressed: Option<String>,
 }
+
+impl Finding {
+    /// A finding that forbids the plan.
+    pub fn blocker(code: &str, what: impl Into<String>, why: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::new(code, Severity::Blocker, what.into(), why.into(), help.into())
+    }
+
+    /// A finding that a reviewer must know.
+    pub fn hazard(code: &str, what: impl Into<String>, why: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::new(code, Severity::Hazard, what.into(), why.into(), help.into())
+    }
+
+    /// A finding that is good to know.
+    pub fn note(code: &str, what: impl Into<String>, why: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::new(code, Severity::Note, what.into(), why.into(), help.into())
+    }
+
+    fn new(code: &str, severity: Severity, what: String, why: String, help: String) -> Self {
+        Self { code: code.to_owned(), severity, what, why, help, suppressed: None }
+    }
+}

@@ -1,18 +1,28 @@
 //! Looking at a change on a cluster before anything is planned: what it would do, and what speaks against it.
 
 mod case;
+mod difference;
 mod finding;
+#[cfg(test)]
+mod fixture;
 mod rules;
 
 pub use case::Case;
 pub use finding::{Finding, Severity};
+#[cfg(test)]
+pub(crate) use fixture::Fixture;
 
 /// Blockers that a person may accept with a reason: what they forbid is a change of meaning that may be meant.
 pub const ACCEPTABLE_BLOCKERS: [&str; 1] = ["SW007"];
 
 /// All findings about a case, blockers first, then by code.
 pub fn assess(case: &Case<'_>) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = rules::ALL.iter().flat_map(|rule| rule(case)).collect();
+    let mut findings = Vec::new();
+    for rule in &rules::ALL {
+        let found = (rule.check)(case);
+        debug_assert!(found.iter().all(|finding| finding.code == rule.code), "a rule gives findings of its own code");
+        findings.extend(found);
+    }
     findings.sort_by(|a, b| (a.severity, &a.code, &a.what).cmp(&(b.severity, &b.code, &b.what)));
     findings
 }

@@ -78,6 +78,8 @@ pub(super) enum Command {
     Finalize(PlanFile),
     /// Start and stop a local cluster to try things on.
     Sandbox(Sandbox),
+    /// Show all of it on a cluster of its own: fill a table, change its key, roll back, change it for good.
+    Demo(Demo),
 }
 
 #[derive(Debug, clap::Args)]
@@ -289,6 +291,16 @@ pub(super) struct SandboxStatus {
     /// As a table for people, or as JSON.
     #[arg(long, value_enum, default_value_t)]
     pub(super) format: TableOrJson,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Demo {
+    /// Rows to load.
+    #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100_000..=50_000_000))]
+    pub(super) rows: u64,
+    /// Leave the sandbox running at the end. Ctrl-C takes it down all the same.
+    #[arg(long)]
+    pub(super) keep: bool,
 }
 
 /// Prints what clap has to say: help and version are data, the rest is wrong usage.

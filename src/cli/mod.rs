@@ -48,5 +48,6 @@ async fn dispatch(args: Args) -> Result<Exit, failure::Failure> {
         Command::Rollback(rollback) => commands::rollback::run(global, &rollback.plan).await,
         Command::Finalize(finalize) => commands::finalize::run(global, &finalize.plan).await,
         Command::Sandbox(sandbox) => commands::sandbox::run(&sandbox).await,
+        Command::Demo(demo) => commands::demo::run(&demo).await,
     }
 }

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use super::output::say;
 use crate::execute::{News, Reporter};
@@ -14,8 +14,9 @@ use crate::render::figures;
 
 /// Between two plain lines about the same copy.
 const LINE_EVERY: Duration = Duration::from_secs(5);
-const BAR: &str = "  {prefix:<16} {bar:30} {percent:>3} %  {human_pos}/{human_len} rows  {per_sec}, {eta} left  {msg}";
-const SPINNER: &str = "  {prefix:<16} {spinner} {msg} {elapsed}";
+const BAR: &str =
+    "  {prefix:<16} {bar:24} {percent:>3} %  {human_pos}/{human_len} rows  {rate}, {eta} left  {wide_msg}";
+const SPINNER: &str = "  {prefix:<22} {spinner} {wide_msg}";
 
 /// The reporter that fits where stderr goes.
 pub(super) enum Progress {
@@ -83,11 +84,21 @@ impl Bars {
         let bar = if copies { ProgressBar::new(step.cost.rows) } else { ProgressBar::new_spinner() };
         let template = if copies { BAR } else { SPINNER };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style = style.with_key("rate", |state: &ProgressState, text: &mut dyn std::fmt::Write| {
+            // A figure for people; writing into a line of text does not fail.
+            _ = write!(text, "{}/s", figures::count(rate(state)));
+        });
         let bar = self.all.add(bar.with_style(style).with_prefix(step.id.to_string()));
         bar.set_message(step.title.clone());
         bar.enable_steady_tick(Duration::from_millis(200));
         self.running.lock().unwrap_or_else(PoisonError::into_inner).insert(step.id.to_string(), bar);
     }
+}
+
+/// Rows a second, rounded.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a rate is positive and far below 2^53")]
+fn rate(state: &ProgressState) -> u64 {
+    state.per_sec().round() as u64
 }
 
 /// A line about what ended a step.

@@ -5,7 +5,10 @@ use std::io::{BufRead, IsTerminal, Write};
 use super::output::say;
 use crate::execute::{Approver, Decision};
 use crate::journal::{Progress, StepState};
-use crate::plan::{Gate, Phase, Plan, Step};
+use crate::plan::{Action, Gate, Phase, Plan, Step};
+
+/// Lines of evidence shown at a gate; a cluster may have a thousand shards.
+const EVIDENCE_LINES_MAX: usize = 12;
 
 /// Asks on the terminal where there is one; elsewhere only what was approved beforehand passes.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +64,18 @@ fn evidence(plan: &Plan, progress: &Progress, gate: Gate) -> Vec<String> {
         StepState::Done { evidence, .. } => Some(format!("{}: {evidence}", step.id)),
         _ => None,
     };
-    plan.steps.iter().filter(|step| step.phase == phase).filter_map(seen).collect()
+    let mut lines: Vec<String> = plan
+        .steps
+        .iter()
+        .filter(|step| step.phase == phase && matches!(step.action, Action::Compare(_) | Action::Check { .. }))
+        .filter_map(seen)
+        .collect();
+    let more = lines.len().saturating_sub(EVIDENCE_LINES_MAX);
+    if more > 0 {
+        lines.truncate(EVIDENCE_LINES_MAX);
+        lines.push(format!("and {more} more, see `status`"));
+    }
+    lines
 }
 
 fn is_terminal() -> bool {

@@ -7,6 +7,7 @@ use super::error::ExecuteError;
 use super::ports::{Call, CallError, News, Reporter, Servers, step_prefix};
 use crate::journal::Event;
 use crate::plan::{Backfill, Step};
+use crate::words::count;
 
 /// How often the progress of a copy is asked for.
 const PROGRESS_POLL: std::time::Duration = std::time::Duration::from_millis(500);
@@ -27,7 +28,7 @@ pub(super) async fn backfill<S: Servers, R: Reporter>(
         engine.report(News::Copied { step, rows, chunk: &chunk });
     }
     let (rows, chunks) = engine.progress().chunks_done(&step.id);
-    Ok(format!("{rows} rows in {chunks} chunks, each compared before it was attached"))
+    Ok(format!("{rows} rows in {}, each compared before it was attached", count(chunks, "chunk")))
 }
 
 struct Worker<'a, 'p, S, R> {

@@ -12,6 +12,7 @@ use super::error::ExecuteError;
 use super::ports::{Reporter, Servers};
 use crate::names::ReplicaId;
 use crate::plan::{Action, CatchUp, ClonePartitions, ProbeOn, Step, StepId};
+use crate::words::count;
 
 /// How often a wait looks again.
 const POLL: Duration = Duration::from_millis(200);
@@ -41,7 +42,10 @@ async fn check<S: Servers, R: Reporter>(
     let questions = probes.iter().flat_map(|probe| probe.on.iter().map(move |on| (*on, &probe.probe)));
     let asked =
         try_join_all(questions.map(|(on, probe)| engine.require(step, on, std::slice::from_ref(probe)))).await?;
-    Ok(format!("{} conditions hold", asked.len()))
+    Ok(match asked.len() {
+        1 => "1 condition holds".to_owned(),
+        several => format!("{several} conditions hold"),
+    })
 }
 
 async fn clone_partitions<S: Servers, R: Reporter>(
@@ -58,7 +62,7 @@ async fn clone_partitions<S: Servers, R: Reporter>(
     }
     let cloned = lines(&engine.desk.ask(step, clone.on, &clone.cloned).await?);
     match wanted.difference(&cloned).next() {
-        None => Ok(format!("{} partitions cloned", wanted.len())),
+        None => Ok(format!("{} cloned", count(wanted.len(), "partition"))),
         Some(missing) => Err(ExecuteError::InDoubt {
             step: step.clone(),
             replica: engine.desk.replica_name(clone.on),
@@ -77,7 +81,7 @@ async fn catch_up<S: Servers, R: Reporter>(
     let marks = try_join_all(wait.on.iter().map(|on| engine.desk.ask(step, *on, &wait.mark))).await?;
     let mark = marks.iter().filter_map(|mark| mark.parse::<u64>().ok()).max().unwrap_or(0);
     try_join_all(wait.on.iter().map(|on| catch_up_on(engine, step, wait, *on, mark))).await?;
-    Ok(format!("{} replicas have every part up to log entry {mark}", wait.on.len()))
+    Ok(format!("{} caught up with log entry {mark}", count(wait.on.len(), "replica")))
 }
 
 async fn catch_up_on<S: Servers, R: Reporter>(

@@ -9,6 +9,7 @@ use super::error::ExecuteError;
 use super::ports::Servers;
 use crate::names::ReplicaId;
 use crate::plan::{Action, Compare, Phase, Plan, StepId};
+use crate::words::count;
 
 /// Partitions listed in a report of differences; the rest is counted.
 const DIFFERENCES_SHOWN_MAX: usize = 10;
@@ -35,7 +36,8 @@ pub(super) async fn compare_tables<S: Servers>(
 ) -> Result<String, ExecuteError> {
     let compared = try_join_all(compare.on.iter().map(|on| compare_on(desk, step, compare, *on))).await?;
     let (partitions, rows) = compared.first().copied().unwrap_or_default();
-    Ok(format!("{rows} rows in {partitions} partitions agree on {} replicas", compared.len()))
+    let replicas = count(compared.len(), "replica");
+    Ok(format!("{rows} rows in {} agree on {replicas}", count(partitions, "partition")))
 }
 
 /// Number of partitions and rows compared.

@@ -3,6 +3,7 @@
 use super::ports::CallError;
 use crate::journal::JournalError;
 use crate::plan::{GraphError, StepId};
+use crate::words::count;
 
 /// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +31,7 @@ pub enum ExecuteError {
         found: String,
     },
     /// Rows differ.
-    #[error("{step}: {} differ on {replica}: {}", plural(.differences.len(), "partition"), .differences.join("; "))]
+    #[error("{step}: {} differ on {replica}: {}", count(.differences.len(), "partition"), .differences.join("; "))]
     Verification {
         /// The step.
         step: StepId,
@@ -117,8 +118,4 @@ impl ExecuteError {
             Self::Graph(_) => "make the plan anew",
         }
     }
-}
-
-fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

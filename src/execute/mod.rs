@@ -10,10 +10,14 @@ mod compare;
 mod desk;
 mod engine;
 mod error;
+#[cfg(test)]
+mod fake;
 mod next_move;
 mod ports;
 mod runs;
 mod take_back;
+#[cfg(test)]
+mod tests;
 
 pub use compare::verify;
 pub use engine::{Engine, Outcome, Until};

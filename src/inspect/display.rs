@@ -3,9 +3,10 @@
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
 use super::related::{self, Branch};
-use super::{Difference, ReplicaReport, Report, TableReplica, TableReport, differences, figures};
+use super::{Difference, ReplicaReport, Report, TableReplica, TableReport, differences};
 use crate::catalog::Replication;
 use crate::names::TableName;
+use crate::render::figures;
 
 /// Partitions shown of one table; JSON has all.
 const PARTITIONS_SHOWN_MAX: usize = 40;

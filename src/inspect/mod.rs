@@ -2,7 +2,6 @@
 
 mod differences;
 mod display;
-mod figures;
 mod related;
 #[cfg(test)]
 mod tests;

@@ -3,10 +3,8 @@
 use crate::catalog::{Column, Table};
 use crate::change::Wanted;
 use crate::ddl::{CreateTable, DdlError, Name, Text, read_table};
-use crate::names::{TableName, quote_identifier, quote_string};
+use crate::names::{OWN_MARK, TableName, quote_identifier, quote_string};
 
-/// Between a table's own name or Keeper path and what tells ours from it.
-const MARK: &str = "__sw_";
 /// Hex digits of a plan's id.
 pub(super) const ID_LENGTH: usize = 8;
 
@@ -100,25 +98,14 @@ fn renamed(definition: &CreateTable, name: &TableName) -> CreateTable {
 
 /// A Keeper path with this plan's mark in place of an earlier plan's.
 pub fn marked_path(path: &str, plan_id: &str) -> String {
-    format!("{}{MARK}{plan_id}", without_mark(path.trim_end_matches('/')))
+    format!("{}{OWN_MARK}{plan_id}", without_mark(path.trim_end_matches('/')))
 }
 
 fn without_mark(path: &str) -> &str {
-    match path.rsplit_once(MARK) {
+    match path.rsplit_once(OWN_MARK) {
         Some((original, id)) if id.len() == ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => original,
         _ => path,
     }
-}
-
-/// The name of one of a plan's own tables.
-pub fn own_name(source: &TableName, role: &str) -> TableName {
-    source.sibling(format!("{}{MARK}{role}", source.table))
-}
-
-/// Whether a table's name is one that a plan for `source` gives to a table of its own.
-pub fn is_own_name(source: &TableName, table: &TableName) -> bool {
-    table.database == source.database
-        && table.table.strip_prefix(&source.table).is_some_and(|rest| rest.starts_with(MARK))
 }
 
 #[cfg(test)]
@@ -158,14 +145,5 @@ mod tests {
         assert_eq!(marked_path("/c/{shard}/t", "0123abcd"), "/c/{shard}/t__sw_0123abcd");
         assert_eq!(marked_path("/c/{shard}/t__sw_0123abcd/", "ffffffff"), "/c/{shard}/t__sw_ffffffff");
         assert_eq!(marked_path("/c/t__sw_mine", "0123abcd"), "/c/t__sw_mine__sw_0123abcd");
-    }
-
-    #[test]
-    fn a_plan_knows_its_own_tables_by_name() {
-        let source = TableName::new("d", "t");
-        assert!(is_own_name(&source, &own_name(&source, "shadow")));
-        assert!(!is_own_name(&source, &source));
-        assert!(!is_own_name(&source, &TableName::new("d", "t_sw_x")));
-        assert!(!is_own_name(&source, &TableName::new("e", "t__sw_shadow")));
     }
 }

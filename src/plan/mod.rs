@@ -8,6 +8,8 @@ mod rebuild;
 mod sql;
 mod step;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 

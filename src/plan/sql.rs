@@ -162,17 +162,29 @@ pub(super) fn hash(arguments: &[String]) -> String {
 /// A column as an argument of [`hash`].
 ///
 /// `cityHash64` refuses some types and answers NULL where an argument is NULL, so those types go in as text, and a Nullable
-/// as its text and whether it is NULL.
+/// as its text and whether it is NULL. A state goes in as its bytes, unless those change when it is read and written again.
 pub(super) fn hash_argument(column: &Column) -> String {
     let name = quote_identifier(&column.name);
     let kind = without_low_cardinality(&column.kind);
     if is_nullable(kind) {
         format!("isNull({name}), ifNull(toString({name}), '')")
+    } else if let Some(function) = aggregate_function(kind) {
+        match function {
+            set if set.starts_with("uniq") => format!("toString(finalizeAggregation({name}))"),
+            array if array.starts_with("groupUniqArray") => format!("toString(arraySort(finalizeAggregation({name})))"),
+            _ => format!("toString({name})"),
+        }
     } else if hashes_as_it_is(kind) {
         name
     } else {
         format!("toString({name})")
     }
+}
+
+/// The function whose states a column holds. States of sets are hash tables, and whoever reads one back may lay it out anew.
+pub(super) fn aggregate_function(kind: &str) -> Option<&str> {
+    let arguments = kind.strip_prefix("AggregateFunction(")?;
+    Some(arguments.split([',', ')', '(']).next().unwrap_or_default().trim())
 }
 
 fn without_low_cardinality(kind: &str) -> &str {

@@ -14,8 +14,8 @@ pub fn dot(plan: &Plan) -> String {
     let graph = Graph::new(&runbook);
     let mut text = String::from("digraph plan {\n");
     for setting in [
-        "rankdir=LR",
-        "compound=true",
+        "rankdir=TB",
+        "labeljust=l",
         "fontname=\"Helvetica\"",
         "node [shape=box, style=\"rounded,filled\", fillcolor=\"#eef3fb\", color=\"#5b7db1\", fontname=\"Helvetica\", fontsize=11]",
         "edge [color=\"#7a8494\", arrowsize=0.7]",

@@ -63,8 +63,25 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
+/// A span of time by its largest unit.
+///
+/// ```
+/// # use shardwright::render::figures::roughly;
+/// assert_eq!(roughly(59), "59 s");
+/// assert_eq!(roughly(356), "6 min");
+/// ```
+pub fn roughly(seconds: u64) -> String {
+    let (size, name) = match seconds {
+        0..60 => (1, "s"),
+        60..3600 => (60, "min"),
+        3600..86_400 => (3600, "h"),
+        _ => (86_400, "d"),
+    };
+    format!("{} {name}", rounded(seconds.into(), size))
+}
+
 /// Digits in groups of three.
-fn grouped(number: u64) -> String {
+pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {

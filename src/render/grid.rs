@@ -4,7 +4,8 @@ use anstyle::{AnsiColor, Style};
 
 use super::{figures, visible};
 use crate::plan::{Cost, Gate, Step, Undo};
-use crate::runbook::{Kind, Runbook, Stage, Work, cost_of, plural};
+use crate::runbook::{Kind, Runbook, Stage, Work, cost_of};
+use crate::words::count;
 
 /// Up to so many shards each has a column of its own, if the page is wide enough.
 const SHARD_COLUMNS_MAX: usize = 6;
@@ -57,7 +58,7 @@ impl Grid {
                 return grid;
             }
         }
-        let heads = vec![format!("all {}", plural(runbook.shards.len(), "shard")), "slowest".to_owned()];
+        let heads = vec![format!("all {}", count(runbook.shards.len(), "shard")), "slowest".to_owned()];
         Self::new(runbook, heads, |work| together(work, &runbook.shards))
     }
 
@@ -121,15 +122,15 @@ fn each(work: &Work, shards: &[u32]) -> Vec<String> {
 }
 
 fn together(work: &Work, shards: &[u32]) -> Vec<String> {
-    let steps = work.kinds.iter().map(|kind| kind.entries.len()).sum();
-    vec![plural(steps, "step"), slowest(work, shards)]
+    let steps: usize = work.kinds.iter().map(|kind| kind.entries.len()).sum();
+    vec![count(steps, "step"), slowest(work, shards)]
 }
 
 fn on_shard(work: &Work, shard: u32) -> String {
     let cell = work.cell(Some(shard));
     match (cell.len(), cost_of(&cell).seconds) {
         (0, _) => "–".to_owned(),
-        (steps, 0) => plural(steps, "step"),
+        (steps, 0) => count(steps, "step"),
         (_, seconds) => figures::duration(seconds),
     }
 }
@@ -146,7 +147,8 @@ fn slowest(work: &Work, shards: &[u32]) -> String {
     }
 }
 
-fn costs(cost: Cost) -> [String; 3] {
+/// Rows, bytes and time; a dash for what is next to nothing.
+pub(super) fn costs(cost: Cost) -> [String; 3] {
     let some = |number: u64, shown: String| if number == 0 { "–".to_owned() } else { shown };
     [
         some(cost.rows, figures::count(cost.rows)),

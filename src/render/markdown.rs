@@ -1,11 +1,11 @@
 //! The plan as a runbook that a person could carry out by hand.
 
-use super::terminal::{changes, cluster, data, found, untouched};
-use super::{figures, mermaid, visible};
+use super::terminal::{changes, cluster, data, found, identity, untouched};
+use super::{figures, grid, mermaid, visible};
 use crate::assess::Finding;
 use crate::names::ReplicaId;
 use crate::plan::{Cost, Gate, PartitionSize, Plan, Step};
-use crate::runbook::{Dependency, Entry, Line, Passage, Repeat, Role, Runbook, Stage, Turn, UndoWay, Work, plural};
+use crate::runbook::{Dependency, Entry, Line, Passage, Repeat, Role, Runbook, Stage, Turn, UndoWay, Work};
 
 /// So many steps are named as dependencies; of more, the number.
 const NAMED_MAX: usize = 8;
@@ -41,7 +41,7 @@ impl Page<'_, '_> {
         rows.push(("Cluster", cluster(self.runbook)));
         rows.push(("Data", data(self.runbook)));
         rows.push(("Expected time", format!("{}, without waiting at gates", figures::duration(self.runbook.seconds))));
-        rows.push(("Plan", format!("{}, {}", plan.id, plural(plan.steps.len(), "step"))));
+        rows.push(("Plan", identity(self.runbook)));
         self.table("| | |\n|---|---|", rows.iter().map(|(name, value)| format!("| {name} | {} |", prose(value))));
         self.list(plan.choices.iter().map(|choice| prose(choice)));
         self.paragraph(
@@ -119,12 +119,7 @@ impl Page<'_, '_> {
     }
 
     fn passage(&mut self, passage: &Passage) {
-        let turn = if passage.turn == Turn::OneByOne && passage.on.len() > 1 {
-            ", one after the other, in this order"
-        } else {
-            ""
-        };
-        self.paragraph(&format!("**On {}{turn}:**", self.places(&passage.on)));
+        self.paragraph(&format!("**On {}:**", self.places(passage)));
         if let Repeat::EachChunk(known) = passage.repeat {
             self.chunks(known);
         }
@@ -133,9 +128,15 @@ impl Page<'_, '_> {
         }
     }
 
-    fn places(&self, replicas: &[ReplicaId]) -> String {
+    fn places(&self, passage: &Passage) -> String {
         let place = |replica: &ReplicaId| format!("{replica} ({})", code(&self.runbook.address(*replica)));
-        replicas.iter().map(place).collect::<Vec<_>>().join(", ")
+        let places: Vec<String> = passage.on.iter().map(place).collect();
+        let turn = if passage.turn == Turn::OneByOne && places.len() > 1 {
+            ", one after the other, in this order"
+        } else {
+            ""
+        };
+        places.join(", ") + turn
     }
 
     fn chunks(&mut self, known: &[PartitionSize]) {
@@ -168,7 +169,7 @@ impl Page<'_, '_> {
             UndoWay::Run(passages) => {
                 self.paragraph("**Undo**");
                 for passage in &passages {
-                    self.paragraph(&format!("On {}:", self.places(&passage.on)));
+                    self.paragraph(&format!("On {}:", self.places(passage)));
                     passage.lines.iter().filter(|line| line.role == Role::Do).for_each(|line| self.line(line));
                 }
             }
@@ -196,7 +197,7 @@ impl Page<'_, '_> {
     }
 
     fn fence(&mut self, language: &str, content: &str) {
-        let content = visible::block(content);
+        let content = visible::sql(content);
         let fence = "`".repeat(longest_run(&content).max(2) + 1);
         self.paragraph(&format!("{fence}{language}\n{}\n{fence}", content.trim_end()));
     }
@@ -204,15 +205,7 @@ impl Page<'_, '_> {
 
 fn phase_row(work: &Work) -> String {
     let steps: usize = work.kinds.iter().map(|kind| kind.entries.len()).sum();
-    let some = |number: u64, shown: String| if number == 0 { "–".to_owned() } else { shown };
-    let Cost { rows, bytes, seconds } = work.cost;
-    format!(
-        "| {} | {steps} | {} | {} | {} |",
-        work.phase,
-        some(rows, figures::count(rows)),
-        some(bytes, figures::bytes(bytes)),
-        some(seconds, figures::duration(seconds))
-    )
+    format!("| {} | {steps} | {} |", work.phase, grid::costs(work.cost).join(" | "))
 }
 
 /// `1.2 million rows, 3.4 GiB, 14 s`; none where the cost is next to nothing.
@@ -270,12 +263,16 @@ fn prose(text: &str) -> String {
             '\\' | '`' | '*' | '[' | ']' | '|' | '#' | '~' | '$' => shown.extend(['\\', *c]),
             '_' if !is_inside_word(&chars, at) => shown.extend(['\\', '_']),
             '-' | '+' | '=' if at == 0 => shown.extend(['\\', *c]),
-            // A number at the beginning would start a list.
-            '.' | ')' if at > 0 && chars[..at].iter().all(char::is_ascii_digit) => shown.extend(['\\', *c]),
+            '.' | ')' if starts_list(&chars, at) => shown.extend(['\\', *c]),
             _ => shown.push(*c),
         }
     }
     shown
+}
+
+/// Whether this is the end of a list item's number: `1. `.
+fn starts_list(chars: &[char], at: usize) -> bool {
+    at > 0 && chars[..at].iter().all(char::is_ascii_digit) && chars.get(at + 1).is_none_or(|next| *next == ' ')
 }
 
 /// Whether the run of underscores at this place has a letter or digit on both sides: then it is no emphasis.
@@ -293,6 +290,7 @@ mod tests {
     fn names_stay_text() {
         assert_eq!(prose("a|b <b>`x`\n _y_ t__sw_new"), r"a\|b &lt;b&gt;\`x\`\\n \_y\_ t__sw_new");
         assert_eq!(prose("1. one"), r"1\. one");
+        assert_eq!(prose("1.4 billion"), "1.4 billion");
         assert_eq!(prose("- one"), r"\- one");
         assert_eq!(code("a`b``c"), "```a`b``c```");
         assert_eq!(code("`"), "`` ` ``");

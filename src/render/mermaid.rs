@@ -16,7 +16,7 @@ pub(super) fn overview(runbook: &Runbook) -> String {
 }
 
 fn flowchart(graph: &Graph) -> String {
-    let mut lines = vec!["flowchart LR".to_owned()];
+    let mut lines = vec!["flowchart TB".to_owned()];
     let mut place = 0;
     for (number, stage) in graph.stages.iter().enumerate() {
         if stage.gate.is_none() {

@@ -1,9 +1,12 @@
 //! The plan as a script for one replica after the other: what a person would paste.
 
+use std::collections::BTreeMap;
+
 use super::{figures, visible};
 use crate::names::ReplicaId;
 use crate::plan::{Gate, PartitionSize, Plan};
-use crate::runbook::{Entry, Line, Passage, Repeat, Role, Runbook, Sql, Stage, Turn, UndoWay, plural};
+use crate::runbook::{Entry, Line, Passage, Repeat, Role, Runbook, Sql, Stage, Turn, UndoWay};
+use crate::words::count;
 
 const RULE: &str = "================================================================";
 
@@ -15,12 +18,38 @@ pub fn sql(plan: &Plan, only: Option<ReplicaId>) -> String {
     let runbook = Runbook::new(plan);
     let mut script = Script::default();
     script.preface(&runbook);
-    let mut replicas: Vec<ReplicaId> = plan.cluster.replicas.iter().map(|replica| replica.id).collect();
-    replicas.sort_unstable();
-    for replica in replicas.into_iter().filter(|replica| only.is_none_or(|only| only == *replica)) {
-        script.replica(&runbook, replica);
+    for (replica, turns) in turns(&runbook) {
+        if only.is_none_or(|only| only == replica) {
+            script.replica(&runbook, replica, &turns);
+        }
     }
     script.text
+}
+
+/// A step as one replica meets it.
+#[derive(Clone, Copy)]
+enum Met<'r, 'p> {
+    Gate(Gate, &'r Entry<'p>),
+    Step(&'r Entry<'p>),
+}
+
+/// What each replica meets, in order.
+fn turns<'r, 'p>(runbook: &'r Runbook<'p>) -> BTreeMap<ReplicaId, Vec<Met<'r, 'p>>> {
+    let mut turns: BTreeMap<ReplicaId, Vec<Met>> =
+        runbook.plan.cluster.replicas.iter().map(|replica| (replica.id, Vec::new())).collect();
+    for stage in &runbook.stages {
+        match stage {
+            Stage::Gate(gate, entry) => turns.values_mut().for_each(|met| met.push(Met::Gate(*gate, entry))),
+            Stage::Work(work) => {
+                for entry in work.entries() {
+                    for replica in entry.step.action.replicas() {
+                        turns.entry(replica).or_default().push(Met::Step(entry));
+                    }
+                }
+            }
+        }
+    }
+    turns
 }
 
 #[derive(Default)]
@@ -42,22 +71,18 @@ impl Script {
         );
     }
 
-    fn replica(&mut self, runbook: &Runbook, replica: ReplicaId) {
+    fn replica(&mut self, runbook: &Runbook, replica: ReplicaId, turns: &[Met]) {
         self.blank();
         self.comment(RULE);
         self.comment(&format!("replica {replica} {}", runbook.address(replica)));
         self.comment(RULE);
-        for stage in &runbook.stages {
-            match stage {
-                Stage::Gate(gate, entry) => self.gate(*gate, entry),
-                Stage::Work(work) => {
-                    for entry in work.entries() {
-                        self.step(runbook, entry, replica);
-                    }
-                }
+        for met in turns {
+            match met {
+                Met::Gate(gate, entry) => self.gate(*gate, entry),
+                Met::Step(entry) => self.step(runbook, entry, replica),
             }
         }
-        self.undo(runbook, replica);
+        self.undo(runbook, replica, turns);
     }
 
     fn gate(&mut self, gate: Gate, entry: &Entry) {
@@ -70,15 +95,11 @@ impl Script {
     }
 
     fn step(&mut self, runbook: &Runbook, entry: &Entry, replica: ReplicaId) {
-        let passages = runbook.procedure(entry.step);
-        if !passages.iter().any(|passage| passage.on.contains(&replica)) {
-            return;
-        }
         self.blank();
         self.comment(&format!("[{}] {}: {}", entry.number, entry.step.id, entry.step.title));
         self.comment(&entry.step.why);
         self.elsewhere(runbook, entry, replica);
-        for passage in passages.iter().filter(|passage| passage.on.contains(&replica)) {
+        for passage in runbook.procedure(entry.step).iter().filter(|passage| passage.on.contains(&replica)) {
             self.passage(passage, replica);
         }
     }
@@ -112,7 +133,7 @@ impl Script {
             return;
         }
         let when = "when the plan was made; for others that the list shows, do the same";
-        self.comment(&format!("There were {} {when}.", plural(known.len(), "partition")));
+        self.comment(&format!("There were {} {when}.", count(known.len(), "partition")));
         for (place, chunk) in known.iter().enumerate() {
             let size = format!("{}, {}", figures::rows(chunk.rows), figures::bytes(chunk.bytes));
             self.comment(&format!("--- partition {} ({} of {}; {size})", chunk.id, place + 1, known.len()));
@@ -139,11 +160,11 @@ impl Script {
         }
     }
 
-    fn undo(&mut self, runbook: &Runbook, replica: ReplicaId) {
+    fn undo(&mut self, runbook: &Runbook, replica: ReplicaId, turns: &[Met]) {
         self.blank();
         self.comment(&format!("To take it back on {replica}, from the last step that was done upwards:"));
-        let entries: Vec<&Entry> = runbook.stages.iter().flat_map(Stage::entries).collect();
-        for entry in entries.into_iter().rev().filter(|entry| entry.step.action.replicas().contains(&replica)) {
+        for met in turns.iter().rev() {
+            let Met::Step(entry) = met else { continue };
             match runbook.undo(entry.step) {
                 UndoWay::Nothing(_) => {}
                 UndoWay::Impossible(because) => {
@@ -176,13 +197,13 @@ impl Script {
 
     /// SQL that is not to be run, each of its lines a comment.
     fn commented_out(&mut self, sql: &str) {
-        for line in sql.split('\n') {
+        for line in visible::sql(sql).split('\n') {
             self.comment(&format!("  {line}"));
         }
     }
 
     fn statement(&mut self, sql: &str) {
-        self.text.push_str(&ended(sql));
+        self.text.push_str(&ended(&visible::sql(sql)));
         self.text.push('\n');
     }
 }

@@ -6,7 +6,8 @@ use super::{figures, grid, visible};
 use crate::assess::{Finding, Severity};
 use crate::catalog::Keys;
 use crate::plan::{ChangeSummary, Objects, Plan};
-use crate::runbook::{Runbook, plural};
+use crate::runbook::Runbook;
+use crate::words::count;
 
 /// The plan in `width` columns, coloured by ANSI escapes if `colour`.
 pub fn terminal(plan: &Plan, width: u16, colour: bool) -> String {
@@ -61,7 +62,7 @@ impl Page {
         add("Cluster", &visible::line(&cluster(runbook)));
         add("Data", &data(runbook));
         add("Expected", &format!("{} of work, without waiting at gates", figures::duration(runbook.seconds)));
-        add("Plan", &format!("{}, {}", visible::line(&plan.id), plural(plan.steps.len(), "step")));
+        add("Plan", &visible::line(&identity(runbook)));
         for choice in &plan.choices {
             add("Chosen", &visible::line(choice));
         }
@@ -97,8 +98,13 @@ impl Page {
     }
 }
 
-/// What changes, by name: `sorting key` and `a  ->  b`. What stays is left out.
+/// What changes, by name, as it reads in one line.
 pub(super) fn changes(change: &ChangeSummary) -> Vec<(&'static str, String)> {
+    changed_keys(change).into_iter().map(|(name, [before, after])| (name, format!("{before} → {after}"))).collect()
+}
+
+/// What changes, by name, before and after. What stays is left out.
+pub(super) fn changed_keys(change: &ChangeSummary) -> Vec<(&'static str, [String; 2])> {
     type Key = fn(&Keys) -> &str;
     let keys: [(&str, Key); 4] = [
         ("Sorting key", |keys| &keys.sorting),
@@ -112,12 +118,11 @@ pub(super) fn changes(change: &ChangeSummary) -> Vec<(&'static str, String)> {
         // A primary key that follows the sorting key says nothing new.
         let follows = name == "Primary key" && before == change.before.sorting && after == change.after.sorting;
         if before != after && !follows {
-            changes.push((name, format!("({before}) → ({after})")));
+            changes.push((name, [before, after].map(|key| format!("({key})"))));
         }
     }
-    let [before, after] = &change.engine;
-    if before != after {
-        changes.push(("Engine", format!("{before} → {after}")));
+    if change.engine[0] != change.engine[1] {
+        changes.push(("Engine", change.engine.clone()));
     }
     changes
 }
@@ -127,6 +132,12 @@ pub(super) fn untouched(objects: &Objects) -> Option<String> {
     let distributed = objects.distributed.iter().map(|name| format!("{name} (Distributed)"));
     let names: Vec<String> = distributed.chain(objects.views.iter().map(|name| format!("{name} (view)"))).collect();
     (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// `5ca1ab1e, strategy mirror, 35 steps`.
+pub(super) fn identity(runbook: &Runbook) -> String {
+    let plan = runbook.plan;
+    format!("{}, strategy {}, {}", plan.id, runbook.strategy(), count(plan.steps.len(), "step"))
 }
 
 /// `main, 2 shards × 2 replicas, ClickHouse 18.16.1`.
@@ -155,10 +166,10 @@ pub(super) fn found(findings: &[Finding]) -> String {
             findings.iter().filter(|f| f.severity == severity && f.suppressed.is_some() == suppressed).count()
         };
         if of(false) > 0 {
-            parts.push(plural(of(false), &severity.to_string()));
+            parts.push(count(of(false), &severity.to_string()));
         }
         if of(true) > 0 {
-            parts.push(format!("{} (suppressed)", plural(of(true), &severity.to_string())));
+            parts.push(format!("{} (suppressed)", count(of(true), &severity.to_string())));
         }
     }
     format!("Findings: {}", parts.join(", "))

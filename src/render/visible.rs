@@ -3,19 +3,24 @@
 /// One line of text in which every control and direction character is visible: a name with a line break or an escape
 /// sequence can neither leave its place nor recolour a terminal.
 pub(super) fn line(text: &str) -> String {
-    escaped(text, |_| false)
-}
-
-/// The same of text with several lines, which stay.
-pub(super) fn block(text: &str) -> String {
-    escaped(text, |c| matches!(c, '\n' | '\t'))
-}
-
-fn escaped(text: &str, kept: impl Fn(char) -> bool) -> String {
     let mut shown = String::with_capacity(text.len());
     for c in text.chars() {
-        if is_hidden(c) && !kept(c) {
+        if is_hidden(c) {
             shown.extend(c.escape_default());
+        } else {
+            shown.push(c);
+        }
+    }
+    shown
+}
+
+/// SQL in which they are written as byte escapes. ClickHouse reads these in quoted names and strings, the only places
+/// where such characters can be, so that what is shown is still what is meant.
+pub(super) fn sql(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_hidden(c) && !matches!(c, '\n' | '\t') {
+            shown.extend(c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("\\x{byte:02X}")));
         } else {
             shown.push(c);
         }
@@ -35,6 +40,6 @@ mod tests {
     #[test]
     fn nothing_hides() {
         assert_eq!(line("a\nb\x1b[31m\u{202e}é"), r"a\nb\u{1b}[31m\u{202e}é");
-        assert_eq!(block("a\n\tb\r\0"), "a\n\tb\\r\\u{0}");
+        assert_eq!(sql("SELECT '\u{202e}\x1b'\n"), "SELECT '\\xE2\\x80\\xAE\\x1B'\n");
     }
 }

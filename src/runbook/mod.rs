@@ -6,12 +6,13 @@
 
 mod procedure;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub use procedure::{Line, Passage, Repeat, Role, Sql, Turn, UndoWay};
 
 use crate::names::ReplicaId;
-use crate::plan::{Action, Backfill, Cost, Edge, Gate, PartitionSize, Phase, Plan, Step, StepId};
+use crate::plan::{Action, Backfill, Cost, Edge, Gate, PartitionSize, Phase, Plan, Step, StepId, Strategy};
+use crate::words::count;
 
 /// A plan arranged for reading.
 #[derive(Debug)]
@@ -134,12 +135,19 @@ impl<'p> Runbook<'p> {
         for replica in &self.plan.cluster.replicas {
             *sizes.entry(replica.id.shard).or_default() += 1;
         }
-        let shards = plural(self.shards.len(), "shard");
+        let shards = count(self.shards.len(), "shard");
         let (least, most) = (sizes.values().min().copied(), sizes.values().max().copied());
         match (least, most) {
-            (Some(least), Some(most)) if least == most => format!("{shards} × {}", plural(most, "replica")),
+            (Some(least), Some(most)) if least == most => format!("{shards} × {}", count(most, "replica")),
             (Some(least), Some(most)) => format!("{shards} × {least} to {most} replicas"),
             _ => shards,
+        }
+    }
+
+    /// The strategy's name.
+    pub fn strategy(&self) -> &'static str {
+        match self.plan.strategy {
+            Strategy::Mirror => "mirror",
         }
     }
 
@@ -205,17 +213,25 @@ impl<'p> Kind<'p> {
 impl<'p> Entry<'p> {
     /// What the step depends on, by reason.
     pub fn dependencies(&self) -> Vec<Dependency<'p>> {
-        let mut all: Vec<Dependency> = Vec::new();
-        let mut places: BTreeMap<&str, usize> = BTreeMap::new();
-        for edge in &self.after {
-            let place = *places.entry(&edge.because).or_insert_with(|| {
-                all.push(Dependency { because: &edge.because, steps: Vec::new() });
-                all.len() - 1
-            });
+        dependencies(&[self])
+    }
+}
+
+/// What some steps depend on, by reason; each of those named once.
+pub fn dependencies<'p>(entries: &[&Entry<'p>]) -> Vec<Dependency<'p>> {
+    let mut all: Vec<Dependency> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut named = BTreeSet::new();
+    for edge in entries.iter().flat_map(|entry| &entry.after) {
+        let place = *places.entry(&edge.because).or_insert_with(|| {
+            all.push(Dependency { because: &edge.because, steps: Vec::new() });
+            all.len() - 1
+        });
+        if named.insert((place, &edge.from)) {
             all[place].steps.push(&edge.from);
         }
-        all
     }
+    all
 }
 
 /// A step's id without its shard: `backfill.s12` on shard 12 is `backfill`.
@@ -233,11 +249,6 @@ pub fn cost_of(entries: &[&Entry]) -> Cost {
         bytes: entries.iter().map(|entry| entry.step.cost.bytes).sum(),
         seconds: longest_way(entries),
     }
-}
-
-/// `1 shard`, `2 shards`.
-pub fn plural(count: usize, what: &str) -> String {
-    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
 }
 
 fn shards(plan: &Plan) -> Vec<u32> {

@@ -38,6 +38,7 @@ pub(crate) struct Alone {
 }
 
 static SHARED: OnceLock<Result<Running, String>> = OnceLock::new();
+static SINGLE: OnceLock<Result<Running, String>> = OnceLock::new();
 static IN_USE: RwLock<()> = RwLock::new(());
 
 /// The shared sandbox, together with other tests. Each keeps to a database of its own.
@@ -58,6 +59,14 @@ impl Drop for Alone {
         if !std::thread::panicking() {
             healed.expect("the shared sandbox heals");
         }
+    }
+}
+
+/// A second sandbox, of two shards with one replica each: the place of tables that are not replicated.
+pub(crate) fn single() -> &'static Running {
+    match SINGLE.get_or_init(|| Running::start(2, 1)) {
+        Ok(running) => running,
+        Err(error) => panic!("{error}"),
     }
 }
 

@@ -3,5 +3,12 @@
 //! All tests share one sandbox of 2 shards x 2 replicas and keep apart by database. A test that stops or pauses members
 //! takes the sandbox for itself ([`harness::alone`]) or starts one of its own ([`harness::Running::start`]).
 
+mod engines;
 mod harness;
+mod kill;
+mod main_job;
+mod names;
 mod sandbox;
+mod tool;
+mod verification;
+mod world;

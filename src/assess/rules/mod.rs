@@ -1,12 +1,91 @@
 //! The rules, one file each. A rule looks at a case and gives its findings; it never changes or hides another's.
+//!
+//! `docs/findings.md` has a section for each code.
 
 use super::case::Case;
 use super::finding::Finding;
 
+mod database;
+mod dependents;
+mod differing_definitions;
+mod disk_space;
+mod engine_change;
+mod large_drop;
+mod leftovers;
+mod long_names;
+mod lost_prefix;
+mod mixed_versions;
+mod no_exchange;
+mod old_style_engine;
+mod other_changes;
+mod other_cluster;
+mod partition_key;
+mod pending_mutations;
+mod replication_layout;
+mod row_identity;
+mod unhealthy_replication;
+mod unknown_disk_space;
 mod unreachable_replica;
 
 /// A rule.
-pub(super) type Rule = fn(&Case<'_>) -> Vec<Finding>;
+pub(super) struct Rule {
+    /// The code of its findings, which is never given to another rule.
+    pub(super) code: &'static str,
+    /// What it finds.
+    pub(super) check: fn(&Case<'_>) -> Vec<Finding>,
+}
+
+macro_rules! rules {
+    ($($rule:ident),* $(,)?) => {
+        [$(Rule { code: $rule::CODE, check: $rule::check }),*]
+    };
+}
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 1] = [unreachable_replica::check];
+pub(super) const ALL: [Rule; 21] = rules![
+    unreachable_replica,
+    differing_definitions,
+    leftovers,
+    replication_layout,
+    unhealthy_replication,
+    pending_mutations,
+    row_identity,
+    disk_space,
+    unknown_disk_space,
+    engine_change,
+    other_changes,
+    partition_key,
+    dependents,
+    large_drop,
+    long_names,
+    old_style_engine,
+    mixed_versions,
+    no_exchange,
+    lost_prefix,
+    other_cluster,
+    database,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assess::fixture::Fixture;
+
+    const DOCS: &str = include_str!("../../../docs/findings.md");
+
+    #[test]
+    fn every_code_is_unique_and_in_order_and_has_its_section() {
+        let codes: Vec<&str> = ALL.iter().map(|rule| rule.code).collect();
+        assert!(codes.is_sorted_by(|a, b| a < b), "{codes:?}");
+        let headings = DOCS.lines().filter_map(|line| line.strip_prefix("## SW"));
+        let documented: Vec<String> = headings.map(|heading| format!("SW{}", &heading[..3])).collect();
+        assert_eq!(documented, codes);
+    }
+
+    #[test]
+    fn a_case_in_which_nothing_is_amiss_is_not_blocked() {
+        let fixture = Fixture::new();
+        let codes: Vec<String> = crate::assess::assess(&fixture.case()).into_iter().map(|found| found.code).collect();
+        assert_eq!(codes, ["SW019", "SW013"]);
+    }
+}

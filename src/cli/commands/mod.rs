@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(super) mod approve;
+pub(super) mod demo;
 pub(super) mod execute;
 pub(super) mod finalize;
 pub(super) mod inspect;

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 
 use super::super::args::{Global, Plan as Args, StrategyChoice};
 use super::super::connect::{Connected, connect, timeout};
@@ -198,7 +199,8 @@ fn write(plan: &Plan, path: &Path) -> Result<(), Failure> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = |error: std::io::Error| Failure::file("write", path, &error);
     // Beside it and then in its place: a full disk leaves the old file as it was.
-    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+    let readable = fs::Permissions::from_mode(0o644);
+    let mut file = tempfile::Builder::new().permissions(readable).tempfile_in(directory).map_err(failed)?;
     file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
@@ -217,8 +219,14 @@ fn set_journal_aside(path: &Path) -> Result<(), Failure> {
         let message = format!("{} holds a plan that is under way", path.display());
         return Err(Failure::new(message).hint("finalize it or roll it back first, or write to another file with -o"));
     }
-    let aside = path.with_extension(format!("{}.journal.jsonl", old.plan.id));
+    let aside = free_name(path, &old.plan.id);
     fs::rename(&journal, &aside).map_err(|error| Failure::file("rename", &journal, &error))?;
     say(&format!("the journal of the earlier plan is kept as {}", aside.display()));
     Ok(())
+}
+
+/// A name beside the plan that no earlier journal has: the same plan may have been made, and rolled back, before.
+fn free_name(path: &Path, id: &str) -> PathBuf {
+    let name = |number: u32| path.with_extension(format!("{id}-{number}.journal.jsonl"));
+    (1..u32::MAX).map(name).find(|name| !name.exists()).unwrap_or_else(|| name(0))
 }

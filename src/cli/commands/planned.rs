@@ -92,7 +92,7 @@ pub(super) fn suggest(command: &str, plan: &Path) {
 }
 
 /// A word as a shell reads it back.
-fn shell_word(word: &str) -> String {
+pub(super) fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:@%+,".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()

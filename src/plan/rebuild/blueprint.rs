@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use crate::assess::Case;
 use crate::catalog::{Column, Keys, Table};
 use crate::ddl::{CreateTable, DdlError, Engine, key_items, read_engine};
-use crate::names::{ReplicaId, TableName};
-use crate::plan::definition::{self, DefinitionError, ID_LENGTH, own_name};
+use crate::names::{ReplicaId, TableName, own_name};
+use crate::plan::definition::{self, DefinitionError, ID_LENGTH};
 use crate::plan::step::{Probe, Run};
 use crate::plan::{Fingerprint, GraphError, Objects, sql};
 use crate::snapshot::Capability;
@@ -94,6 +94,7 @@ pub(super) struct Blueprint<'a> {
     pub(super) shards: Vec<ShardSite<'a>>,
     pub(super) swaps_by_exchange: bool,
     pub(super) has_partition_id: bool,
+    views_leave_materialized: bool,
 }
 
 impl<'a> Blueprint<'a> {
@@ -118,14 +119,21 @@ impl<'a> Blueprint<'a> {
             objects,
             fingerprints,
             shards,
-            swaps_by_exchange: case.snapshot.all_have(Capability::Exchange),
+            swaps_by_exchange: case.swaps_by_exchange(),
             has_partition_id: case.snapshot.all_have(Capability::PartitionIdColumn),
+            views_leave_materialized: case.snapshot.all_have(Capability::ViewsLeaveMaterialized),
         })
     }
 
     /// Columns whose values are on disk.
     pub(super) fn stored(&self) -> impl Iterator<Item = &'a Column> + use<'a> {
         self.columns.iter().filter(|column| column.is_stored())
+    }
+
+    /// Columns that the mirror gives to the shadow table.
+    pub(super) fn mirrored(&self) -> impl Iterator<Item = &'a Column> + use<'a> {
+        let leaves = self.views_leave_materialized;
+        self.stored().filter(move |column| !(leaves && column.is_materialized()))
     }
 
     pub(super) fn is_replicated(&self) -> bool {

@@ -91,8 +91,7 @@ fn partition_label(key: &[String]) -> String {
 /// What of a column can be compared after merging; none if nothing can.
 fn merged_argument(blueprint: &Blueprint<'_>, column: &Column) -> Option<String> {
     let in_key = blueprint.new.sorting.iter().any(|item| item.trim_matches('`') == column.name);
-    if let Some(function) = column.kind.strip_prefix("AggregateFunction(") {
-        let name = function.split([',', ')', '(']).next().unwrap_or_default().trim();
+    if let Some(name) = sql::aggregate_function(&column.kind) {
         let result = format!("toString(finalizeAggregation({}))", crate::names::quote_identifier(&column.name));
         return ORDER_FREE.contains(&name).then_some(result);
     }

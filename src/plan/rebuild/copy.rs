@@ -54,8 +54,7 @@ fn mirror(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
         "CREATE MATERIALIZED VIEW IF NOT EXISTS {} TO {} AS SELECT {} FROM {}",
         mirror.sql(),
         shadow.sql(),
-        // MATERIALIZED columns too: servers as old as 18.16 refuse the insert when the view leaves them out.
-        sql::column_list(blueprint.stored()),
+        sql::column_list(blueprint.mirrored()),
         source.sql()
     );
     let runs = shard.runs(|id, _| Run {

@@ -1,0 +1,145 @@
+//! SW007: the engine merges rows by key, and the new keys make other rows equal.
+
+use super::super::case::Case;
+use super::super::finding::Finding;
+use crate::catalog::Keys;
+use crate::ddl::{Engine, columns_of, key_items, read_engine};
+use crate::words::{list, sql};
+
+pub(super) const CODE: &str = "SW007";
+
+/// Rows are merged when they agree in the sorting key and lie in one partition.
+pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
+    let Some(source) = case.source() else { return Vec::new() };
+    let Ok(engine) = read_engine(&source.engine_full) else { return Vec::new() };
+    if engine.plain_name() == "MergeTree" || engine.is_old_style() {
+        return Vec::new();
+    }
+    let old = identity(&source.keys, &engine);
+    let new = identity(&case.target.keys, &engine);
+    let finding = match (determines(&new, &old), determines(&old, &new)) {
+        (true, true) => return Vec::new(),
+        (true, false) if !is_collapsing(&engine) => Finding::hazard,
+        _ => Finding::blocker,
+    };
+    let what = format!(
+        "{} ({}) merges rows of equal {}, and would then merge rows of equal {} (sorting key and partition key)",
+        case.name(),
+        source.engine,
+        shown(&old),
+        shown(&new)
+    );
+    vec![finding(CODE, what, why(&old, &new, &engine), help(&old))]
+}
+
+fn why(old: &[String], new: &[String], engine: &Engine) -> &'static str {
+    match (determines(new, old), determines(old, new)) {
+        _ if is_collapsing(engine) => {
+            "a cancel row need only repeat the old key: where it differs in the new one, its row would never be cancelled; \
+             under fewer columns strangers would cancel each other"
+        }
+        (true, false) => "duplicates stay: rows that are one today would stay apart where they differ in what is added",
+        (false, true) => {
+            "rows are lost by merging: those that differ only in what is left out would become one, for good"
+        }
+        _ => "some rows that are different ones today would become one, for good, and some duplicates would stay",
+    }
+}
+
+fn help(old: &[String]) -> String {
+    format!("keep the same expressions in another order: {}, sorting key and partition key taken together", shown(old))
+}
+
+/// A cancel row and its row must meet, or sums over signs go wrong.
+fn is_collapsing(engine: &Engine) -> bool {
+    engine.plain_name().ends_with("CollapsingMergeTree")
+}
+
+/// What tells a row from others.
+fn identity(keys: &Keys, engine: &Engine) -> Vec<String> {
+    let mut items: Vec<String> = Vec::new();
+    // The server adds the version to the sorting key of a table of this engine, and of no other.
+    let version = if engine.plain_name() == "VersionedCollapsingMergeTree" { engine.merge_args().get(1) } else { None };
+    let version = version.map_or("", |version| version.text.as_str());
+    for key in [&keys.sorting, &keys.partition, version] {
+        for item in key_items(key).unwrap_or_else(|_| vec![key.to_owned()]) {
+            let item = item.strip_suffix(" DESC").or_else(|| item.strip_suffix(" ASC")).unwrap_or(&item).to_owned();
+            if !items.contains(&item) {
+                items.push(item);
+            }
+        }
+    }
+    items
+}
+
+/// Whether rows that agree in all of `known` agree in all of `other`: each is one of the known or computed from them.
+fn determines(known: &[String], other: &[String]) -> bool {
+    let has = |name: &String| known.contains(name);
+    let computed = |item: &String| columns_of(item).is_ok_and(|columns| columns.iter().all(has));
+    other.iter().all(|item| has(item) || computed(item))
+}
+
+fn shown(items: &[String]) -> String {
+    sql(&format!("({})", list(items)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assess::fixture::Fixture;
+
+    /// The findings where a table of this engine goes from one sorting key to another.
+    fn found(engine: &str, from: &str, to: &str) -> Vec<String> {
+        let mut fixture = Fixture::new();
+        let keeper = "'/clickhouse/{shard}/events', '{replica}'";
+        let engine = engine.replacen('(', &format!("({keeper}, "), 1).replace(", )", ")");
+        fixture.redefine(&format!("ReplicatedMergeTree({keeper})"), &format!("Replicated{engine}"));
+        fixture.sources(|source| crate::assess::fixture::redefine(source, "(team, id)", from));
+        fixture.aim("(id, team)", to);
+        let word = |finding: Finding| format!("{} {}", finding.severity, finding.why.split(' ').next().unwrap());
+        check(&fixture.case()).into_iter().map(word).collect()
+    }
+
+    const NONE: [&str; 0] = [];
+
+    #[test]
+    fn another_order_of_the_same_columns_changes_nothing() {
+        assert_eq!(found("ReplacingMergeTree(version)", "(team, id)", "(id, team)"), NONE);
+        assert_eq!(found("ReplacingMergeTree(version)", "(team, id)", "(cityHash64(id), id, team)"), NONE);
+        assert_eq!(found("ReplacingMergeTree(version)", "(team, toDate(id), id)", "(id, team)"), NONE);
+        assert_eq!(found("MergeTree()", "(team, id)", "id"), NONE);
+    }
+
+    #[test]
+    fn a_finer_key_keeps_duplicates_and_a_coarser_one_loses_rows() {
+        for engine in ["ReplacingMergeTree(version)", "SummingMergeTree()", "AggregatingMergeTree()"] {
+            assert_eq!(found(engine, "(team, id)", "(id, team, day)"), ["hazard duplicates"], "{engine}");
+            assert_eq!(found(engine, "(team, id)", "team"), ["blocker rows"], "{engine}");
+            assert_eq!(found(engine, "(team, id)", "(team, version)"), ["blocker some"], "{engine}");
+            assert_eq!(found(engine, "(team, id)", "(team, intDiv(id, 10))"), ["blocker rows"], "{engine}");
+        }
+    }
+
+    #[test]
+    fn cancel_rows_must_keep_meeting_their_rows() {
+        assert_eq!(found("CollapsingMergeTree(sign)", "(team, id)", "(team, id, day)"), ["blocker a"]);
+        assert_eq!(found("CollapsingMergeTree(sign)", "(team, id)", "id"), ["blocker a"]);
+        let versioned = "VersionedCollapsingMergeTree(sign, version)";
+        assert_eq!(found(versioned, "(team, id)", "(version, id, team)"), NONE);
+        assert_eq!(found(versioned, "(team, id)", "id"), ["blocker a"]);
+    }
+
+    #[test]
+    fn the_partition_key_counts_too() {
+        let mut fixture = Fixture::new();
+        fixture.redefine("ReplicatedMergeTree(", "ReplicatedReplacingMergeTree(");
+        fixture.aim("toYYYYMM(day)", "day");
+        assert_eq!(
+            fixture.found(check),
+            [
+                "hazard SW007: d.events (ReplicatedReplacingMergeTree) merges rows of equal `(team, id, toYYYYMM(day))`, \
+                 and would then merge rows of equal `(id, team, day)` (sorting key and partition key)"
+            ]
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! `demo`: the whole way of a plan, on a cluster of its own.
+
+mod observe;
+mod stage;
+mod story;
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::Path;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::super::args::Demo;
+use super::super::exit_code::Exit;
+use super::super::failure::Failure;
+use super::super::output::say;
+use crate::sandbox::{self, SandboxOptions};
+
+/// Its sandbox, and the plan with its renderings.
+const DIR: &str = ".shardwright/demo";
+/// What the demo writes beside its sandbox.
+const OWN_FILES: [&str; 4] = ["plan.json", "plan.json.journal.jsonl", "plan.md", "plan.html"];
+
+pub(in super::super) async fn run(args: &Demo) -> Result<Exit, Failure> {
+    let dir = Path::new(DIR);
+    let _lock = lock(dir)?;
+    let mut interrupts = Interrupts::listen()?;
+    clear(dir).await?;
+    let told = tell(dir, args, &mut interrupts).await;
+    if args.keep && !matches!(told, Told::Interrupted) {
+        say(&format!("\nThe sandbox is left running; {} ends it.", stage::command(&down_words())));
+        return told.into_result();
+    }
+    say("\nTaking the sandbox down.");
+    // A second Ctrl-C changes nothing: this is bounded, and the sandbox would be left behind.
+    let down = sandbox::down(dir, false, &mut |line| say(line)).await;
+    let result = told.into_result();
+    down?;
+    result
+}
+
+/// How the story ended.
+enum Told {
+    ToTheEnd(Result<(), Failure>),
+    Interrupted,
+}
+
+impl Told {
+    fn into_result(self) -> Result<Exit, Failure> {
+        match self {
+            Self::ToTheEnd(result) => result.map(|()| Exit::Done),
+            Self::Interrupted => Err(Failure::new("interrupted")),
+        }
+    }
+}
+
+async fn tell(dir: &Path, args: &Demo, interrupts: &mut Interrupts) -> Told {
+    stage::announce_sandbox(&up_words());
+    // Not dropped half-way: a process that has not yet written down who it is would be found by nobody.
+    let up = sandbox::up(&SandboxOptions::new(dir), &mut |line| say(line)).await;
+    tokio::select! {
+        biased;
+        () = interrupts.next() => Told::Interrupted,
+        result = async { story::tell(dir, up?.config_path(), args.rows).await } => Told::ToTheEnd(result),
+    }
+}
+
+fn up_words() -> Vec<String> {
+    ["sandbox", "up", "--dir", DIR].map(str::to_owned).to_vec()
+}
+
+fn down_words() -> Vec<String> {
+    ["sandbox", "down", "--dir", DIR].map(str::to_owned).to_vec()
+}
+
+/// One demo at a time in a directory.
+fn lock(dir: &Path) -> Result<File, Failure> {
+    fs::create_dir_all(dir).map_err(|error| Failure::file("make", dir, &error))?;
+    let path = dir.join("demo.lock");
+    let file = File::create(&path).map_err(|error| Failure::file("open", &path, &error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(Failure::new(format!("a demo is running in {}", dir.display())).exit(Exit::Locked))
+        }
+        Err(TryLockError::Error(error)) => Err(Failure::file("lock", &path, &error)),
+    }
+}
+
+/// Removes what an earlier demo left, its sandbox included.
+async fn clear(dir: &Path) -> Result<(), Failure> {
+    if sandbox::status(dir)?.is_some() {
+        say("Taking the sandbox of an earlier demo down.");
+        sandbox::down(dir, false, &mut |line| say(line)).await?;
+    }
+    for path in OWN_FILES.map(|name| dir.join(name)) {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(Failure::file("remove", &path, &error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Signals that ask the process to end. They are remembered from the moment on that this listens.
+struct Interrupts([Signal; 3]);
+
+impl Interrupts {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(|error| Failure::new(format!("cannot listen for signals: {error}")));
+        Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

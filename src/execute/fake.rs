@@ -1,0 +1,366 @@
+//! A cluster in memory for tests of the engine: it knows just enough of ClickHouse to run a rebuild's statements, answers
+//! probes from what they left behind, and can lose the connection or the executor at any call.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard};
+
+use tokio::sync::Notify;
+
+use super::ports::{Call, CallError, Servers};
+use crate::ddl::lexer::significant_tokens;
+use crate::ddl::read_table;
+use crate::names::ReplicaId;
+
+/// Rows by partition.
+type Rows = BTreeMap<String, Vec<u64>>;
+
+/// What goes wrong, and at which call (counted from 0).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Fault {
+    pub(super) at_call: usize,
+    pub(super) kind: FaultKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FaultKind {
+    /// The executor dies before the statement leaves.
+    DiesBeforeSending,
+    /// The executor dies after the server has done what it was told.
+    DiesAfterDone,
+    /// The executor dies; the server is still at it, and is done only when somebody waits for it.
+    DiesWhileRunning,
+    /// The connection goes and the statement was never run.
+    LostBefore,
+    /// The connection goes after the statement was run.
+    LostAfter,
+    /// The server refuses.
+    Refused,
+}
+
+/// One table on one replica. Replicated tables of a shard share their data by Keeper path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Table {
+    engine: String,
+    sorting_key: String,
+    definition: String,
+    data: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct World {
+    tables: BTreeMap<(ReplicaId, String), Table>,
+    data: BTreeMap<String, Rows>,
+    /// The definition of every table that is not of the plan's making: nobody but a test changes one.
+    definition: String,
+}
+
+struct State {
+    world: World,
+    calls: usize,
+    fault: Option<Fault>,
+    /// A statement of a dead executor that the server is still at.
+    still_running: Option<(ReplicaId, String)>,
+    /// Attaching what is there already doubles it, as with engines that are not Replicated.
+    attach_doubles: bool,
+}
+
+/// The cluster.
+pub(super) struct Fake {
+    state: Mutex<State>,
+    /// Told when the executor is to die.
+    pub(super) death: Notify,
+}
+
+const SOURCE: &str = "`d`.`events`";
+
+impl Fake {
+    /// Replicas with the source table and a few rows in three partitions.
+    pub(super) fn new(replicas: &[ReplicaId], create_query: &str, definition_hash: &str, attach_doubles: bool) -> Self {
+        let mut world = World { definition: definition_hash.to_owned(), ..World::default() };
+        for id in replicas {
+            world.create(*id, create_query);
+            let table = world.tables.get_mut(&(*id, SOURCE.to_owned())).unwrap();
+            definition_hash.clone_into(&mut table.definition);
+        }
+        for (shard, rows) in [(1, 10_u64), (2, 20)] {
+            let data = world.tables[&(ReplicaId::new(shard, 1), SOURCE.to_owned())].data.clone();
+            let partitions = ["202401", "202402", "202403"].into_iter().zip(0_u64..);
+            let of = |number: u64| (0..rows).map(|row| u64::from(shard) * 10_000 + number * 100 + row).collect();
+            world.data.insert(data, partitions.map(|(name, number)| (name.to_owned(), of(number))).collect());
+        }
+        let state = State { world, calls: 0, fault: None, still_running: None, attach_doubles };
+        Self { state: Mutex::new(state), death: Notify::new() }
+    }
+
+    pub(super) fn set_fault(&self, fault: Option<Fault>) {
+        let mut state = self.state();
+        state.fault = fault;
+        state.calls = 0;
+    }
+
+    pub(super) fn calls(&self) -> usize {
+        self.state().calls
+    }
+
+    pub(super) fn world(&self) -> World {
+        self.state().world.clone()
+    }
+
+    /// The sorting key and rows that a replica serves under the source's name.
+    pub(super) fn served(&self, on: ReplicaId) -> (String, Rows) {
+        let state = self.state();
+        let table = &state.world.tables[&(on, SOURCE.to_owned())];
+        let mut rows = state.world.rows(on, SOURCE);
+        for rows in rows.values_mut() {
+            rows.sort_unstable();
+        }
+        (table.sorting_key.clone(), rows)
+    }
+
+    /// Tables on all replicas, but for the source.
+    pub(super) fn others(&self) -> Vec<String> {
+        let state = self.state();
+        state.world.tables.keys().filter(|(_, name)| name != SOURCE).map(|(id, name)| format!("{id} {name}")).collect()
+    }
+
+    /// Adds a row to a table of one replica behind everybody's back.
+    pub(super) fn tamper(&self, on: ReplicaId, table: &str, partition: &str, row: u64) {
+        let mut state = self.state();
+        let data = state.world.tables[&(on, table.to_owned())].data.clone();
+        state.world.data.entry(data).or_default().entry(partition.to_owned()).or_default().push(row);
+    }
+
+    /// Changes the source's definition on one replica.
+    pub(super) fn redefine(&self, on: ReplicaId) {
+        let mut state = self.state();
+        state.world.tables.get_mut(&(on, SOURCE.to_owned())).unwrap().definition = "another".to_owned();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+}
+
+impl Servers for Fake {
+    async fn call(&self, call: Call) -> Result<String, CallError> {
+        // The guard must not be held while waiting to die.
+        {
+            let mut state = self.state();
+            let number = state.calls;
+            state.calls += 1;
+            let fault = state.fault.filter(|fault| fault.at_call == number).map(|fault| fault.kind);
+            let doubles = state.attach_doubles;
+            match fault {
+                None => return Ok(state.world.run(call.on, &call.sql, doubles)),
+                Some(FaultKind::Refused) => return Err(error(&call, false)),
+                Some(FaultKind::LostBefore) => return Err(error(&call, true)),
+                Some(FaultKind::LostAfter) => {
+                    state.world.run(call.on, &call.sql, doubles);
+                    return Err(error(&call, true));
+                }
+                Some(FaultKind::DiesBeforeSending) => {}
+                Some(FaultKind::DiesAfterDone) => _ = state.world.run(call.on, &call.sql, doubles),
+                Some(FaultKind::DiesWhileRunning) => state.still_running = Some((call.on, call.sql)),
+            }
+        }
+        self.death.notify_one();
+        std::future::pending().await
+    }
+
+    async fn rows_written(&self, _on: ReplicaId, _query_id: &str) -> Option<u64> {
+        None
+    }
+
+    async fn end_leftovers(&self, on: ReplicaId, _prefix: &str) -> Result<(), CallError> {
+        let mut state = self.state();
+        if state.still_running.as_ref().is_some_and(|(at, _)| *at == on)
+            && let Some((on, sql)) = state.still_running.take()
+        {
+            let doubles = state.attach_doubles;
+            state.world.run(on, &sql, doubles);
+        }
+        Ok(())
+    }
+}
+
+fn error(call: &Call, outcome_unknown: bool) -> CallError {
+    CallError { replica: call.on.to_string(), code: None, message: "the test says no".to_owned(), outcome_unknown }
+}
+
+impl World {
+    /// Runs one statement and gives its answer.
+    fn run(&mut self, on: ReplicaId, sql: &str, attach_doubles: bool) -> String {
+        let names = names(sql);
+        let word = |number: usize| sql.split_whitespace().nth(number).unwrap_or_default();
+        match (word(0), word(1)) {
+            ("CREATE", _) => self.create(on, sql),
+            ("DROP", _) => _ = self.tables.remove(&(on, names[0].clone())),
+            ("TRUNCATE", _) => _ = self.data_mut(on, &names[0]).map(BTreeMap::clear),
+            ("RENAME" | "EXCHANGE", _) => {
+                self.swap(on, SOURCE, &format!("{}__sw_shadow`", &SOURCE[..SOURCE.len() - 1]));
+            }
+            ("ALTER", _) => self.alter(on, sql, &names, attach_doubles),
+            ("INSERT", _) => {
+                let partition = last_string(sql);
+                let rows = self.rows(on, &names[1]).remove(&partition).unwrap_or_default();
+                self.data_mut(on, &names[0]).unwrap().entry(partition).or_default().extend(rows);
+            }
+            ("SELECT", _) => return self.select(on, sql, &names),
+            ("SYSTEM", _) => {}
+            other => panic!("the fake does not know {other:?}: {sql}"),
+        }
+        String::new()
+    }
+
+    fn create(&mut self, on: ReplicaId, sql: &str) {
+        let name = names(&sql.replace("d.events ", "`d`.`events` "))[0].clone();
+        if self.tables.contains_key(&(on, name.clone())) {
+            return;
+        }
+        let table = if sql.contains("MATERIALIZED VIEW") {
+            Table {
+                engine: "MaterializedView".to_owned(),
+                sorting_key: String::new(),
+                definition: sql.to_owned(),
+                data: "none".to_owned(),
+            }
+        } else {
+            let create = read_table(sql).unwrap();
+            let path = create.engine.keeper_path();
+            let data = match path {
+                Some(path) => format!("shard {} {path}", on.shard),
+                None => format!("{on} {name}"),
+            };
+            let key = create.engine.clauses.order_by.unwrap().text;
+            let sorting_key = key.trim_matches(['(', ')']).to_owned();
+            Table { engine: create.engine.name, sorting_key, definition: sql.to_owned(), data }
+        };
+        self.data.entry(table.data.clone()).or_default();
+        self.tables.insert((on, name), table);
+    }
+
+    fn swap(&mut self, on: ReplicaId, one: &str, other: &str) {
+        let (a, b) = ((on, one.to_owned()), (on, other.to_owned()));
+        let (first, second) = (self.tables.remove(&a).unwrap(), self.tables.remove(&b).unwrap());
+        self.tables.insert(a, second);
+        self.tables.insert(b, first);
+    }
+
+    fn alter(&mut self, on: ReplicaId, sql: &str, names: &[String], attach_doubles: bool) {
+        let partition = last_string(sql);
+        let rows = self.rows(on, &names[1]).remove(&partition).unwrap_or_default();
+        let target = self.data_mut(on, &names[0]).unwrap().entry(partition).or_default();
+        if sql.contains("REPLACE PARTITION") {
+            *target = rows;
+        } else if attach_doubles || rows.first().is_some_and(|row| !target.contains(row)) {
+            target.extend(rows);
+        }
+    }
+
+    fn select(&self, on: ReplicaId, sql: &str, names: &[String]) -> String {
+        let table = |name: &str| self.tables.get(&(on, name.to_owned()));
+        let quoted = strings(sql);
+        let full = |text: &String| format!("`{}`.`{text}`", quoted[0]);
+        if sql.contains("FROM system.tables") {
+            if sql.contains("name IN (") {
+                return quoted[1..].iter().filter(|name| table(&full(name)).is_some()).count().to_string();
+            }
+            let Some(found) = table(&full(&quoted[1])) else {
+                if sql.contains("cityHash64") {
+                    return self.definition.clone();
+                }
+                return if sql.starts_with("SELECT count()") { "0".to_owned() } else { String::new() };
+            };
+            return match sql {
+                _ if sql.contains("cityHash64") => found.definition.clone(),
+                _ if sql.starts_with("SELECT engine, ") => {
+                    let key = &found.sorting_key;
+                    format!("{}\t{key}\ttoYYYYMM(day)\t{key}", found.engine)
+                }
+                _ if sql.starts_with("SELECT count()") => u8::from(found.sorting_key != quoted[2]).to_string(),
+                _ => found.engine.clone(),
+            };
+        }
+        if sql.contains("FROM system.disks") {
+            return "1".to_owned();
+        }
+        if sql.contains("FROM system.parts") {
+            let rows = self.rows(on, &full(&quoted[1]));
+            let filled = rows.into_iter().filter(|(_, rows)| !rows.is_empty()).map(|(name, _)| name);
+            return filled.collect::<Vec<_>>().join("\n");
+        }
+        if sql.contains("FROM system.") {
+            return if sql.contains("log_pointer") {
+                "2"
+            } else if sql.contains("log_max") {
+                "1"
+            } else if sql.contains("node_name") {
+                ""
+            } else {
+                "0"
+            }
+            .to_owned();
+        }
+        self.select_rows(on, sql, names)
+    }
+
+    fn select_rows(&self, on: ReplicaId, sql: &str, names: &[String]) -> String {
+        let digest = |rows: &[u64]| format!("{}\t{}", rows.len(), rows.iter().sum::<u64>());
+        let table = names.iter().find(|name| self.tables.contains_key(&(on, (*name).clone())));
+        let Some(table) = table else { return "1".to_owned() };
+        let rows = self.rows(on, table);
+        if sql.contains(" IN (SELECT") {
+            let (here, there) = (rows, self.rows(on, names.last().unwrap()));
+            let partition = last_string(sql);
+            let staged = there.get(&partition).cloned().unwrap_or_default();
+            let landed = here.get(&partition).into_iter().flatten().filter(|row| staged.contains(row)).count();
+            return landed.to_string();
+        }
+        if sql.contains("GROUP BY") {
+            let lines = rows.iter().filter(|(_, rows)| !rows.is_empty());
+            return lines.map(|(name, rows)| format!("{name}\t{}", digest(rows))).collect::<Vec<_>>().join("\n");
+        }
+        if sql.contains("WHERE") {
+            return digest(rows.get(&last_string(sql)).map_or(&[], Vec::as_slice));
+        }
+        digest(&rows.into_values().flatten().collect::<Vec<_>>())
+    }
+
+    /// Every table with its key and rows, a line each.
+    pub(super) fn listing(&self) -> Vec<String> {
+        let line = |((on, name), table): (&(ReplicaId, String), &Table)| {
+            format!("{on} {name} ({}): {:?}", table.sorting_key, self.data.get(&table.data))
+        };
+        self.tables.iter().map(line).collect()
+    }
+
+    fn rows(&self, on: ReplicaId, name: &str) -> Rows {
+        let table = self.tables.get(&(on, name.to_owned()));
+        table.and_then(|table| self.data.get(&table.data)).cloned().unwrap_or_default()
+    }
+
+    fn data_mut(&mut self, on: ReplicaId, name: &str) -> Option<&mut Rows> {
+        let data = self.tables.get(&(on, name.to_owned()))?.data.clone();
+        self.data.get_mut(&data)
+    }
+}
+
+/// The quoted, dotted names of a statement.
+fn names(sql: &str) -> Vec<String> {
+    let tokens = significant_tokens(sql).unwrap();
+    let texts: Vec<&str> = tokens.iter().map(|token| &sql[token.span.clone()]).collect();
+    let dotted =
+        texts.windows(3).filter(|three| three[0].starts_with('`') && three[1] == "." && three[2].starts_with('`'));
+    dotted.map(<[&str]>::concat).collect()
+}
+
+/// The string literals of a statement, unquoted.
+fn strings(sql: &str) -> Vec<String> {
+    let tokens = significant_tokens(sql).unwrap();
+    let texts = tokens.iter().map(|token| &sql[token.span.clone()]);
+    texts.filter(|text| text.starts_with('\'')).map(|text| text.trim_matches('\'').to_owned()).collect()
+}
+
+fn last_string(sql: &str) -> String {
+    strings(sql).pop().unwrap()
+}

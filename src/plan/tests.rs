@@ -1,0 +1,182 @@
+//! Plans as wholes: what is built passes the check, what is spoilt does not, what is written reads back.
+
+use super::file::{PlanFileError, read, write};
+use super::{Action, Edge, Phase, Plan, StepId, Undo, build, check};
+use crate::assess::{Fixture, assess};
+use crate::names::TableName;
+
+fn plan() -> Plan {
+    let fixture = Fixture::new();
+    let case = fixture.case();
+    build(&case, assess(&case)).unwrap()
+}
+
+/// The objections to a plan after something was done to it.
+fn objections(spoil: impl FnOnce(&mut Plan)) -> Vec<String> {
+    let mut plan = plan();
+    spoil(&mut plan);
+    check(&plan)
+}
+
+fn assert_objects(spoil: impl FnOnce(&mut Plan), expected: &str) {
+    let found = objections(spoil);
+    assert!(found.iter().any(|objection| objection.contains(expected)), "{expected:?} is not among {found:#?}");
+}
+
+fn remove_edge(plan: &mut Plan, from: &str, to: &str) {
+    let before = plan.edges.len();
+    plan.edges.retain(|edge| edge.from.as_str() != from || edge.to.as_str() != to);
+    assert_eq!(plan.edges.len() + 1, before, "there was no edge from {from} to {to}");
+}
+
+fn step<'a>(plan: &'a mut Plan, id: &str) -> &'a mut super::Step {
+    plan.steps.iter_mut().find(|step| step.id.as_str() == id).unwrap()
+}
+
+/// The first statement of a step that runs some.
+fn statement<'a>(plan: &'a mut Plan, id: &str) -> &'a mut String {
+    match &mut step(plan, id).action {
+        Action::Run { runs, .. } => &mut runs[0].sql[0],
+        other => panic!("{id}: {other:?}"),
+    }
+}
+
+#[test]
+fn what_is_built_passes_the_check() {
+    assert_eq!(check(&plan()), Vec::<String>::new());
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    assert_eq!(write(&plan()).unwrap().0, write(&plan()).unwrap().0);
+}
+
+#[test]
+fn another_statement_or_definition_gives_another_id() {
+    let first = plan().id;
+    let mut fixture = Fixture::new();
+    fixture.change.statement.push(' ');
+    assert_ne!(build(&fixture.case(), Vec::new()).unwrap().id, first);
+    let mut fixture = Fixture::new();
+    fixture.redefine("value Float64", "value Float32");
+    assert_ne!(build(&fixture.case(), Vec::new()).unwrap().id, first);
+}
+
+#[test]
+fn steps_stand_in_an_order_in_which_they_can_be_done() {
+    let plan = plan();
+    let ids: Vec<&str> = plan.steps.iter().map(|step| step.id.as_str()).collect();
+    insta::assert_snapshot!(ids[..15].join("\n"), @"
+    preflight.s1
+    preflight.s2
+    gate.start
+    create.shadow.s1
+    create.staging.s1
+    create.shadow.s2
+    create.staging.s2
+    boundary.clone.s1
+    boundary.mirror.s1
+    boundary.clone.s2
+    boundary.mirror.s2
+    backfill.s1
+    backfill.s2
+    sync.s1
+    sync.s2
+    ");
+}
+
+#[test]
+fn a_circle_is_objected_to() {
+    let edge = |from, to| Edge { from: StepId::new(from), to: StepId::new(to), because: "the test says so".to_owned() };
+    assert_objects(|plan| plan.edges.push(edge("verify.s1", "backfill.s1")), "in a circle");
+    assert_objects(|plan| plan.edges.push(edge("verify.s1", "backfill.s2")), "of phase verify comes before");
+    assert_objects(|plan| plan.edges.push(edge("verify.s1", "nowhere")), "nowhere");
+    assert_objects(|plan| plan.edges[0].because.clear(), "nothing says why");
+    assert_objects(|plan| plan.steps.swap(0, 7), "stands after");
+}
+
+#[test]
+fn a_way_around_a_gate_is_objected_to() {
+    assert_objects(
+        |plan| remove_edge(plan, "gate.start", "create.shadow.s1"),
+        "create.shadow.s1 does not wait for the gate start",
+    );
+    assert_objects(
+        |plan| remove_edge(plan, "gate.cutover", "cutover.s2"),
+        "cutover.s2 does not wait for the gate cutover",
+    );
+    assert_objects(
+        |plan| remove_edge(plan, "verify.s2", "gate.cutover"),
+        "the gate cutover does not wait for verify.s2",
+    );
+    assert_objects(
+        |plan| remove_edge(plan, "gate.finalize", "finalize.mirror.s1"),
+        "finalize.old.s1 does not wait for the gate finalize",
+    );
+    assert_objects(
+        |plan| plan.steps.retain(|step| step.id.as_str() != "gate.cutover"),
+        "gate.cutover, which is not in the plan",
+    );
+}
+
+#[test]
+fn touching_a_table_of_somebody_else_is_objected_to() {
+    let source = plan().objects.source.sql();
+    assert_objects(
+        |plan| *statement(plan, "finalize.old.s1") = format!("DROP TABLE IF EXISTS {source}"),
+        "changes something other than the plan's own tables",
+    );
+    assert_objects(
+        |plan| *statement(plan, "boundary.mirror.s1") = "DROP TABLE `d`.`events__sw_shadow`".to_owned(),
+        "drops a table before the point of no return",
+    );
+    let other = TableName::new("d", "other");
+    assert_objects(
+        |plan| {
+            let Action::Backfill(backfill) = &mut step(plan, "backfill.s1").action else { panic!("no backfill") };
+            backfill.attach = super::sql::attach_partition(&other, &other);
+        },
+        "but changes something else",
+    );
+}
+
+#[test]
+fn a_replica_or_an_undo_left_out_is_objected_to() {
+    let shadow_on_all = |plan: &mut Plan| match &mut step(plan, "create.shadow.s1").action {
+        Action::Run { runs, .. } => runs[0].on.retain(|id| id.replica == 1),
+        other => panic!("{other:?}"),
+    };
+    assert_objects(shadow_on_all, "the phase create leaves out s1r2");
+    assert_objects(
+        |plan| step(plan, "boundary.mirror.s2").undo = Undo::Nothing { because: "the test says so".to_owned() },
+        "no undo drops it",
+    );
+    assert_objects(
+        |plan| step(plan, "backfill.s1").undo = Undo::Impossible { because: "the test says so".to_owned() },
+        "cannot be undone though it comes before",
+    );
+    assert_objects(
+        |plan| plan.steps.retain(|step| step.phase != Phase::Reconcile || step.shard != Some(1)),
+        "not in the plan",
+    );
+}
+
+#[test]
+fn a_plan_reads_back_as_it_was_written() {
+    let (text, sealed) = write(&plan()).unwrap();
+    assert_eq!(read(&text).unwrap(), sealed);
+}
+
+#[test]
+fn an_edited_plan_is_refused() {
+    let (text, _) = write(&plan()).unwrap();
+    let edited = text.replacen("create the shadow table", "create a shadow table", 1);
+    assert!(matches!(read(&edited), Err(PlanFileError::Edited { .. })));
+    assert!(matches!(
+        read(&text.replace("\"format_version\": 1", "\"format_version\": 99")),
+        Err(PlanFileError::OtherVersion(99))
+    ));
+    assert!(matches!(read(&text[..text.len() / 2]), Err(PlanFileError::NotJson(_))));
+    assert!(matches!(read("{}"), Err(PlanFileError::NotAPlan(_))));
+    assert!(matches!(read("[1]"), Err(PlanFileError::NotAPlan(_))));
+}

@@ -1,0 +1,52 @@
+//! How things are put to people: counts, sizes, lists.
+
+use std::fmt::Display;
+
+/// More of a piece of SQL is not shown.
+const SQL_CHARS_MAX: usize = 80;
+
+/// SQL in backticks, on one line, cut where it is long.
+pub(crate) fn sql(text: &str) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if line.chars().nth(SQL_CHARS_MAX).is_none() {
+        return format!("`{line}`");
+    }
+    format!("`{}…`", line.chars().take(SQL_CHARS_MAX).collect::<String>())
+}
+
+/// A size in decimal units, as ClickHouse's own limits are given.
+pub(crate) fn bytes(number: u64) -> String {
+    const UNITS: [&str; 5] = ["kB", "MB", "GB", "TB", "PB"];
+    if number < 1000 {
+        return format!("{number} B");
+    }
+    let (mut size, mut unit) = (number as f64 / 1000.0, 0);
+    while size >= 999.95 && unit + 1 < UNITS.len() {
+        size /= 1000.0;
+        unit += 1;
+    }
+    format!("{size:.1} {}", UNITS[unit])
+}
+
+/// `1 mutation`, `2 mutations`.
+pub(crate) fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
+    if number == N::from(1) { format!("1 {one}") } else { format!("{number} {one}s") }
+}
+
+/// Names between commas.
+pub(crate) fn list<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
+    names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_and_long_sql_are_short() {
+        let sizes: Vec<String> = [0, 999, 1000, 999_949, 999_950, 61_230_000_000].map(bytes).into();
+        assert_eq!(sizes, ["0 B", "999 B", "1.0 kB", "999.9 kB", "1.0 MB", "61.2 GB"]);
+        assert_eq!(sql("a\n  b"), "`a b`");
+        assert_eq!(sql(&"x".repeat(81)), format!("`{}…`", "x".repeat(80)));
+    }
+}

@@ -1,0 +1,344 @@
+//! The program dies, or a server does, at any moment of a run: the next run goes on, and the end is the same.
+
+use std::collections::BTreeMap;
+use std::thread::sleep;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::process::Signal;
+use shardwright::names::ReplicaId;
+use shardwright::sandbox::Member;
+
+use crate::harness::{Running, alone, block_on, shared, single};
+use crate::tool::{PLAN, Ran, Started, Tool};
+use crate::world::{ask, ask_all, assert_nothing_left, definitions, everywhere, firsts, prepare, sync};
+
+/// Kills of a whole run on the Replicated table, spread evenly over its length.
+const KILLS: u32 = 20;
+/// The same on the plain one.
+const KILLS_PLAIN: u32 = 6;
+/// Kills of a rollback, and of a run that is then rolled back.
+const KILLS_OF_ROLLBACK: u32 = 6;
+const ROWS_A_SHARD: u32 = 150_000;
+/// Runs that it may take to get to the end after a kill.
+const RUNS_MAX: u32 = 3;
+
+/// Steele's SplitMix64: small, and the same everywhere for the same seed.
+struct Dice(u64);
+
+impl Dice {
+    /// Seeded by the clock, or by a failed run's seed.
+    fn new() -> Self {
+        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let seed = std::env::var("SHARDWRIGHT_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(clock);
+        println!("SHARDWRIGHT_TEST_SEED={seed}");
+        Self(seed)
+    }
+
+    /// From 0 up to 1.
+    fn roll(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// A table that is changed to and fro, and what must stay as it is.
+struct Victim<'a> {
+    cluster: &'a Running,
+    database: &'static str,
+    rows: BTreeMap<ReplicaId, String>,
+}
+
+impl<'a> Victim<'a> {
+    #[track_caller]
+    fn new(cluster: &'a Running, database: &'static str, replicated: bool) -> Self {
+        let engine = if replicated {
+            format!("ReplicatedMergeTree('/clickhouse/{database}/{{shard}}/t', '{{replica}}')")
+        } else {
+            "MergeTree".to_owned()
+        };
+        let create = format!(
+            "CREATE TABLE {database}.t (a UInt64, b UInt32, c String) ENGINE = {engine} PARTITION BY a % 5 ORDER BY (a, b)"
+        );
+        prepare(cluster, database, &[&create]);
+        for first in firsts(cluster) {
+            // Every row twice: nothing may take a second copy for a mistake.
+            for _ in 0..2 {
+                let rows = ROWS_A_SHARD / 2;
+                let shard = first.shard;
+                cluster.query(
+                    first,
+                    &format!(
+                        "INSERT INTO {database}.t SELECT number * {shard}, toUInt32(cityHash64(number) % 1000), \
+                         toString(number) FROM numbers({rows})"
+                    ),
+                );
+            }
+        }
+        if replicated {
+            sync(cluster, &[&format!("{database}.t")]);
+        }
+        let rows = ask(cluster, &Self::digest(database));
+        Self { cluster, database, rows }
+    }
+
+    fn digest(database: &str) -> String {
+        format!(
+            "SELECT a % 5 AS p, count(), sum(cityHash64(a, b, c)), sum(cityHash64(c, a)) FROM {database}.t GROUP BY p ORDER BY p"
+        )
+    }
+
+    fn key(&self) -> String {
+        let sql =
+            format!("SELECT sorting_key FROM system.tables WHERE database = '{}' AND name = 't'", self.database);
+        ask_all(self.cluster, &sql)
+    }
+
+    /// A new plan for the other key; gives that key.
+    #[track_caller]
+    fn plan(&self, tool: &Tool) -> &'static str {
+        let other = if self.key() == "a, b" { "b, a" } else { "a, b" };
+        tool.plan(&format!("ALTER TABLE {}.t MODIFY ORDER BY ({other})", self.database));
+        other
+    }
+
+    /// The end of every story: new key, the same rows, nothing of ours.
+    #[track_caller]
+    fn assert_finalized(&self, tool: &Tool, key: &str) {
+        assert_eq!(tool.state(), "finalized");
+        assert_eq!(self.key(), key);
+        self.assert_whole();
+    }
+
+    #[track_caller]
+    fn assert_whole(&self) {
+        assert_eq!(ask(self.cluster, &Self::digest(self.database)), self.rows);
+        assert_nothing_left(self.cluster, self.database);
+        let paths = "SELECT count() FROM system.zookeeper WHERE path = '/clickhouse/{database}/1'";
+        if self.definition().contains("Replicated") {
+            assert_eq!(ask_all(self.cluster, &paths.replace("{database}", self.database)), "1", "Keeper paths");
+        }
+    }
+
+    fn definition(&self) -> String {
+        definitions(self.cluster, self.database).into_values().next().unwrap_or_default()
+    }
+}
+
+impl Drop for Victim<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            everywhere(self.cluster, &[&format!("DROP DATABASE {}", self.database)]);
+        }
+    }
+}
+
+/// Runs a command until it has come to its end.
+#[track_caller]
+fn until_done(tool: &Tool, args: &[&str]) {
+    let mut last: Option<Ran> = None;
+    for _ in 0..RUNS_MAX {
+        let ran = tool.run(args);
+        if ran.code == Some(0) {
+            return;
+        }
+        last = Some(ran);
+    }
+    panic!("not done after {RUNS_MAX} runs: {}", last.expect("at least one run"));
+}
+
+/// Kills a run after some time, and says what it was doing.
+#[track_caller]
+fn kill_after(tool: &Tool, args: &[&str], moment: Duration) {
+    let run = tool.start(args);
+    sleep(moment);
+    kill_now(tool, run, &format!("after {} ms", moment.as_millis()));
+}
+
+/// Kills a run once it has written a number of records: steps that take no time are met as often as those that do.
+#[track_caller]
+fn kill_at_record(tool: &Tool, args: &[&str], records: usize, moment: Duration) {
+    let mut run = tool.start(args);
+    while records_of(tool) < records && !run.has_ended() {
+        sleep(Duration::from_millis(1));
+    }
+    sleep(moment);
+    kill_now(tool, run, &format!("{} ms after record {records}", moment.as_millis()));
+}
+
+fn records_of(tool: &Tool) -> usize {
+    let journal = std::fs::read(tool.dir().join(format!("{PLAN}.journal.jsonl"))).unwrap_or_default();
+    journal.iter().filter(|byte| **byte == b'\n').count()
+}
+
+#[track_caller]
+fn kill_now(tool: &Tool, mut run: Started, when: &str) {
+    let had_ended = run.has_ended();
+    run.kill();
+    let status = tool.status();
+    let steps = status["steps"].as_array().expect("steps");
+    let doing: Vec<&str> = steps
+        .iter()
+        .filter(|step| matches!(step["state"].as_str(), Some("started" | "undoing")))
+        .filter_map(|step| step["id"].as_str())
+        .collect();
+    let done = steps.iter().filter(|step| step["state"] == "done").count();
+    let what = if had_ended { " (it had ended)" } else { "" };
+    println!("killed {when}{what}: {done}/{} done, under way: {doing:?}", steps.len());
+}
+
+/// How long a run takes that nobody disturbs, and how many records it writes.
+#[track_caller]
+fn undisturbed(victim: &Victim<'_>) -> (Duration, usize) {
+    let tool = Tool::new(victim.cluster);
+    let key = victim.plan(&tool);
+    tool.approve(&["start", "cutover", "finalize"]);
+    let began = Instant::now();
+    tool.expect(0, &["execute", PLAN]);
+    let took = began.elapsed();
+    victim.assert_finalized(&tool, key);
+    (took, records_of(&tool))
+}
+
+fn killed_anywhere(cluster: &Running, database: &'static str, replicated: bool, kills: u32) {
+    let mut dice = Dice::new();
+    let victim = Victim::new(cluster, database, replicated);
+    let (whole, records) = undisturbed(&victim);
+    println!("an undisturbed run takes {} ms and writes {records} records", whole.as_millis());
+    for number in 0..kills {
+        let tool = Tool::new(cluster);
+        let key = victim.plan(&tool);
+        tool.approve(&["start", "cutover", "finalize"]);
+        let share = (f64::from(number) + dice.roll()) / f64::from(kills);
+        if number % 2 == 0 {
+            kill_after(&tool, &["execute", PLAN], whole.mul_f64(share));
+        } else {
+            // Truncated on purpose: a record that is surely written.
+            let record = (records as f64 * share) as usize;
+            kill_at_record(&tool, &["execute", PLAN], record, Duration::from_millis((dice.roll() * 20.0) as u64));
+        }
+        if dice.roll() < 0.4 {
+            kill_after(&tool, &["execute", PLAN], whole.mul_f64(dice.roll() / 2.0));
+        }
+        until_done(&tool, &["execute", PLAN]);
+        victim.assert_finalized(&tool, key);
+    }
+}
+
+#[test]
+fn a_run_killed_anywhere_goes_on() {
+    killed_anywhere(&shared(), "killed", true, KILLS);
+}
+
+#[test]
+fn a_run_over_plain_tables_killed_anywhere_goes_on() {
+    killed_anywhere(single(), "killed_plain", false, KILLS_PLAIN);
+}
+
+#[test]
+fn a_rollback_killed_anywhere_goes_on() {
+    let (cluster, mut dice) = (shared(), Dice::new());
+    let victim = Victim::new(&cluster, "killed_rollback", true);
+    let (key, before) = (victim.key(), definitions(&cluster, victim.database));
+    let tool = Tool::new(&cluster);
+    victim.plan(&tool);
+    tool.approve(&["start", "cutover"]);
+    let (began, waits) = (Instant::now(), tool.run(&["execute", PLAN]));
+    assert_eq!(waits.code, Some(4), "{waits}");
+    let forward = began.elapsed();
+    let began = Instant::now();
+    tool.expect(0, &["rollback", PLAN]);
+    let back = began.elapsed();
+    for number in 0..KILLS_OF_ROLLBACK {
+        let share = (f64::from(number) + dice.roll()) / f64::from(KILLS_OF_ROLLBACK);
+        tool.approve(&["start", "cutover"]);
+        if number % 2 == 0 {
+            tool.expect(4, &["execute", PLAN]);
+            kill_after(&tool, &["rollback", PLAN], back.mul_f64(share));
+        } else {
+            kill_after(&tool, &["execute", PLAN], forward.mul_f64(share));
+            kill_after(&tool, &["rollback", PLAN], back.mul_f64(dice.roll()));
+        }
+        until_done(&tool, &["rollback", PLAN]);
+        assert_eq!(victim.key(), key);
+        assert_eq!(definitions(&cluster, victim.database), before);
+        victim.assert_whole();
+    }
+}
+
+#[test]
+fn an_interrupt_ends_a_run_that_can_be_taken_up() {
+    let cluster = shared();
+    let victim = Victim::new(&cluster, "interrupted", true);
+    let tool = Tool::new(&cluster);
+    let key = victim.plan(&tool);
+    tool.approve(&["start", "cutover", "finalize"]);
+    for moment in [300, 900] {
+        let run = tool.start(&["execute", PLAN]);
+        sleep(Duration::from_millis(moment));
+        run.signal(Signal::INT);
+        let ran = run.end();
+        assert_ne!(ran.code, Some(0), "{ran}");
+    }
+    until_done(&tool, &["execute", PLAN]);
+    victim.assert_finalized(&tool, key);
+}
+
+#[test]
+fn a_replica_that_hangs_for_a_while_holds_a_run_up_and_no_more() {
+    let cluster = alone();
+    let victim = Victim::new(&cluster, "paused", true);
+    let ids = cluster.ids();
+    for (number, id) in [ids[0], ids[3]].into_iter().enumerate() {
+        let tool = Tool::new(&cluster);
+        let key = victim.plan(&tool);
+        tool.approve(&["start", "cutover", "finalize"]);
+        let run = tool.start(&["execute", PLAN]);
+        sleep(Duration::from_millis(500 + 700 * number as u64));
+        block_on(cluster.pause(Member::Replica(id))).unwrap();
+        sleep(Duration::from_secs(3));
+        cluster.resume(Member::Replica(id)).unwrap();
+        let ran = run.end();
+        println!("{id} hung: {:?}", ran.code);
+        if ran.code != Some(0) {
+            until_done(&tool, &["execute", PLAN]);
+        }
+        victim.assert_finalized(&tool, key);
+    }
+}
+
+#[test]
+fn a_server_that_dies_in_the_backfill_is_restarted_and_the_run_goes_on() {
+    let cluster = alone();
+    let victim = Victim::new(&cluster, "server_died", true);
+    for id in [cluster.ids()[0], cluster.ids()[3]] {
+        let tool = Tool::new(&cluster);
+        let key = victim.plan(&tool);
+        tool.approve(&["start", "cutover", "finalize"]);
+        let run = tool.start(&["execute", PLAN]);
+        await_step(&tool, "backfill.s1", "started");
+        block_on(cluster.kill(Member::Replica(id))).unwrap();
+        let ran = run.end();
+        assert!(matches!(ran.code, Some(1 | 8)), "{ran}");
+        assert!(ran.stderr.contains(&id.to_string()), "the replica is named: {ran}");
+        block_on(cluster.start(Member::Replica(id))).unwrap();
+        until_done(&tool, &["execute", PLAN]);
+        victim.assert_finalized(&tool, key);
+    }
+}
+
+/// Waits until the journal shows a step in a state.
+#[track_caller]
+fn await_step(tool: &Tool, step: &str, state: &str) {
+    for _ in 0..500 {
+        let status = tool.status();
+        let is_there = |one: &serde_json::Value| one["id"] == step && one["state"] == state;
+        if status["steps"].as_array().expect("steps").iter().any(is_there) {
+            return;
+        }
+        sleep(Duration::from_millis(5));
+    }
+    panic!("{step} never was {state}: {}", tool.status());
+}

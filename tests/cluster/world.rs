@@ -1,0 +1,132 @@
+//! What a cluster holds, asked of the servers and of their directories: the tests' own eyes, apart from the program's.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use shardwright::names::ReplicaId;
+
+use crate::harness::Running;
+
+/// The new databases of a test on every replica, with the statements that it begins with.
+#[track_caller]
+pub(crate) fn prepare(cluster: &Running, database: &str, statements: &[&str]) {
+    for id in cluster.ids() {
+        cluster.query(id, &format!("DROP DATABASE IF EXISTS {database}"));
+        cluster.query(id, &format!("CREATE DATABASE {database}"));
+    }
+    everywhere(cluster, statements);
+}
+
+/// Runs statements on every replica.
+#[track_caller]
+pub(crate) fn everywhere(cluster: &Running, statements: &[&str]) {
+    for id in cluster.ids() {
+        for sql in statements {
+            cluster.query(id, sql);
+        }
+    }
+}
+
+/// The first replica of each shard.
+pub(crate) fn firsts(cluster: &Running) -> Vec<ReplicaId> {
+    cluster.ids().into_iter().filter(|id| id.replica == 1).collect()
+}
+
+/// Waits until all replicas have what any of them has.
+#[track_caller]
+pub(crate) fn sync(cluster: &Running, tables: &[&str]) {
+    for id in cluster.ids() {
+        for table in tables {
+            cluster.query(id, &format!("SYSTEM SYNC REPLICA {table}"));
+        }
+    }
+}
+
+/// The same question to every replica.
+#[track_caller]
+pub(crate) fn ask(cluster: &Running, sql: &str) -> BTreeMap<ReplicaId, String> {
+    std::thread::scope(|scope| {
+        let asked = cluster.ids().into_iter().map(|id| (id, scope.spawn(move || cluster.query(id, sql))));
+        let asked: Vec<_> = asked.collect();
+        asked.into_iter().map(|(id, answer)| (id, answer.join().expect("the replica answers"))).collect()
+    })
+}
+
+/// The same question to every replica, to which all give the same answer.
+#[track_caller]
+pub(crate) fn ask_all(cluster: &Running, sql: &str) -> String {
+    let answers = ask(cluster, sql);
+    let first = answers.values().next().expect("a cluster has replicas").clone();
+    assert!(answers.values().all(|answer| *answer == first), "{sql}\nreplicas differ: {answers:#?}");
+    first
+}
+
+/// Every table of a database with its definition, by replica.
+#[track_caller]
+pub(crate) fn definitions(cluster: &Running, database: &str) -> BTreeMap<ReplicaId, String> {
+    let sql = format!(
+        "SELECT name, create_table_query FROM system.tables WHERE database = '{}' ORDER BY name",
+        database.replace('\\', r"\\").replace('\'', r"\'")
+    );
+    ask(cluster, &sql)
+}
+
+/// All databases of every replica: a scratch database that stayed would be among them.
+#[track_caller]
+pub(crate) fn databases(cluster: &Running) -> BTreeMap<ReplicaId, String> {
+    ask(cluster, "SELECT name FROM system.databases ORDER BY name")
+}
+
+/// The names under a Keeper path, one a line.
+#[track_caller]
+pub(crate) fn keeper(cluster: &Running, path: &str) -> String {
+    ask_all(cluster, &format!("SELECT name FROM system.zookeeper WHERE path = '{path}' ORDER BY name"))
+}
+
+/// Tables and files of the program's own that any replica has in a database, and scratch databases.
+pub(crate) fn left_over(cluster: &Running, database: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    let quoted = database.replace('\\', r"\\").replace('\'', r"\'");
+    let ours = format!(
+        "SELECT concat(database, '.', name) FROM system.tables \
+         WHERE database = '{quoted}' AND position(name, '__sw_') > 0 OR position(database, 'shardwright') > 0"
+    );
+    for id in cluster.ids() {
+        found.extend(cluster.query(id, &ours).lines().map(|table| format!("{id}: table {table}")));
+        let data = cluster.dir().join(id.to_string()).join("data");
+        for kind in ["data", "metadata"] {
+            let mut names = names_in(&data.join(kind).join(file_name(database)));
+            names.retain(|name| name.contains("__sw_"));
+            names.extend(names_in(&data.join(kind)).into_iter().filter(|name| name.contains("shardwright")));
+            found.extend(names.iter().map(|name| format!("{id}: file {kind}/…/{name}")));
+        }
+    }
+    found
+}
+
+fn names_in(dir: &Path) -> Vec<String> {
+    let entries = fs::read_dir(dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+    entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// A database's name as the server writes it in file names.
+fn file_name(database: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    database.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+/// Fails if anything of the program's own is on any replica.
+#[track_caller]
+pub(crate) fn assert_nothing_left(cluster: &Running, database: &str) {
+    let mut found = left_over(cluster, database);
+    // The server removes the directory of a dropped table a moment after its answer.
+    for _ in 0..50 {
+        if found.is_empty() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        found = left_over(cluster, database);
+    }
+    panic!("left over:\n{}", found.join("\n"));
+}
