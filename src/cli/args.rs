@@ -264,10 +264,14 @@ pub(super) struct SandboxUp {
     /// Number of shards.
     #[arg(long, default_value_t = 2)]
     pub(super) shards: u32,
-    /// Replicas of each shard.
-    #[arg(long, default_value_t = 2)]
-    pub(super) replicas: u32,
+    /// Replicas of each shard [default: 2 where the engine has replication, else 1].
+    #[arg(long)]
+    pub(super) replicas: Option<u32>,
     /// What runs the servers.
+    ///
+    /// `auto` takes the first of docker, binary, chdb and debian that this machine can run: a current ClickHouse before an old
+    /// one, and what is there already before what has to be installed. With --replicas above 1, chdb is passed over. A sandbox
+    /// keeps its engine until it is taken down.
     #[arg(long, value_enum, default_value_t)]
     pub(super) engine: SandboxEngine,
     /// Where the sandbox lives.
@@ -280,7 +284,14 @@ pub(super) enum SandboxEngine {
     /// The first that this machine can run.
     #[default]
     Auto,
-    /// Debian's packages: ClickHouse 18.16.1 and ZooKeeper.
+    /// Containers of the official images, with Keeper; needs `docker compose` and an engine that answers.
+    Docker,
+    /// Processes of the executable `clickhouse` on PATH, with Keeper.
+    Binary,
+    /// Processes of ClickHouse 26.9.2 from the wheel `chdb-core`, installed once into the cache folder; needs Python 3.9 to 3.14.
+    /// Shards, but no replication and no ON CLUSTER.
+    Chdb,
+    /// Processes of Debian's packages: ClickHouse 18.16.1 and ZooKeeper; installs them when it is root on Debian.
     Debian,
 }
 
