@@ -18,7 +18,7 @@ fn works(database: &str, table: &str, columns: [&str; 3]) {
     let cluster = shared();
     let (db, [a, b, c]) = (identifier(database), columns.map(identifier));
     let full = format!("{db}.{}", identifier(table));
-    let path: String = table.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let path: String = hex::encode(table);
     for id in cluster.ids() {
         cluster.query(id, &format!("DROP DATABASE IF EXISTS {db}"));
         cluster.query(id, &format!("CREATE DATABASE {db}"));
@@ -31,12 +31,15 @@ fn works(database: &str, table: &str, columns: [&str; 3]) {
             ),
         );
         let (here, there) = (literal(database), literal(table));
-        cluster.query(id, &format!("CREATE TABLE {db}.everywhere AS {full} ENGINE = Distributed(main, {here}, {there})"));
+        cluster
+            .query(id, &format!("CREATE TABLE {db}.everywhere AS {full} ENGINE = Distributed(main, {here}, {there})"));
     }
     for first in firsts(&cluster) {
         cluster.query(
             first,
-            &format!("INSERT INTO {full} SELECT number, '{{chunk}}', if(number % 3 = 0, NULL, 'it\\'s') FROM numbers(100)"),
+            &format!(
+                "INSERT INTO {full} SELECT number, '{{chunk}}', if(number % 3 = 0, NULL, 'it\\'s') FROM numbers(100)"
+            ),
         );
     }
     for id in cluster.ids() {
@@ -46,7 +49,11 @@ fn works(database: &str, table: &str, columns: [&str; 3]) {
         "SELECT {a} % 2 AS p, count(), sum(cityHash64({a}, {b}, ifNull({c}, '-'))) FROM {full} GROUP BY p ORDER BY p"
     );
     let (rows, before) = (ask(&cluster, &digest), definitions(&cluster, database));
-    let key = format!("SELECT sorting_key FROM system.tables WHERE database = {} AND name = {}", literal(database), literal(table));
+    let key = format!(
+        "SELECT sorting_key FROM system.tables WHERE database = {} AND name = {}",
+        literal(database),
+        literal(table)
+    );
     let old = ask_all(&cluster, &key);
 
     let tool = Tool::new(&cluster);
@@ -54,7 +61,7 @@ fn works(database: &str, table: &str, columns: [&str; 3]) {
     for format in ["table", "markdown", "html", "dot", "mermaid", "sql", "json"] {
         assert!(!tool.expect(0, &["show", PLAN, "--format", format]).stdout.is_empty(), "{format}");
     }
-    tool.expect(0, &["inspect", "--table", &format!("{full}")]);
+    tool.expect(0, &["inspect", "--table", &full]);
     tool.approve(&["start", "cutover"]);
     tool.expect(4, &["execute", PLAN]);
     let new = ask_all(&cluster, &key);

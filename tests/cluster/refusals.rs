@@ -105,12 +105,24 @@ fn statements_that_cannot_be_read_or_do_not_fit() {
     let cluster = shared();
     let scene = Scene::new(&cluster, "refused_sql");
     // The place is marked: the line of the statement, and something below it.
-    let marked = scene.not_planned(1, "ALTER TABLE refused_sql.t MODIFY ORDER BY (b, , a", &["MODIFY ORDER BY (b, , a", "╰"]);
+    let marked =
+        scene.not_planned(1, "ALTER TABLE refused_sql.t MODIFY ORDER BY (b, , a", &["MODIFY ORDER BY (b, , a", "╰"]);
     assert!(marked.stderr.contains("error:"), "{marked}");
-    for unreadable in ["", "ALTER TABLE refused_sql.t", "ALTER TABLE refused_sql.t DROP COLUMN b", "SELECT 1", "ALTER TABLE refused_sql.t MODIFY ORDER BY 'x", "🦀"] {
+    for unreadable in [
+        "",
+        "ALTER TABLE refused_sql.t",
+        "ALTER TABLE refused_sql.t DROP COLUMN b",
+        "SELECT 1",
+        "ALTER TABLE refused_sql.t MODIFY ORDER BY 'x",
+        "🦀",
+    ] {
         scene.not_planned(1, unreadable, &["error:"]);
     }
-    scene.not_planned(1, "ALTER TABLE refused_sql.tt MODIFY ORDER BY a", &["refused_sql.tt", "main", "there is", "refused_sql.t"]);
+    scene.not_planned(
+        1,
+        "ALTER TABLE refused_sql.tt MODIFY ORDER BY a",
+        &["refused_sql.tt", "main", "there is", "refused_sql.t"],
+    );
     scene.not_planned(1, "ALTER TABLE nowhere.t MODIFY ORDER BY a", &["nowhere.t"]);
     scene.not_planned(1, "ALTER TABLE refused_sql.t ON CLUSTER other MODIFY ORDER BY a", &["ON CLUSTER other", "main"]);
     // What the server does not accept, in its own words.
@@ -126,7 +138,11 @@ fn statements_that_cannot_be_read_or_do_not_fit() {
         said(&ran, &["refused_sql.t", "s1r1"]);
     }
     // This server would take it.
-    scene.not_planned(3, "ALTER TABLE refused_sql.t MODIFY ORDER BY (b, rand())", &["SW022", "refused_sql.t", "rand()"]);
+    scene.not_planned(
+        3,
+        "ALTER TABLE refused_sql.t MODIFY ORDER BY (b, rand())",
+        &["SW022", "refused_sql.t", "rand()"],
+    );
     scene.refused(1, &["plan", "--file", "missing.sql"], &["missing.sql"]);
     scene.refused(64, &["plan"], &["--sql"]);
     scene.refused(64, &["plan", "--sql", "SELECT 1", "--no-such-flag"], &["--no-such-flag"]);
@@ -146,31 +162,40 @@ fn tables_that_are_not_as_they_must_be() {
             "CREATE VIEW refused_tables.v AS SELECT a FROM refused_tables.t",
         ],
     );
-    let alone = scene.not_planned(3, "ALTER TABLE refused_tables.alone MODIFY ORDER BY b", &["SW004", "refused_tables.alone"]);
+    let alone =
+        scene.not_planned(3, "ALTER TABLE refused_tables.alone MODIFY ORDER BY b", &["SW004", "refused_tables.alone"]);
     said(&alone, &["shard 1"]);
     scene.not_planned(1, "ALTER TABLE refused_tables.log MODIFY ORDER BY b", &["refused_tables.log", "Log"]);
     scene.not_planned(1, "ALTER TABLE refused_tables.v MODIFY ORDER BY b", &["refused_tables.v", "View"]);
 
     // One replica with another definition; one without the table.
     let odd = replica(2, 1);
-    let create = |columns: &str| format!("CREATE TABLE refused_tables.odd ({columns}) ENGINE = \
-         ReplicatedMergeTree('/clickhouse/refused_tables/{{shard}}/odd', '{{replica}}') ORDER BY a");
+    let create = |columns: &str| {
+        format!(
+            "CREATE TABLE refused_tables.odd ({columns}) ENGINE = \
+         ReplicatedMergeTree('/clickhouse/refused_tables/{{shard}}/odd', '{{replica}}') ORDER BY a"
+        )
+    };
     for id in [replica(1, 1), replica(1, 2)] {
         cluster.query(id, &create("a UInt64, b String"));
     }
     cluster.query(odd, &create("a UInt64, b String DEFAULT 'x'"));
-    let missing = scene.not_planned(3, "ALTER TABLE refused_tables.odd MODIFY ORDER BY (b, a)", &["SW002", "refused_tables.odd", "s2r2"]);
+    let missing = scene.not_planned(
+        3,
+        "ALTER TABLE refused_tables.odd MODIFY ORDER BY (b, a)",
+        &["SW002", "refused_tables.odd", "s2r2"],
+    );
     said(&missing, &["s2r1"]);
     cluster.query(replica(2, 2), &create("a UInt64, b String DEFAULT 'x'"));
-    scene.not_planned(3, "ALTER TABLE refused_tables.odd MODIFY ORDER BY (b, a)", &["SW002", "refused_tables.odd", "s2r"]);
+    scene.not_planned(
+        3,
+        "ALTER TABLE refused_tables.odd MODIFY ORDER BY (b, a)",
+        &["SW002", "refused_tables.odd", "s2r"],
+    );
 
     // Something of an earlier plan.
     cluster.query(replica(1, 2), "CREATE TABLE refused_tables.t__sw_staging (a UInt8) ENGINE = Log");
-    scene.not_planned(
-        3,
-        "ALTER TABLE refused_tables.t MODIFY ORDER BY (b, a)",
-        &["SW003", "t__sw_staging", "s1r2"],
-    );
+    scene.not_planned(3, "ALTER TABLE refused_tables.t MODIFY ORDER BY (b, a)", &["SW003", "t__sw_staging", "s1r2"]);
     // A blocker that cannot be accepted away.
     scene.refused(
         64,
@@ -189,7 +214,8 @@ fn a_replica_that_is_down() {
     let before = definitions(&cluster, scene.database);
     block_on(cluster.stop(Member::Replica(down))).unwrap();
     let files_before = files(&scene.tool);
-    let planned = scene.tool.run(&["plan", "--sql", "ALTER TABLE refused_down.t MODIFY ORDER BY (b, a)", "-o", "another.json"]);
+    let planned =
+        scene.tool.run(&["plan", "--sql", "ALTER TABLE refused_down.t MODIFY ORDER BY (b, a)", "-o", "another.json"]);
     assert_eq!(planned.code, Some(3), "{planned}");
     said(&planned, &["SW001", "s2r2 (127.0.0.1:"]);
     assert!(files(&scene.tool) == files_before, "no plan is written");
@@ -263,7 +289,10 @@ fn configs_that_lead_nowhere() {
     for (config, says) in [
         (changed("cluster = \"main\"", "cluster = \"nosuch\""), "nosuch"),
         (changed("user = \"default\"", "user = \"nobody\""), "nobody"),
-        (changed("user = \"default\"", "user = \"default\"\npassword_env = \"SHARDWRIGHT_TEST_WRONG\""), "SHARDWRIGHT_TEST_WRONG"),
+        (
+            changed("user = \"default\"", "user = \"default\"\npassword_env = \"SHARDWRIGHT_TEST_WRONG\""),
+            "SHARDWRIGHT_TEST_WRONG",
+        ),
         (changed("user = \"default\"", "user = \"default\"\npassword_file = \"wrong.txt\""), "default"),
         (changed("user = \"default\"", "user = \"default\"\npassword = \"hush-hush\""), "password"),
         (changed("user = \"default\"", "usr = \"default\""), "usr"),
