@@ -225,6 +225,25 @@ cases! {
 }
 
 #[test]
+fn low_cardinality() {
+    let case = Case {
+        columns: "a UInt64, b LowCardinality(String), c LowCardinality(Nullable(String)), v LowCardinality(String)",
+        keys: "PARTITION BY b ORDER BY (a, b)",
+        inserts: &[
+            "SELECT number, toString(number % 4), if(number % 3 = 0, NULL, toString(number % 5)), 'v' FROM numbers(1000)",
+        ],
+        row: "a, toString(b), ifNull(toString(c), '-'), toString(v)",
+        changes: &[
+            ("MODIFY ORDER BY (b, v, a)", ["b, v, a", "b, v, a", "b"]),
+            ("MODIFY PARTITION BY v", ["b, v, a", "b, v, a", "v"]),
+        ],
+        ..PLAIN
+    };
+    carry_through(single(), "plain_low_cardinality", false, case);
+    carry_through(single(), "replicated_low_cardinality", true, case);
+}
+
+#[test]
 fn a_whole_definition_is_a_target() {
     let (cluster, database) = (shared(), "whole_definition");
     prepare(&cluster, database, &[&create(database, "t", true, PLAIN)]);

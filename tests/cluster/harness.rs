@@ -64,9 +64,28 @@ impl Drop for Alone {
 
 /// A second sandbox, of two shards with one replica each: the place of tables that are not replicated.
 pub(crate) fn single() -> &'static Running {
-    match SINGLE.get_or_init(|| Running::start(Engine::Debian, 2, 1)) {
+    match SINGLE.get_or_init(|| Running::start(Engine::Debian, 2, 1).inspect(extend_users)) {
         Ok(running) => running,
         Err(error) => panic!("{error}"),
+    }
+}
+
+/// What the second sandbox has beyond the first: `LowCardinality` columns, and the user `guarded` with a password.
+const MORE_USERS: &str = "<yandex><profiles><default>\
+    <allow_experimental_low_cardinality_type>1</allow_experimental_low_cardinality_type></default></profiles>\
+    <users><guarded><password>open sesame</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile>\
+    <quota>default</quota></guarded></users></yandex>";
+
+/// Servers read changed files of users by themselves, within seconds.
+fn extend_users(running: &Running) {
+    for id in running.ids() {
+        let dir = running.dir().join(id.to_string()).join("users.d");
+        fs::create_dir_all(&dir).expect("users.d");
+        fs::write(dir.join("tests.xml"), MORE_USERS).expect("users.d/tests.xml");
+    }
+    for id in running.ids() {
+        let setting = "SELECT value FROM system.settings WHERE name = 'allow_experimental_low_cardinality_type'";
+        running.eventually(id, setting, "1");
     }
 }
 

@@ -22,7 +22,7 @@ const ROWS_A_SHARD: u32 = 150_000;
 /// Runs that it may take to get to the end after a kill.
 const RUNS_MAX: u32 = 3;
 
-/// Steele's SplitMix64: small, and the same everywhere for the same seed.
+/// Steele's `SplitMix64`: small, and the same everywhere for the same seed.
 struct Dice(u64);
 
 impl Dice {
@@ -34,13 +34,20 @@ impl Dice {
         Self(seed)
     }
 
-    /// From 0 up to 1.
-    fn roll(&mut self) -> f64 {
+    /// From 0 up to a bound.
+    fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+        (z ^ (z >> 31)) % bound.max(1)
+    }
+
+    /// A place in the `number`th of `count` equal slots of a length.
+    fn slot(&mut self, length: u64, number: u32, count: u32) -> u64 {
+        let (number, count) = (u64::from(number), u64::from(count));
+        let (from, to) = (length * number / count, length * (number + 1) / count);
+        from + self.below(to - from)
     }
 }
 
@@ -150,26 +157,26 @@ fn until_done(tool: &Tool, args: &[&str]) {
 
 /// Kills a run after some time, and says what it was doing.
 #[track_caller]
-fn kill_after(tool: &Tool, args: &[&str], moment: Duration) {
+fn kill_after(tool: &Tool, args: &[&str], milliseconds: u64) {
     let run = tool.start(args);
-    sleep(moment);
-    kill_now(tool, run, &format!("after {} ms", moment.as_millis()));
+    sleep(Duration::from_millis(milliseconds));
+    kill_now(tool, run, &format!("after {milliseconds} ms"));
 }
 
 /// Kills a run once it has written a number of records: steps that take no time are met as often as those that do.
 #[track_caller]
-fn kill_at_record(tool: &Tool, args: &[&str], records: usize, moment: Duration) {
+fn kill_at_record(tool: &Tool, args: &[&str], records: u64, milliseconds: u64) {
     let mut run = tool.start(args);
     while records_of(tool) < records && !run.has_ended() {
         sleep(Duration::from_millis(1));
     }
-    sleep(moment);
-    kill_now(tool, run, &format!("{} ms after record {records}", moment.as_millis()));
+    sleep(Duration::from_millis(milliseconds));
+    kill_now(tool, run, &format!("{milliseconds} ms after record {records}"));
 }
 
-fn records_of(tool: &Tool) -> usize {
-    let journal = std::fs::read(tool.dir().join(format!("{PLAN}.journal.jsonl"))).unwrap_or_default();
-    journal.iter().filter(|byte| **byte == b'\n').count()
+fn records_of(tool: &Tool) -> u64 {
+    let journal = std::fs::read_to_string(tool.dir().join(format!("{PLAN}.journal.jsonl"))).unwrap_or_default();
+    journal.lines().count() as u64
 }
 
 #[track_caller]
@@ -188,38 +195,39 @@ fn kill_now(tool: &Tool, mut run: Started, when: &str) {
     println!("killed {when}{what}: {done}/{} done, under way: {doing:?}", steps.len());
 }
 
-/// How long a run takes that nobody disturbs, and how many records it writes.
+fn milliseconds(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds that a run takes that nobody disturbs, and how many records it writes.
 #[track_caller]
-fn undisturbed(victim: &Victim<'_>) -> (Duration, usize) {
+fn undisturbed(victim: &Victim<'_>) -> (u64, u64) {
     let tool = Tool::new(victim.cluster);
     let key = victim.plan(&tool);
     tool.approve(&["start", "cutover", "finalize"]);
     let began = Instant::now();
     tool.expect(0, &["execute", PLAN]);
-    let took = began.elapsed();
+    let whole = milliseconds(began);
     victim.assert_finalized(&tool, key);
-    (took, records_of(&tool))
+    (whole, records_of(&tool))
 }
 
 fn killed_anywhere(cluster: &Running, database: &'static str, replicated: bool, kills: u32) {
     let mut dice = Dice::new();
     let victim = Victim::new(cluster, database, replicated);
     let (whole, records) = undisturbed(&victim);
-    println!("an undisturbed run takes {} ms and writes {records} records", whole.as_millis());
+    println!("an undisturbed run takes {whole} ms and writes {records} records");
     for number in 0..kills {
         let tool = Tool::new(cluster);
         let key = victim.plan(&tool);
         tool.approve(&["start", "cutover", "finalize"]);
-        let share = (f64::from(number) + dice.roll()) / f64::from(kills);
         if number % 2 == 0 {
-            kill_after(&tool, &["execute", PLAN], whole.mul_f64(share));
+            kill_after(&tool, &["execute", PLAN], dice.slot(whole, number, kills));
         } else {
-            // Truncated on purpose: a record that is surely written.
-            let record = (records as f64 * share) as usize;
-            kill_at_record(&tool, &["execute", PLAN], record, Duration::from_millis((dice.roll() * 20.0) as u64));
+            kill_at_record(&tool, &["execute", PLAN], dice.slot(records, number, kills), dice.below(20));
         }
-        if dice.roll() < 0.4 {
-            kill_after(&tool, &["execute", PLAN], whole.mul_f64(dice.roll() / 2.0));
+        if dice.below(5) < 2 {
+            kill_after(&tool, &["execute", PLAN], dice.below(whole / 2));
         }
         until_done(&tool, &["execute", PLAN]);
         victim.assert_finalized(&tool, key);
@@ -246,19 +254,18 @@ fn a_rollback_killed_anywhere_goes_on() {
     tool.approve(&["start", "cutover"]);
     let (began, waits) = (Instant::now(), tool.run(&["execute", PLAN]));
     assert_eq!(waits.code, Some(4), "{waits}");
-    let forward = began.elapsed();
+    let forward = milliseconds(began);
     let began = Instant::now();
     tool.expect(0, &["rollback", PLAN]);
-    let back = began.elapsed();
+    let back = milliseconds(began);
     for number in 0..KILLS_OF_ROLLBACK {
-        let share = (f64::from(number) + dice.roll()) / f64::from(KILLS_OF_ROLLBACK);
         tool.approve(&["start", "cutover"]);
         if number % 2 == 0 {
             tool.expect(4, &["execute", PLAN]);
-            kill_after(&tool, &["rollback", PLAN], back.mul_f64(share));
+            kill_after(&tool, &["rollback", PLAN], dice.slot(back, number, KILLS_OF_ROLLBACK));
         } else {
-            kill_after(&tool, &["execute", PLAN], forward.mul_f64(share));
-            kill_after(&tool, &["rollback", PLAN], back.mul_f64(dice.roll()));
+            kill_after(&tool, &["execute", PLAN], dice.slot(forward, number, KILLS_OF_ROLLBACK));
+            kill_after(&tool, &["rollback", PLAN], dice.below(back));
         }
         until_done(&tool, &["rollback", PLAN]);
         assert_eq!(victim.key(), key);

@@ -77,7 +77,7 @@ fn insert_more(cluster: &Running, first_id: u64, rows: u64) {
     let on = firsts(cluster)[0];
     let total = "SELECT count() FROM main_job.everywhere";
     let fed = "SELECT sum(rows) FROM cluster('main', main_job, by_tenant)";
-    let before: Vec<u64> = [total, fed].map(|sql| cluster.query(on, sql).parse().unwrap()).into();
+    let before: Vec<u64> = [total, fed].map(|sql| cluster.query(on, sql).parse().expect("a number of rows")).into();
     cluster.query(
         on,
         &format!(

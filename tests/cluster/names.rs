@@ -18,7 +18,7 @@ fn works(database: &str, table: &str, columns: [&str; 3]) {
     let cluster = shared();
     let (db, [a, b, c]) = (identifier(database), columns.map(identifier));
     let full = format!("{db}.{}", identifier(table));
-    let path: String = table.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let path: String = hex::encode(table);
     for id in cluster.ids() {
         cluster.query(id, &format!("DROP DATABASE IF EXISTS {db}"));
         cluster.query(id, &format!("CREATE DATABASE {db}"));
@@ -61,7 +61,7 @@ fn works(database: &str, table: &str, columns: [&str; 3]) {
     for format in ["table", "markdown", "html", "dot", "mermaid", "sql", "json"] {
         assert!(!tool.expect(0, &["show", PLAN, "--format", format]).stdout.is_empty(), "{format}");
     }
-    tool.expect(0, &["inspect", "--table", &format!("{full}")]);
+    tool.expect(0, &["inspect", "--table", &full]);
     tool.approve(&["start", "cutover"]);
     tool.expect(4, &["execute", PLAN]);
     let new = ask_all(&cluster, &key);

@@ -309,6 +309,30 @@ fn configs_that_lead_nowhere() {
     scene.refused(1, &["--config", "missing.toml", "plan", "--sql", sql], &["missing.toml", "--config"]);
 }
 
+#[test]
+fn a_user_with_a_password() {
+    let cluster = single();
+    let mut scene = Scene::new(cluster, "refused_password");
+    let good = fs::read_to_string(cluster.config_path()).unwrap();
+    let guarded = "user = \"guarded\"\npassword_file = \"secret.txt\"";
+    let config = good.replacen("user = \"default\"", guarded, 1);
+    let sql = "ALTER TABLE refused_password.t MODIFY ORDER BY (b, a)";
+    for wrong in ["open says me", ""] {
+        scene.tool = Tool::new(cluster).with_config(&config);
+        fs::write(scene.tool.dir().join("secret.txt"), format!("{wrong}\n")).unwrap();
+        let ran = scene.refused(1, &["plan", "--sql", sql], &["error:"]);
+        assert!(!ran.stderr.contains("open says me"), "a password is repeated: {ran}");
+    }
+    fs::write(scene.tool.dir().join("secret.txt"), "open sesame\n").unwrap();
+    scene.tool.plan(sql);
+    scene.tool.approve(&["start", "cutover", "finalize"]);
+    let done = scene.tool.expect(0, &["execute", PLAN]);
+    let written = files(&scene.tool).into_iter().filter(|(name, _)| name != "secret.txt");
+    for text in written.map(|(_, bytes)| String::from_utf8(bytes).unwrap()).chain([done.stdout, done.stderr]) {
+        assert!(!text.contains("open sesame"), "the password is written down: {text}");
+    }
+}
+
 /// The program under a limit for the size of files; writing beyond it fails as on a full disk.
 fn on_a_full_disk(tool: &Tool, blocks_of_1024: u32, args: &[&str]) -> Ran {
     let program = tool.command(args);
