@@ -64,7 +64,7 @@ impl Drop for Alone {
 
 /// A second sandbox, of two shards with one replica each: the place of tables that are not replicated.
 pub(crate) fn single() -> &'static Running {
-    match SINGLE.get_or_init(|| Running::start(2, 1)) {
+    match SINGLE.get_or_init(|| Running::start(Engine::Debian, 2, 1)) {
         Ok(running) => running,
         Err(error) => panic!("{error}"),
     }

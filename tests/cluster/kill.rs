@@ -91,8 +91,7 @@ impl<'a> Victim<'a> {
     }
 
     fn key(&self) -> String {
-        let sql =
-            format!("SELECT sorting_key FROM system.tables WHERE database = '{}' AND name = 't'", self.database);
+        let sql = format!("SELECT sorting_key FROM system.tables WHERE database = '{}' AND name = 't'", self.database);
         ask_all(self.cluster, &sql)
     }
 

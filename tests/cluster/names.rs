@@ -31,12 +31,15 @@ fn works(database: &str, table: &str, columns: [&str; 3]) {
             ),
         );
         let (here, there) = (literal(database), literal(table));
-        cluster.query(id, &format!("CREATE TABLE {db}.everywhere AS {full} ENGINE = Distributed(main, {here}, {there})"));
+        cluster
+            .query(id, &format!("CREATE TABLE {db}.everywhere AS {full} ENGINE = Distributed(main, {here}, {there})"));
     }
     for first in firsts(&cluster) {
         cluster.query(
             first,
-            &format!("INSERT INTO {full} SELECT number, '{{chunk}}', if(number % 3 = 0, NULL, 'it\\'s') FROM numbers(100)"),
+            &format!(
+                "INSERT INTO {full} SELECT number, '{{chunk}}', if(number % 3 = 0, NULL, 'it\\'s') FROM numbers(100)"
+            ),
         );
     }
     for id in cluster.ids() {
@@ -46,7 +49,11 @@ fn works(database: &str, table: &str, columns: [&str; 3]) {
         "SELECT {a} % 2 AS p, count(), sum(cityHash64({a}, {b}, ifNull({c}, '-'))) FROM {full} GROUP BY p ORDER BY p"
     );
     let (rows, before) = (ask(&cluster, &digest), definitions(&cluster, database));
-    let key = format!("SELECT sorting_key FROM system.tables WHERE database = {} AND name = {}", literal(database), literal(table));
+    let key = format!(
+        "SELECT sorting_key FROM system.tables WHERE database = {} AND name = {}",
+        literal(database),
+        literal(table)
+    );
     let old = ask_all(&cluster, &key);
 
     let tool = Tool::new(&cluster);
