@@ -31,7 +31,7 @@ pub enum ExecuteError {
         found: String,
     },
     /// Rows differ.
-    #[error("{step}: {} differ on {replica}: {}", count(.differences.len(), "partition"), .differences.join("; "))]
+    #[error("{step}: rows differ on {replica} in {}: {}", count(.differences.len(), "partition"), .differences.join("; "))]
     Verification {
         /// The step.
         step: StepId,

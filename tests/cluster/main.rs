@@ -11,6 +11,7 @@ mod kill;
 mod machine;
 mod main_job;
 mod names;
+mod refusals;
 mod sandbox;
 mod stand_ins;
 mod tool;

@@ -100,5 +100,5 @@ names! {
     unicode: "данные", "事件_ß", ["ключ", "☃", "é"];
     signs: "100%", "a;b--c/*d", ["?", "$1", "#x"];
     dots: "data", "v1.events", ["user.id", "user.name", "plain"];
-    like_our_own: "__sw_", "t__sw_", ["__sw_hash", "__sw_partition", "_x"];
+    like_our_own: "d__sw", "t_sw_", ["__sw_hash", "__sw_partition", "_x"];
 }

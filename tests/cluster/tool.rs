@@ -58,7 +58,9 @@ impl Tool {
     /// The command, not yet started; no terminal anywhere.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shardwright"));
-        command.args(args).current_dir(self.dir()).env_remove("COLUMNS").env("USER", "tester");
+        command.args(args).current_dir(self.dir()).env("USER", "tester");
+        // Wide enough that no sentence is broken into lines.
+        command.env("COLUMNS", "500");
         command.env("SHARDWRIGHT_CONFIG", &self.config).stdin(Stdio::null());
         command
     }

@@ -34,10 +34,16 @@ fn copied(cluster: &Running, database: &str) -> Tool {
 fn is_found(database: &str, partition: &str, tampering: &[&str]) {
     let cluster = shared();
     let tool = copied(&cluster, database);
-    let before = ask_all(&cluster, &format!("SELECT create_table_query FROM system.tables WHERE database = '{database}' AND name = 't'"));
+    let before = ask_all(
+        &cluster,
+        &format!("SELECT create_table_query FROM system.tables WHERE database = '{database}' AND name = 't'"),
+    );
     let first = cluster.ids()[0];
     for sql in tampering {
-        cluster.query(first, &sql.replace("SHADOW", &format!("{database}.t__sw_shadow")).replace("SOURCE", &format!("{database}.t")));
+        cluster.query(
+            first,
+            &sql.replace("SHADOW", &format!("{database}.t__sw_shadow")).replace("SOURCE", &format!("{database}.t")),
+        );
     }
     sync(&cluster, &[&format!("{database}.t__sw_shadow")]);
 
@@ -48,7 +54,10 @@ fn is_found(database: &str, partition: &str, tampering: &[&str]) {
     names(&cluster, &found, partition);
     // Once more: an approval that was given beforehand does not carry it past.
     tool.expect(6, &["execute", PLAN]);
-    let after = ask_all(&cluster, &format!("SELECT create_table_query FROM system.tables WHERE database = '{database}' AND name = 't'"));
+    let after = ask_all(
+        &cluster,
+        &format!("SELECT create_table_query FROM system.tables WHERE database = '{database}' AND name = 't'"),
+    );
     assert_eq!(after, before, "nothing was swapped");
     tool.expect(0, &["rollback", PLAN]);
     assert_nothing_left(&cluster, database);
@@ -74,7 +83,11 @@ fn a_row_too_many_is_found() {
 
 #[test]
 fn a_doubled_row_is_found() {
-    is_found("doubled_row", "202403", &["INSERT INTO SHADOW SELECT * FROM SOURCE WHERE toYYYYMM(day) = 202403 LIMIT 1"]);
+    is_found(
+        "doubled_row",
+        "202403",
+        &["INSERT INTO SHADOW SELECT * FROM SOURCE WHERE toYYYYMM(day) = 202403 LIMIT 1"],
+    );
 }
 
 #[test]

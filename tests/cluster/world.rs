@@ -113,7 +113,10 @@ fn names_in(dir: &Path) -> Vec<String> {
 /// A database's name as the server writes it in file names.
 fn file_name(database: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    database.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    database
+        .bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 /// Fails if anything of the program's own is on any replica.

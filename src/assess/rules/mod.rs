@@ -5,6 +5,7 @@
 use super::case::Case;
 use super::finding::Finding;
 
+mod changing_key;
 mod database;
 mod dependents;
 mod differing_definitions;
@@ -42,7 +43,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 21] = rules![
+pub(super) const ALL: [Rule; 22] = rules![
     unreachable_replica,
     differing_definitions,
     leftovers,
@@ -64,6 +65,7 @@ pub(super) const ALL: [Rule; 21] = rules![
     lost_prefix,
     other_cluster,
     database,
+    changing_key,
 ];
 
 #[cfg(test)]
