@@ -7,6 +7,7 @@ mod commands;
 mod connect;
 mod exit_code;
 mod failure;
+mod interrupts;
 mod output;
 mod progress;
 mod prompt;

@@ -2,13 +2,12 @@
 //! statement makes it listen. Shards, Distributed tables and every modern feature; no interserver port and no DDL worker,
 //! hence no replication and no ON CLUSTER.
 
-use std::fs;
 use std::path::PathBuf;
 
 use super::environment::Environment;
 use super::layout::{Layout, Member};
 use super::process::Program;
-use super::{SandboxError, SandboxOptions, render};
+use super::{SandboxError, SandboxOptions, files, render};
 
 /// Listens, then sleeps for a century in a query that no default limit may end. `chdb.query` would not do: the server
 /// embedded there has no listeners.
@@ -58,15 +57,11 @@ impl Chdb {
     pub(super) fn configure(layout: &Layout, member: Member) -> Result<(), SandboxError> {
         let Member::Replica(id) = member else { return Ok(()) };
         let dir = layout.member_dir(member);
-        fs::create_dir_all(dir.join("data")).map_err(SandboxError::io("making", &dir))?;
         let files = [
             ("config.xml", render::chdb_config(&dir, id, &layout.state)),
             ("users.xml", render::CHDB_USERS_XML.to_owned()),
         ];
-        for (name, text) in files {
-            fs::write(dir.join(name), text).map_err(SandboxError::io("writing", &dir.join(name)))?;
-        }
-        Ok(())
+        files::write(&dir, &["data"], &files)
     }
 
     /// What to run for this member: it reads `config.xml` in its working directory.

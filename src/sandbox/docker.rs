@@ -62,7 +62,7 @@ impl Docker {
             ("users.xml", render::USERS_XML.to_owned()),
             ("keeper.xml", render::KEEPER_XML.to_owned()),
         ];
-        files::write(&layout.dir.join(compose::config_dir(state)), &["."], &texts)
+        files::write(&layout.dir.join(compose::config_dir(state)), &[], &texts)
     }
 
     /// Starts a member's container; Keeper's comes with the first.

@@ -10,7 +10,7 @@ use crate::names::ReplicaId;
 
 /// Makes `dir` with the directories `subs` and writes `files` into it.
 pub(super) fn write(dir: &Path, subs: &[&str], files: &[(&str, String)]) -> Result<(), SandboxError> {
-    for sub in subs.iter().map(|sub| dir.join(sub)) {
+    for sub in std::iter::once(dir.to_owned()).chain(subs.iter().map(|sub| dir.join(sub))) {
         fs::create_dir_all(&sub).map_err(SandboxError::io("making", &sub))?;
     }
     for (name, text) in files {

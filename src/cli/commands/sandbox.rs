@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use tokio::signal::unix::{SignalKind, signal};
-
 use super::super::args::{Sandbox, SandboxCommand, SandboxEngine, SandboxStatus, SandboxUp, TableOrJson};
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
+use super::super::interrupts::Interrupts;
 use super::super::output::{data, say, width};
 use crate::sandbox::{self, Engine, EngineChoice, SandboxOptions};
 
@@ -35,24 +34,15 @@ async fn up(args: &SandboxUp) -> Result<Exit, Failure> {
         },
         ..SandboxOptions::new(&args.dir)
     };
-    let interrupted = interrupted().map_err(|error| Failure::of(&error))?;
-    let sandbox = sandbox::up_unless(interrupted, &options, &mut |line| say(line)).await?;
+    // Whatever had been started is then stopped, which takes seconds; a second signal changes nothing.
+    let mut interrupts = Interrupts::listen()?;
+    let sandbox = sandbox::up_unless(interrupts.next(), &options, &mut |line| say(line)).await?;
     if sandbox.started().is_empty() {
         say("the sandbox was up already");
     }
     data(&sandbox.config_path().display().to_string());
     say(&format!("next: shardwright --config {} inspect", shown(&sandbox.config_path())));
     Ok(Exit::Done)
-}
-
-/// Ends at the first signal that asks to stop. Whatever had been started is then stopped, which takes seconds at most; a
-/// second signal changes nothing.
-fn interrupted() -> std::io::Result<impl Future<Output = ()>> {
-    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let mut signals = kinds.into_iter().map(signal).collect::<Result<Vec<_>, _>>()?;
-    Ok(async move {
-        futures_util::future::select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
-    })
 }
 
 fn shown(path: &Path) -> String {

@@ -8,13 +8,12 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-
 use super::super::args::Demo;
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
+use super::super::interrupts::Interrupts;
 use super::super::output::say;
-use crate::sandbox::{self, SandboxOptions};
+use crate::sandbox::{self, SandboxError, SandboxOptions};
 
 /// Its sandbox, and the plan with its renderings.
 const DIR: &str = ".shardwright/demo";
@@ -56,17 +55,22 @@ impl Told {
 
 async fn tell(dir: &Path, args: &Demo, interrupts: &mut Interrupts) -> Told {
     stage::announce_sandbox(&up_words());
-    // Not dropped half-way: a process that has not yet written down who it is would be found by nobody.
-    let up = sandbox::up(&SandboxOptions::new(dir), &mut |line| say(line)).await;
+    // The story is of replicas.
+    let options = SandboxOptions { replicas: Some(2), ..SandboxOptions::new(dir) };
+    let config = match sandbox::up_unless(interrupts.next(), &options, &mut |line| say(line)).await {
+        Ok(sandbox) => sandbox.config_path(),
+        Err(SandboxError::Interrupted) => return Told::Interrupted,
+        Err(error) => return Told::ToTheEnd(Err(error.into())),
+    };
     tokio::select! {
         biased;
         () = interrupts.next() => Told::Interrupted,
-        result = async { story::tell(dir, up?.config_path(), args.rows).await } => Told::ToTheEnd(result),
+        result = story::tell(dir, config, args.rows) => Told::ToTheEnd(result),
     }
 }
 
 fn up_words() -> Vec<String> {
-    ["sandbox", "up", "--dir", DIR].map(str::to_owned).to_vec()
+    ["sandbox", "up", "--replicas", "2", "--dir", DIR].map(str::to_owned).to_vec()
 }
 
 fn down_words() -> Vec<String> {
@@ -102,23 +106,4 @@ async fn clear(dir: &Path) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// Signals that ask the process to end. They are remembered from the moment on that this listens.
-struct Interrupts([Signal; 3]);
-
-impl Interrupts {
-    fn listen() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::new(format!("cannot listen for signals: {error}")));
-        Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
-    }
-
-    async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.0;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
 }
