@@ -101,8 +101,8 @@ fn snapshot(shards: u32) -> Snapshot {
 fn state(id: ReplicaId) -> Observation {
     let local = table("d.events", "day, user, id", Some(id));
     let mut distributed = table("d.events_all", "", None);
-    distributed.engine = "Distributed".to_owned();
-    distributed.engine_full = "Distributed(main, 'd', 'events', rand())".to_owned();
+    "Distributed".clone_into(&mut distributed.engine);
+    "Distributed(main, 'd', 'events', rand())".clone_into(&mut distributed.engine_full);
     distributed.create_query = format!("CREATE TABLE d.events_all ({COLUMNS}) ENGINE = {}", distributed.engine_full);
     distributed.partitions = Vec::new();
     Observation::Answered(Box::new(ReplicaState {

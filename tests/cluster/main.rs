@@ -4,8 +4,9 @@
 //! All tests share one sandbox of 2 shards x 2 replicas and keep apart by database. A test that stops or pauses members
 //! takes the sandbox for itself ([`harness::alone`]) or starts one of its own ([`harness::Running::start`]).
 
-mod chdb;
 #![expect(clippy::print_stdout, reason = "figures and seeds, for --nocapture and for tests that fail")]
+
+mod chdb;
 
 mod engines;
 mod harness;
