@@ -100,11 +100,14 @@ fn snapshot(shards: u32) -> Snapshot {
 
 fn state(id: ReplicaId) -> Observation {
     let local = table("d.events", "day, user, id", Some(id));
-    let mut distributed = table("d.events_all", "", None);
-    distributed.engine = "Distributed".to_owned();
-    distributed.engine_full = "Distributed(main, 'd', 'events', rand())".to_owned();
-    distributed.create_query = format!("CREATE TABLE d.events_all ({COLUMNS}) ENGINE = {}", distributed.engine_full);
-    distributed.partitions = Vec::new();
+    let engine_full = "Distributed(main, 'd', 'events', rand())".to_owned();
+    let distributed = Table {
+        engine: "Distributed".to_owned(),
+        create_query: format!("CREATE TABLE d.events_all ({COLUMNS}) ENGINE = {engine_full}"),
+        engine_full,
+        partitions: Vec::new(),
+        ..table("d.events_all", "", None)
+    };
     Observation::Answered(Box::new(ReplicaState {
         version: "26.9.2.1".to_owned(),
         macros: BTreeMap::from([("shard".to_owned(), id.shard.to_string()), ("replica".to_owned(), id.to_string())]),
