@@ -94,6 +94,10 @@ pub(super) struct Blueprint<'a> {
     pub(super) shards: Vec<ShardSite<'a>>,
     pub(super) swaps_by_exchange: bool,
     pub(super) has_partition_id: bool,
+    /// Whether every replica lets Keeper be read. Asked once, not once a shard.
+    pub(super) reads_keeper: bool,
+    /// Whether every replica tells how much room its disks have.
+    pub(super) knows_disks: bool,
     views_leave_materialized: bool,
 }
 
@@ -121,6 +125,8 @@ impl<'a> Blueprint<'a> {
             shards,
             swaps_by_exchange: case.swaps_by_exchange(),
             has_partition_id: case.snapshot.all_have(Capability::PartitionIdColumn),
+            reads_keeper: case.snapshot.all_have(Capability::Keeper),
+            knows_disks: case.snapshot.all_have(Capability::Disks),
             views_leave_materialized: case.snapshot.all_have(Capability::ViewsLeaveMaterialized),
         })
     }

@@ -5,7 +5,6 @@ use super::{copy, step_id};
 use crate::names::TableName;
 use crate::plan::sql;
 use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Undo};
-use crate::snapshot::Capability;
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
     vec![
@@ -64,8 +63,9 @@ fn nothing_left(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     let everywhere = |probe| ProbeOn { on: shard.replicas.clone(), probe };
     let ours = [&objects.shadow, &objects.snapshot, &objects.staging, &objects.mirror, &objects.swap];
     let mut probes = vec![everywhere(sql::absent(&ours)), everywhere(blueprint.source_is(&blueprint.new))];
-    let readable = blueprint.case.snapshot.all_have(Capability::Keeper);
-    probes.extend(shard.keeper_path.as_deref().filter(|_| readable).map(sql::keeper_path_free).map(everywhere));
+    probes.extend(
+        shard.keeper_path.as_deref().filter(|_| blueprint.reads_keeper).map(sql::keeper_path_free).map(everywhere),
+    );
     Step {
         id: step_id(Phase::Finalize, "check", shard.num),
         phase: Phase::Finalize,

@@ -6,7 +6,6 @@ use crate::names::ReplicaId;
 use crate::plan::definition::marked_path;
 use crate::plan::sql;
 use crate::plan::step::{Action, Cost, Phase, Probe, ProbeOn, Step, Undo};
-use crate::snapshot::Capability;
 
 /// The copy needs as much room as the source, and a tenth more for parts that are being merged.
 const HEADROOM_DIVISOR: u64 = 10;
@@ -54,13 +53,12 @@ fn unchanged(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<ProbeOn> {
 fn path_free(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Option<Probe> {
     // Without a path among the engine's arguments the server chooses one, from the table's UUID.
     blueprint.engine.keeper_path()?;
-    let readable = blueprint.case.snapshot.all_have(Capability::Keeper);
-    let path = shard.keeper_path.as_deref().filter(|_| readable)?;
+    let path = shard.keeper_path.as_deref().filter(|_| blueprint.reads_keeper)?;
     Some(sql::keeper_path_free(&marked_path(path, &blueprint.id)))
 }
 
 fn room(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<ProbeOn> {
-    if !blueprint.case.snapshot.all_have(Capability::Disks) {
+    if !blueprint.knows_disks {
         return Vec::new();
     }
     let probe = |id: &ReplicaId| {
