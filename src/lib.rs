@@ -1,4 +1,76 @@
-//! `shardwright` changes the schema of live, sharded ClickHouse tables.
+//! `shardwright` changes the sorting, primary or partition key of sharded ClickHouse tables: it observes a cluster, plans
+//! the change as a graph of steps, shows the plan, carries it out with a journal, and undoes it or makes it final.
+//!
+//! # Architecture
+//!
+//! A functional core and an imperative shell. One way for the data:
+//!
+//! ```text
+//! server::observe ──► Snapshot ─┐
+//! SQL ──► ddl ──► Change ───────┴─► assess ──► plan::build ──► plan::check ──► Plan ──► file
+//! Plan ──► runbook ──► render: terminal, Markdown, HTML, SVG, DOT, Mermaid, SQL, JSON
+//! Plan + journal ──► Progress ──► next move ──► gate ──► journal ──► server ──► journal ──► again
+//! ```
+//!
+//! ## Modules
+//!
+//! | module | job | pure |
+//! |---|---|---|
+//! | [`names`] | names of tables and replicas; the one place that quotes | yes |
+//! | [`topology`], [`catalog`], [`snapshot`] | what a cluster is, what a replica holds, both at one moment | yes |
+//! | [`ddl`] | reads definitions and key changes from tokens; refuses what it does not know | yes |
+//! | [`change`] | ties a statement to the tables of a snapshot | yes |
+//! | [`assess`] | findings: what a change would do, and what speaks against it | yes |
+//! | [`mod@plan`] | steps with exact SQL, conditions, undo and reasons; the checker; the file | yes |
+//! | [`runbook`], [`render`] | a plan arranged for reading, and its renderings | yes |
+//! | [`inspect`] | the report of what is there | yes |
+//! | [`demo`] | tables, rows and questions of the demo | yes |
+//! | [`journal`] | records and their replay; `journal::file` writes them | but `file` |
+//! | [`config`] | the config file; `config::load` reads it | but `load` |
+//! | [`execute`] | the next move is a pure function; the engine does it through ports | in part |
+//! | [`server`] | the only user of the `clickhouse` crate | no |
+//! | [`sandbox`] | a cluster of processes on loopback | no |
+//! | [`cli`] | arguments, prompts, printing, exit codes; the only part that prints | no |
+//!
+//! Imports go up in this table. Pure modules import neither `server`, `sandbox` nor `cli`, and use no files, environment,
+//! clock or runtime; `tests/architecture.rs` holds them to it. `execute` knows servers, reporters and approvers only as
+//! traits ([`execute::Servers`] and its neighbours), which [`server`] and [`cli`] implement.
+//!
+//! ## The plan leaves the executor no choices
+//!
+//! Every statement and query is in the plan, and so is what must hold before and after it, how it is undone, and for each
+//! edge why the one step comes before the other. [`plan::check`] does not trust the planner: it looks at every plan
+//! after it is made and again when it is read. The file carries the SHA-256 of its own content, so an edited plan is refused.
+//!
+//! ## Look, run, look again
+//!
+//! A statement that met an error may have been carried out: the connection can go after the server did what it was told.
+//! So whether a step is done is never concluded from an answer. For each replica the engine asks first whether the
+//! postcondition holds already (then nothing is sent), then whether the precondition holds (if not, the cluster has
+//! drifted), runs the statement, and asks for the postcondition again. This makes every step safe to repeat.
+//!
+//! ## Journal, and in doubt
+//!
+//! [`journal::File`] appends a record and flushes it to disk before an act and after it, and is locked while a run holds
+//! it. [`journal::Progress`] is the replay. A step that is *started* without an outcome is **in doubt**: the next run first
+//! ends whatever the dead one left running on the servers (query ids carry plan and step), then looks as above. Where
+//! looking does not tell, the run ends with exit code 8 and changes nothing.
+//!
+//! ## Why a backfill chunk is there exactly once
+//!
+//! A chunk is one partition of the snapshot, the hard-link clone of the source at the boundary:
+//!
+//! 1. the staging table, a plain `MergeTree` with the new key, is emptied and filled from the snapshot;
+//! 2. count and sum of row hashes of staging and of the snapshot's partition must be equal, or nothing is attached;
+//! 3. *attaching* is journalled, the staged partition is attached to the shadow, *attached* is journalled.
+//!
+//! A crash in 1 or 2 leaves a staging table that is emptied. After a crash in 3 the staging table is whole; before it is
+//! attached again the rows themselves are asked whether they have **landed** in the shadow. On a replicated table the
+//! server also recognises a part that it has.
+//!
+//! ## Where I/O is allowed
+//!
+//! [`server`], [`sandbox`], `journal::file`, `config::load`, [`cli`]. Every wait has a bound.
 
 pub mod assess;
 pub mod catalog;
@@ -12,6 +84,7 @@ pub mod inspect;
 pub mod journal;
 pub mod names;
 pub mod plan;
+pub mod rehearse;
 pub mod render;
 pub mod runbook;
 pub mod sandbox;

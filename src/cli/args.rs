@@ -62,8 +62,10 @@ pub(super) enum Command {
     Inspect(Inspect),
     /// Plan a change of a table's sorting, primary or partition key. Changes nothing.
     Plan(Plan),
-    /// Show a plan as a table, runbook, page, graph or SQL.
+    /// Show a plan as a table, runbook, page, picture, graph or SQL.
     Show(Show),
+    /// Rehearse a plan on a sandbox: forward, back, forward again and to its end.
+    DryRun(DryRun),
     /// Approve a gate beforehand.
     Approve(Approve),
     /// Carry a plan out, or on from where it stands.
@@ -159,6 +161,8 @@ pub(super) enum ShowFormat {
     Markdown,
     /// One page, self-contained.
     Html,
+    /// A picture: shards down, stages across.
+    Svg,
     /// For Graphviz.
     Dot,
     /// For Mermaid.
@@ -166,6 +170,24 @@ pub(super) enum ShowFormat {
     /// Statements by replica.
     Sql,
     Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DryRun {
+    /// The plan's file.
+    pub(super) plan: PathBuf,
+    /// The config file of the sandbox to rehearse on; without it, a sandbox is started and taken down again.
+    #[arg(long, value_name = "CONFIG")]
+    pub(super) on: Option<PathBuf>,
+    /// Rows to fill the table with, over all shards.
+    #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(8..=100_000_000))]
+    pub(super) rows: u64,
+    /// Writers that insert all the while; the report says what became of their rows.
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=64))]
+    pub(super) writers: u64,
+    /// Leave the sandbox, and what was made there, as it is in the end.
+    #[arg(long)]
+    pub(super) keep: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -242,10 +264,14 @@ pub(super) struct SandboxUp {
     /// Number of shards.
     #[arg(long, default_value_t = 2)]
     pub(super) shards: u32,
-    /// Replicas of each shard.
-    #[arg(long, default_value_t = 2)]
-    pub(super) replicas: u32,
+    /// Replicas of each shard [default: 2 where the engine has replication, else 1].
+    #[arg(long)]
+    pub(super) replicas: Option<u32>,
     /// What runs the servers.
+    ///
+    /// `auto` takes the first of docker, binary, chdb and debian that this machine can run: a current ClickHouse before an old
+    /// one, and what is there already before what has to be installed. With --replicas above 1, chdb is passed over. A sandbox
+    /// keeps its engine until it is taken down.
     #[arg(long, value_enum, default_value_t)]
     pub(super) engine: SandboxEngine,
     /// Where the sandbox lives.
@@ -258,7 +284,14 @@ pub(super) enum SandboxEngine {
     /// The first that this machine can run.
     #[default]
     Auto,
-    /// Debian's packages: ClickHouse 18.16.1 and ZooKeeper.
+    /// Containers of the official images, with Keeper; needs `docker compose` and an engine that answers.
+    Docker,
+    /// Processes of the executable `clickhouse` on PATH, with Keeper.
+    Binary,
+    /// Processes of ClickHouse 26.9.2 from the wheel `chdb-core`, installed once into the cache folder; needs Python 3.9 to 3.14.
+    /// Shards, but no replication and no ON CLUSTER.
+    Chdb,
+    /// Processes of Debian's packages: ClickHouse 18.16.1 and ZooKeeper; installs them when it is root on Debian.
     Debian,
 }
 

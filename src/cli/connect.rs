@@ -1,6 +1,7 @@
 //! From the config file to a cluster.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use super::args::Global;
@@ -16,9 +17,14 @@ pub(super) struct Connected {
 
 /// Reads the config file and learns the cluster's shape.
 pub(super) async fn connect(global: &Global) -> Result<Connected, Failure> {
-    let config = load::read(&global.config).map_err(|error| {
+    connect_to(&global.config).await
+}
+
+/// The same for a config file of this name.
+pub(super) async fn connect_to(path: &Path) -> Result<Connected, Failure> {
+    let config = load::read(path).map_err(|error| {
         let failure = Failure::from(error);
-        if global.config.exists() {
+        if path.exists() {
             failure
         } else {
             failure

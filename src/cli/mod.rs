@@ -42,6 +42,7 @@ async fn dispatch(args: Args) -> Result<Exit, failure::Failure> {
         Command::Plan(plan) => commands::plan::run(global, &plan).await,
         Command::Show(show) => commands::show::run(&show),
         Command::Approve(approve) => commands::approve::run(&approve),
+        Command::DryRun(dry_run) => commands::dry_run::run(global, &dry_run).await,
         Command::Execute(execute) => commands::execute::run(global, &execute).await,
         Command::Status(status) => commands::status::run(&status),
         Command::Verify(verify) => commands::verify::run(global, &verify.plan).await,

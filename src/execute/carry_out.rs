@@ -43,6 +43,7 @@ async fn check<S: Servers, R: Reporter>(
     let asked =
         try_join_all(questions.map(|(on, probe)| engine.require(step, on, std::slice::from_ref(probe)))).await?;
     Ok(match asked.len() {
+        0 => "nothing to check".to_owned(),
         1 => "1 condition holds".to_owned(),
         several => format!("{several} conditions hold"),
     })

@@ -13,7 +13,7 @@ use super::next_move::{Next, backward, forward, point_of_no_return};
 use super::ports::{Approver, Clock, Decision, News, Reporter, Servers};
 use super::take_back::take_back;
 use crate::journal::{Approval, Event, File, Progress, StepState};
-use crate::plan::{Action, Gate, Graph, Plan, Step, StepId};
+use crate::plan::{Action, Gate, Graph, Plan, Step, StepId, Undo};
 
 /// Most steps under way at the same time; each works on one shard or one replica at a time.
 const STEPS_AT_ONCE_MAX: usize = 16;
@@ -216,11 +216,17 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
 
     async fn backward_step(&self, step: &'a Step) -> (StepId, Result<(), ExecuteError>) {
         let result = async {
+            // Steps that left nothing are passed over in silence; the journal has them all.
+            let leaves_something = matches!(step.undo, Undo::Run { .. });
             self.record(Event::Undoing { step: step.id.clone() })?;
-            self.reporter.report(News::Undoing(step));
+            if leaves_something {
+                self.reporter.report(News::Undoing(step));
+            }
             take_back(self, step).await?;
             self.record(Event::Undone { step: step.id.clone() })?;
-            self.reporter.report(News::Undone(step));
+            if leaves_something {
+                self.reporter.report(News::Undone(step));
+            }
             Ok(())
         };
         let result: Result<(), ExecuteError> = result.await;

@@ -83,7 +83,8 @@ impl Fake {
             definition_hash.clone_into(&mut table.definition);
         }
         for (shard, rows) in [(1, 10_u64), (2, 20)] {
-            let data = world.tables[&(ReplicaId::new(shard, 1), SOURCE.to_owned())].data.clone();
+            let Some(table) = world.tables.get(&(ReplicaId::new(shard, 1), SOURCE.to_owned())) else { continue };
+            let data = table.data.clone();
             let partitions = ["202401", "202402", "202403"].into_iter().zip(0_u64..);
             let of = |number: u64| (0..rows).map(|row| u64::from(shard) * 10_000 + number * 100 + row).collect();
             world.data.insert(data, partitions.map(|(name, number)| (name.to_owned(), of(number))).collect());

@@ -40,7 +40,18 @@ struct Stage {
 
 impl Stage {
     fn new(without_replication: bool) -> Self {
+        Self::of(Fixture::new(), without_replication)
+    }
+
+    /// One shard is enough where every call of a run is tried.
+    fn of_one_shard(without_replication: bool) -> Self {
         let mut fixture = Fixture::new();
+        fixture.snapshot.topology.shards.truncate(1);
+        fixture.snapshot.replicas.retain(|id, _| id.shard == 1);
+        Self::of(fixture, without_replication)
+    }
+
+    fn of(mut fixture: Fixture, without_replication: bool) -> Self {
         if without_replication {
             fixture.redefine("ReplicatedMergeTree('/clickhouse/{shard}/events', '{replica}')", "MergeTree");
             // What is not replicated has one replica a shard.
@@ -127,7 +138,7 @@ async fn a_plan_without_trouble_ends_well() {
 async fn the_executor_may_die_at_any_call() {
     use FaultKind::{DiesAfterDone, DiesBeforeSending, DiesWhileRunning};
     for plain in [false, true] {
-        let stage = Stage::new(plain);
+        let stage = Stage::of_one_shard(plain);
         let calls = calls_of_a_run(&stage).await;
         for at_call in 0..calls {
             for kind in [DiesBeforeSending, DiesAfterDone, DiesWhileRunning] {
@@ -149,7 +160,7 @@ async fn the_executor_may_die_at_any_call() {
 async fn an_error_at_any_call_is_survived() {
     use FaultKind::{LostAfter, LostBefore, Refused};
     for plain in [false, true] {
-        let stage = Stage::new(plain);
+        let stage = Stage::of_one_shard(plain);
         let calls = calls_of_a_run(&stage).await;
         for at_call in 0..calls {
             for kind in [LostBefore, LostAfter, Refused] {
@@ -188,7 +199,7 @@ async fn a_plan_rolls_back_from_every_stage_and_can_then_be_carried_out() {
 #[tokio::test]
 async fn the_executor_may_die_at_any_call_of_a_rollback() {
     use FaultKind::{DiesAfterDone, DiesBeforeSending, DiesWhileRunning};
-    let stage = Stage::new(false);
+    let stage = Stage::of_one_shard(false);
     let finalize = Until { before: Some(StepId::new("gate.finalize")), ask_each_step: false };
     for kind in [DiesBeforeSending, DiesAfterDone, DiesWhileRunning] {
         for at_call in 0.. {

@@ -166,22 +166,46 @@ fn table(on: &OnReplicas<'_>, expected: &[ReplicaId]) -> Vec<String> {
     found
 }
 
+/// A definition and the replicas that have it, word for word.
+struct Variant<'a> {
+    table: &'a Table,
+    on: Vec<ReplicaId>,
+}
+
+impl Variant<'_> {
+    fn spread(&self, value: &str) -> Vec<(ReplicaId, String)> {
+        self.on.iter().map(|id| (*id, value.to_owned())).collect()
+    }
+}
+
+/// Replicas are few variants as a rule: each is read once, however many replicas have it.
+fn variants<'a>(on: &OnReplicas<'a>) -> Vec<Variant<'a>> {
+    let mut variants: BTreeMap<&str, Variant<'a>> = BTreeMap::new();
+    for (id, table) in on {
+        let variant = variants.entry(&table.definition_hash).or_insert_with(|| Variant { table, on: Vec::new() });
+        variant.on.push(*id);
+    }
+    let mut variants: Vec<Variant<'a>> = variants.into_values().collect();
+    variants.sort_by(|a, b| a.on.cmp(&b.on));
+    variants
+}
+
 fn definitions(on: &OnReplicas<'_>) -> Vec<String> {
-    let mut hashes = on.values().map(|table| &table.definition_hash);
-    let first = hashes.next();
-    if hashes.all(|hash| Some(hash) == first) {
+    let variants = variants(on);
+    if variants.len() < 2 {
         return Vec::new();
     }
-    let facets: Vec<BTreeMap<&str, String>> = on.values().map(|table| facets(table)).collect();
+    let facets: Vec<BTreeMap<&str, String>> = variants.iter().map(|variant| facets(variant.table)).collect();
     let names: BTreeSet<&str> = facets.iter().flat_map(BTreeMap::keys).copied().collect();
     let mut found = Vec::new();
     for name in names {
-        let values = on.keys().zip(&facets).map(|(id, facets)| (*id, facets.get(name).cloned().unwrap_or_default()));
+        let value = |facets: &BTreeMap<&str, String>| facets.get(name).cloned().unwrap_or_default();
+        let values = variants.iter().zip(&facets).flat_map(|(variant, facets)| variant.spread(&value(facets)));
         found.extend(differing(&format!("{name} differs"), values));
     }
-    found.extend(columns(on));
+    found.extend(columns(&variants));
     if found.is_empty() {
-        let details = on.iter().map(|(id, table)| (*id, details(table)));
+        let details = variants.iter().flat_map(|variant| variant.spread(&details(variant.table)));
         found.extend(differing("codecs, indexes, projections or constraints differ", details));
     }
     found
@@ -224,25 +248,33 @@ fn details(table: &Table) -> String {
     table.items.iter().map(|item| item.text.text.as_str()).collect::<Vec<_>>().join(", ")
 }
 
-fn columns(on: &OnReplicas<'_>) -> Vec<String> {
-    let names: BTreeSet<&str> =
-        on.values().flat_map(|table| &table.columns).map(|column| column.name.as_str()).collect();
-    let find = |table: &Table, name| table.columns.iter().find(|column| column.name == name).map(declared);
+fn columns(variants: &[Variant<'_>]) -> Vec<String> {
+    if variants.iter().all(|variant| variant.table.columns == variants[0].table.columns) {
+        return Vec::new();
+    }
+    let mut by_name: BTreeMap<&str, Vec<(ReplicaId, String)>> = BTreeMap::new();
+    for variant in variants {
+        for column in &variant.table.columns {
+            by_name.entry(&column.name).or_default().extend(variant.spread(&declared(column)));
+        }
+    }
     let mut found = Vec::new();
-    for name in names {
-        let on_each: Vec<(ReplicaId, Option<String>)> = on.iter().map(|(id, table)| (*id, find(table, name))).collect();
-        let without: Vec<ReplicaId> =
-            on_each.iter().filter(|(_, column)| column.is_none()).map(|(id, _)| *id).collect();
+    for (name, with) in by_name {
+        let has: BTreeSet<ReplicaId> = with.iter().map(|(id, _)| *id).collect();
+        let all = variants.iter().flat_map(|variant| variant.on.iter().copied());
+        let mut without: Vec<ReplicaId> = all.filter(|id| !has.contains(id)).collect();
+        without.sort();
         if !without.is_empty() {
             found.push(format!("column {name} is missing on {}", listed(&without)));
         }
-        let with = on_each.into_iter().filter_map(|(id, column)| Some((id, column?)));
-        found.extend(differing(&format!("column {name} differs"), with));
+        found.extend(differing(&format!("column {name} differs"), with.into_iter()));
     }
     if found.is_empty() {
-        let order =
-            |table: &Table| table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ");
-        found.extend(differing("order of columns differs", on.iter().map(|(id, table)| (*id, order(table)))));
+        let order = |table: &Table| -> String {
+            table.columns.iter().map(|column| column.name.as_str()).collect::<Vec<_>>().join(", ")
+        };
+        let orders = variants.iter().flat_map(|variant| variant.spread(&order(variant.table)));
+        found.extend(differing("order of columns differs", orders));
     }
     found
 }
@@ -312,6 +344,10 @@ fn differing(what: &str, values: impl Iterator<Item = (ReplicaId, String)>) -> O
     if groups.len() < 2 {
         return None;
     }
+    for (_, ids) in &mut groups {
+        ids.sort();
+    }
+    groups.sort_by(|(_, a), (_, b)| a.cmp(b));
     let groups: Vec<String> =
         groups.iter().map(|(value, ids)| format!("{} on {}", shown(value), listed(ids))).collect();
     Some(format!("{what}: {}", groups.join("; ")))

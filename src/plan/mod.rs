@@ -4,6 +4,7 @@ mod check;
 pub mod definition;
 pub mod file;
 mod graph;
+pub mod probes;
 mod rebuild;
 mod sql;
 mod step;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use check::check;
 pub use graph::{Graph, GraphError};
 pub use rebuild::{BuildError, build};
+pub use sql::row_hash;
 pub use step::{
     Action, Backfill, CatchUp, ClonePartitions, Compare, CompareMode, Cost, Gate, PartitionSize, Phase, Probe, ProbeOn,
     Run, Step, StepId, Undo,
@@ -48,6 +50,8 @@ pub struct Plan {
     pub objects: Objects,
     /// Definitions of the tables involved, as they were on each replica: what "stale" is measured against.
     pub fingerprints: Vec<Fingerprint>,
+    /// Definitions of tables that views of the source write to: needed to rehearse the plan, and of no consequence to it.
+    pub related: Vec<Fingerprint>,
     /// What assessing found; no blocker among them stands unsuppressed.
     pub findings: Vec<Finding>,
     /// Rows and bytes of the source table per shard, on the backfill replica.

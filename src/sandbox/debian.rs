@@ -1,16 +1,17 @@
 //! The engine made of Debian's packages: ClickHouse 18.16.1 and ZooKeeper 3.8 on bookworm.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::layout::{Layout, Member, ReplicaPorts};
+use super::command::{run, search};
+use super::layout::{Layout, Member};
 use super::process::Program;
-use super::{SandboxError, SandboxOptions, render};
+use super::{SandboxError, SandboxOptions, files, ready, render};
 use crate::names::ReplicaId;
 
 const ZOOKEEPER_JAR: &str = "/usr/share/java/zookeeper.jar";
@@ -36,15 +37,24 @@ impl Debian {
         dir: &Path,
         progress: &mut dyn FnMut(&str),
     ) -> Result<Self, SandboxError> {
-        let search_path = options.search_path.clone().or_else(|| std::env::var_os("PATH")).unwrap_or_default();
+        let search_path = options.search_path();
         let packages = match Self::find(&search_path) {
             Ok(found) => return Ok(found),
             Err(packages) => packages,
         };
-        let apt_get = search("apt-get", &search_path).filter(|_| options.install && may_install());
-        let Some(apt_get) = apt_get else { return Err(SandboxError::Missing { packages }) };
+        let Some(apt_get) = apt_get(options) else { return Err(SandboxError::Missing { packages }) };
         install(&apt_get, &packages, dir, progress).await?;
         Self::find(&search_path).map_err(|packages| SandboxError::Missing { packages })
+    }
+
+    /// Can this machine run it, perhaps after an installation? `Err` says why not.
+    pub(super) fn probe(options: &SandboxOptions) -> Result<(), String> {
+        match Self::find(&options.search_path()) {
+            Err(packages) if apt_get(options).is_none() => {
+                Err(format!("packages not installed: {}", packages.join(", ")))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The programs, or the packages that would bring the missing ones.
@@ -67,25 +77,13 @@ impl Debian {
 
     /// Writes the member's config files; data that is there stays.
     pub(super) fn configure(layout: &Layout, member: Member) -> Result<(), SandboxError> {
-        let dir = layout.member_dir(member);
-        let (subs, files): (&[&str], _) = match member {
-            Member::Keeper => (&["data"], vec![("zoo.cfg", render::zoo_cfg(layout.state.keeper_port))]),
-            Member::Replica(_) => (
-                &["data", "tmp", "config.d"],
-                vec![
-                    ("config.xml", render::SERVER_XML.to_owned()),
-                    ("users.xml", render::USERS_XML.to_owned()),
-                    ("config.d/sandbox.xml", render::server_override(&dir, &layout.state)),
-                ],
-            ),
-        };
-        for sub in subs {
-            fs::create_dir_all(dir.join(sub)).map_err(SandboxError::io("making", &dir.join(sub)))?;
+        match member {
+            Member::Keeper => {
+                let zoo_cfg = render::zoo_cfg(layout.state.keeper_port);
+                files::write(&layout.member_dir(member), &["data"], &[("zoo.cfg", zoo_cfg)])
+            }
+            Member::Replica(id) => files::write_server(layout, id),
         }
-        for (name, text) in files {
-            fs::write(dir.join(name), text).map_err(SandboxError::io("writing", &dir.join(name)))?;
-        }
-        Ok(())
     }
 
     /// What to run for this member.
@@ -93,7 +91,7 @@ impl Debian {
         let dir = layout.member_dir(member);
         match member {
             Member::Keeper => self.zookeeper(dir),
-            Member::Replica(id) => self.clickhouse(dir, id, layout.state.ports[&id]),
+            Member::Replica(id) => self.clickhouse(dir, layout, id),
         }
     }
 
@@ -114,29 +112,16 @@ impl Debian {
         Program { path: self.java.clone(), args: args.map(OsString::from).to_vec(), env: vec![], dir }
     }
 
-    fn clickhouse(&self, dir: PathBuf, id: ReplicaId, ports: ReplicaPorts) -> Program {
-        let config = dir.join("config.xml");
-        let env = vec![
-            ("SHARDWRIGHT_HTTP_PORT", ports.http.to_string()),
-            ("SHARDWRIGHT_NATIVE_PORT", ports.native.to_string()),
-            ("SHARDWRIGHT_INTERSERVER_PORT", ports.interserver.to_string()),
-            ("SHARDWRIGHT_SHARD", id.shard.to_string()),
-            ("SHARDWRIGHT_REPLICA", format!("r{}", id.replica)),
-        ];
-        let args = vec!["--config-file".into(), config.into_os_string()];
-        Program { path: self.server.clone(), args, env, dir }
+    fn clickhouse(&self, dir: PathBuf, layout: &Layout, id: ReplicaId) -> Program {
+        let args = files::server_arguments(layout, id).to_vec();
+        Program { path: self.server.clone(), args, env: files::server_environment(layout, id), dir }
     }
 }
 
-/// The first executable file called `program` in `search_path`.
-fn search(program: &str, search_path: &OsStr) -> Option<PathBuf> {
-    let executable =
-        |file: &PathBuf| fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
-    std::env::split_paths(search_path).filter(|dir| dir.is_absolute()).map(|dir| dir.join(program)).find(executable)
-}
-
-fn may_install() -> bool {
-    rustix::process::geteuid().is_root() && Path::new("/etc/debian_version").exists()
+/// `apt-get`, where it may be used: as root on Debian, if the options allow it.
+fn apt_get(options: &SandboxOptions) -> Option<PathBuf> {
+    let may_install = rustix::process::geteuid().is_root() && Path::new("/etc/debian_version").exists();
+    search("apt-get", &options.search_path()).filter(|_| options.install && may_install)
 }
 
 /// `apt-get update` and `apt-get install`, without starting the services that the packages bring.
@@ -170,24 +155,13 @@ fn write_service_starters(dir: &Path) -> io::Result<()> {
 }
 
 async fn apt(apt_get: &Path, args: &[&str], seconds_max: u64, log: &Path) -> Result<(), SandboxError> {
-    let failed = |why: String| SandboxError::Install { why, log: log.to_owned() };
-    let output = File::options().create(true).append(true).open(log).map_err(SandboxError::io("opening", log))?;
-    let errors = output.try_clone().map_err(SandboxError::io("opening", log))?;
-    let mut child = tokio::process::Command::new(apt_get)
-        .args(args)
-        .env("DEBIAN_FRONTEND", "noninteractive")
-        .stdin(Stdio::null())
-        .stdout(output)
-        .stderr(errors)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(SandboxError::io("running", apt_get))?;
-    match tokio::time::timeout(Duration::from_secs(seconds_max), child.wait()).await {
-        Err(_) => Err(failed(format!("apt-get {} took more than {seconds_max} s", args[0]))),
-        Ok(Err(error)) => Err(failed(error.to_string())),
-        Ok(Ok(status)) if !status.success() => Err(failed(format!("apt-get {}: {status}", args[0]))),
-        Ok(Ok(_)) => Ok(()),
-    }
+    let mut command = Command::new(apt_get);
+    command.args(args).env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null());
+    run(&mut command, log, Duration::from_secs(seconds_max), &mut || ()).await.map_err(|why| SandboxError::Install {
+        why: format!("apt-get {}: {why}", args[0]),
+        log: log.to_owned(),
+        tail: ready::tail(log),
+    })
 }
 
 #[cfg(test)]
@@ -207,16 +181,6 @@ mod tests {
         assert!(error.to_string().starts_with("packages not installed: clickhouse-server"), "{error}");
         assert!(hint.starts_with("apt-get update && apt-get install -y clickhouse-server"), "{hint}");
         assert!(hint.contains("default-jre-headless"), "{hint}");
-    }
-
-    #[test]
-    fn only_executable_files_are_programs() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("java");
-        fs::write(&file, "").unwrap();
-        assert_eq!(search("java", dir.path().as_os_str()), None);
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-        assert_eq!(search("java", dir.path().as_os_str()), Some(file));
     }
 
     /// A stand-in for apt-get that says what it was told and lets a package's script try to start its service.

@@ -3,24 +3,81 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::Engine;
 use super::layout::Member;
 
 /// Why a sandbox could not be started, stopped or asked.
 #[derive(Debug, thiserror::Error)]
 pub enum SandboxError {
+    /// None of the engines can run here; each with the reason.
+    #[error("no engine for a sandbox: {}", passed(.0))]
+    NoEngine(Vec<(Engine, String)>),
+    /// The engine that was asked for, or that the sandbox has, cannot run here.
+    #[error("engine {engine}: {why}")]
+    Unusable {
+        /// Which one.
+        engine: Engine,
+        /// What is missing.
+        why: String,
+    },
+    /// More than one replica was asked for.
+    #[error("engine {0} has no replication")]
+    NoReplication(Engine),
+    /// The directory holds a sandbox of another engine.
+    #[error("{} holds a sandbox of engine {engine}", dir.display())]
+    OtherEngine {
+        /// Where.
+        dir: PathBuf,
+        /// Its engine.
+        engine: Engine,
+    },
+    /// Neither this Python nor a virtual environment has pip.
+    #[error("{} has no pip, and can make no virtual environment with one", python.display())]
+    NoPip {
+        /// The Python.
+        python: PathBuf,
+    },
+    /// An installation by somebody else did not end in time; the lock's file.
+    #[error("another installation has held {} for too long", .0.display())]
+    Installing(PathBuf),
+    /// A command of the engine's own tool failed.
+    #[error("{why}")]
+    Engine {
+        /// The command and how it ended.
+        why: String,
+        /// Everything that it wrote.
+        log: PathBuf,
+        /// The last lines of the log.
+        tail: String,
+    },
+    /// The disk is too full.
+    #[error("{}: {} MB free, {} MB needed", dir.display(), free_bytes / 1_000_000, needed_bytes / 1_000_000)]
+    NoRoom {
+        /// A directory on it.
+        dir: PathBuf,
+        /// What we may use.
+        free_bytes: u64,
+        /// What it takes at least.
+        needed_bytes: u64,
+    },
+    /// The person, or the system, asked to stop.
+    #[error("interrupted")]
+    Interrupted,
     /// The engine's packages are not installed, and installing them is not possible or not wanted.
     #[error("packages not installed: {}", packages.join(", "))]
     Missing {
         /// Debian's package names.
         packages: Vec<&'static str>,
     },
-    /// `apt-get` ended with an error or took too long.
+    /// `apt-get` or pip ended with an error or took too long.
     #[error("installing packages failed: {why}; its output is in {}", log.display())]
     Install {
         /// The exit status, or the time-out.
         why: String,
-        /// Everything that `apt-get` wrote.
+        /// Everything that it wrote.
         log: PathBuf,
+        /// The last lines of the log.
+        tail: String,
     },
     /// Too many servers, or none.
     #[error("{shards} shards of {replicas} replicas: at least 1 of each, and at most {servers_max} servers in all")]
@@ -108,6 +165,11 @@ pub enum SandboxError {
     },
 }
 
+fn passed(engines: &[(Engine, String)]) -> String {
+    let reasons: Vec<String> = engines.iter().map(|(engine, why)| format!("{engine}: {why}")).collect();
+    reasons.join("; ")
+}
+
 impl SandboxError {
     /// What a person can do about it.
     #[must_use]
@@ -116,10 +178,27 @@ impl SandboxError {
             Self::Missing { packages } => {
                 Some(format!("apt-get update && apt-get install -y {} (as root)", packages.join(" ")))
             }
-            Self::OtherShape { .. } => Some("take it down first, or choose another directory with --dir".to_owned()),
+            Self::NoReplication(_) => {
+                Some("leave --replicas out, or take --engine docker, binary or debian".to_owned())
+            }
+            Self::NoEngine(_) => Some(
+                "start a container engine, put `clickhouse` or Python 3.9 or later on PATH, or use Debian as root"
+                    .to_owned(),
+            ),
+            Self::NoPip { .. } => Some(
+                "apt-get install -y python3-pip (or python3-venv); elsewhere: python3 -m ensurepip --user".to_owned(),
+            ),
+            Self::NoRoom { .. } => Some(
+                "make room, or choose another place: --dir for the sandbox, XDG_CACHE_HOME for its engine".to_owned(),
+            ),
+            Self::OtherEngine { .. } | Self::OtherShape { .. } => {
+                Some("take it down first, or choose another directory with --dir".to_owned())
+            }
             Self::Absent(_) => Some("start one: shardwright sandbox up".to_owned()),
             Self::State { .. } => Some("remove the directory once none of its processes runs".to_owned()),
-            Self::NotReady { log, tail, .. } => Some(format!("the end of {}:\n{tail}", log.display())),
+            Self::NotReady { log, tail, .. } | Self::Install { log, tail, .. } | Self::Engine { log, tail, .. } => {
+                Some(format!("the end of {}:\n{tail}", log.display()))
+            }
             _ => None,
         }
     }

@@ -15,7 +15,7 @@ const STATE_FILE: &str = "state.json";
 /// A process of a sandbox; written `keeper` or `s2r1`, which is also the name of its directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Member {
-    /// ZooKeeper, or what the engine has in its place.
+    /// ZooKeeper or ClickHouse Keeper; there is none where there is no replication.
     Keeper,
     /// A ClickHouse server.
     Replica(ReplicaId),
@@ -55,7 +55,13 @@ pub(super) struct State {
     pub(super) engine: Engine,
     pub(super) shards: u32,
     pub(super) replicas: u32,
+    /// What `SELECT version()` said when the sandbox was last brought up.
+    #[serde(default)]
+    pub(super) version: Option<String>,
     pub(super) keeper_port: u16,
+    /// For Keeper's conversation with itself, where that has to have a port.
+    #[serde(default)]
+    pub(super) raft_port: Option<u16>,
     pub(super) ports: BTreeMap<ReplicaId, ReplicaPorts>,
 }
 
@@ -68,25 +74,34 @@ pub(super) struct Layout {
 }
 
 impl State {
-    /// Takes the ports from `ports`, three for each replica after ZooKeeper's one.
+    /// Takes the ports from `ports`: Keeper's, three for each replica, and what is left for Raft.
     pub(super) fn new(engine: Engine, shards: u32, replicas: u32, ports: &[u16]) -> Self {
         let ids = (1..=shards).flat_map(|shard| (1..=replicas).map(move |replica| ReplicaId::new(shard, replica)));
         let (keeper, servers) = ports.split_first().map_or((0, ports), |(first, rest)| (*first, rest));
-        let sets = servers.as_chunks::<3>().0;
+        let (sets, rest) = servers.as_chunks::<3>();
         let ports =
             ids.zip(sets).map(|(id, &[http, native, interserver])| (id, ReplicaPorts { http, native, interserver }));
-        Self { format_version: FORMAT_VERSION, engine, shards, replicas, keeper_port: keeper, ports: ports.collect() }
+        Self {
+            format_version: FORMAT_VERSION,
+            engine,
+            shards,
+            replicas,
+            version: None,
+            keeper_port: keeper,
+            raft_port: rest.first().copied(),
+            ports: ports.collect(),
+        }
     }
 
     /// How many ports a sandbox of this shape needs.
-    pub(super) fn ports_needed(shards: u32, replicas: u32) -> usize {
-        1 + 3 * (shards * replicas) as usize
+    pub(super) fn ports_needed(engine: Engine, shards: u32, replicas: u32) -> usize {
+        1 + 3 * (shards * replicas) as usize + usize::from(engine == Engine::Binary)
     }
 
     /// Every port in use by this sandbox.
     pub(super) fn all_ports(&self) -> Vec<u16> {
         let servers = self.ports.values().flat_map(|ports| [ports.http, ports.native, ports.interserver]);
-        std::iter::once(self.keeper_port).chain(servers).collect()
+        std::iter::once(self.keeper_port).chain(servers).chain(self.raft_port).collect()
     }
 }
 
@@ -147,7 +162,7 @@ impl Layout {
     /// All members, in the order in which they start.
     pub(super) fn members(&self) -> Vec<Member> {
         let servers = self.state.ports.keys().copied().map(Member::Replica);
-        std::iter::once(Member::Keeper).chain(servers).collect()
+        self.state.engine.replicates().then_some(Member::Keeper).into_iter().chain(servers).collect()
     }
 }
 
@@ -163,11 +178,16 @@ mod tests {
 
     #[test]
     fn every_replica_gets_three_ports_of_its_own() {
-        let ports: Vec<u16> = (20_000..).take(State::ports_needed(3, 2)).collect();
+        let ports: Vec<u16> = (20_000..).take(State::ports_needed(Engine::Debian, 3, 2)).collect();
         let state = State::new(Engine::Debian, 3, 2, &ports);
         assert_eq!(state.keeper_port, 20_000);
         assert_eq!(state.ports.len(), 6);
         assert_eq!(state.ports[&ReplicaId::new(3, 2)].interserver, 20_018);
+        assert_eq!(state.all_ports(), ports);
+
+        let ports: Vec<u16> = (20_000..).take(State::ports_needed(Engine::Binary, 1, 1)).collect();
+        let state = State::new(Engine::Binary, 1, 1, &ports);
+        assert_eq!(state.raft_port, Some(20_004));
         assert_eq!(state.all_ports(), ports);
     }
 

@@ -7,22 +7,26 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::debian::Debian;
+use super::docker::Docker;
+use super::engine::{self, Provided};
 use super::layout::{Layout, Member, ReplicaPorts, State, absolute};
 use super::ports::{self, Reserved};
 use super::process::{self, Identity, Life};
-use super::{Engine, SandboxError, SandboxOptions, SandboxStatus, http, ready, status};
+use super::status::MemberState;
+use super::{Engine, SandboxError, SandboxOptions, SandboxStatus, http, ready, room, status};
 use crate::names::ReplicaId;
 
 /// 150 MB each with nothing in them.
 const SERVERS_MAX: u32 = 16;
+/// A server writes its logs and tables at once, and fails in odd ways where it cannot.
+const NEEDED_BYTES: u64 = 100_000_000;
 const QUERY_SECONDS_MAX: u64 = 60;
 
 /// A sandbox whose members all served when [`up`] returned. Dropping it stops nothing.
 #[derive(Debug)]
 pub struct Sandbox {
     layout: Layout,
-    engine: Debian,
+    engine: Provided,
     started: Vec<Member>,
 }
 
@@ -30,56 +34,103 @@ pub struct Sandbox {
 ///
 /// If a member does not become ready, every process that this call started is stopped again.
 pub async fn up(options: &SandboxOptions, progress: &mut dyn FnMut(&str)) -> Result<Sandbox, SandboxError> {
-    check_shape(options)?;
+    up_unless(std::future::pending(), options, progress).await
+}
+
+/// [`up`], given up when `interrupted` ends first: what was started is stopped, an installation is ended.
+pub async fn up_unless(
+    interrupted: impl Future<Output = ()>,
+    options: &SandboxOptions,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Sandbox, SandboxError> {
+    tokio::pin!(interrupted);
     let dir = absolute(&options.dir)?;
     fs::create_dir_all(&dir).map_err(SandboxError::io("making", &dir))?;
     let _lock = lock(&dir)?;
-    let known = Layout::read(&dir)?;
-    if let Some(layout) = known.as_ref().filter(|layout| !same_shape(layout, options)) {
-        let State { shards, replicas, .. } = layout.state;
-        return Err(SandboxError::OtherShape { dir, shards, replicas });
-    }
-    let engine = match options.engine.resolve() {
-        Engine::Debian => Debian::provide(options, &dir, progress).await?,
+    let mut prepared = tokio::select! {
+        prepared = prepare(dir, options, progress) => prepared?,
+        () = &mut interrupted => return Err(SandboxError::Interrupted),
     };
-    if let Some(layout) = &known {
-        wait_for_endings(layout).await?;
-    }
-    let (layout, _reserved) = lay_out(dir, known, options)?;
-    let mut sandbox = Sandbox { layout, engine, started: vec![] };
-    match sandbox.heal(progress).await {
-        Ok(()) => Ok(sandbox),
+    let sandbox = &mut prepared.sandbox;
+    let healed = tokio::select! {
+        healed = sandbox.heal(progress) => healed,
+        () = interrupted => Err(SandboxError::Interrupted),
+    };
+    match healed {
+        Ok(()) => Ok(prepared.sandbox),
         Err(error) => {
             progress("stopping what was started");
-            stop_all(&sandbox.layout, &sandbox.started).await?;
+            sandbox.stop_started().await?;
             Err(error)
         }
     }
+}
+
+/// A sandbox that is written down and not started, and the claim on its ports.
+struct Prepared {
+    sandbox: Sandbox,
+    _reserved: Option<Reserved>,
+}
+
+async fn prepare(
+    dir: PathBuf,
+    options: &SandboxOptions,
+    progress: &mut dyn FnMut(&str),
+) -> Result<Prepared, SandboxError> {
+    let known = Layout::read(&dir)?;
+    let kind = engine::choose(options, &dir, known.as_ref().map(|layout| layout.state.engine), progress)?;
+    let replicas = options.replicas.unwrap_or(match &known {
+        Some(layout) => layout.state.replicas,
+        None => kind.default_replicas(),
+    });
+    let shape = Shape { engine: kind, shards: options.shards, replicas };
+    shape.check()?;
+    if let Some(State { shards, replicas, .. }) = known.as_ref().map(|layout| &layout.state)
+        && (*shards, *replicas) != (shape.shards, shape.replicas)
+    {
+        return Err(SandboxError::OtherShape { dir, shards: *shards, replicas: *replicas });
+    }
+    let engine = Provided::get(kind, options, &dir, progress).await?;
+    room::ensure(&dir, NEEDED_BYTES)?;
+    if let Some(layout) = &known {
+        wait_for_endings(layout).await?;
+    }
+    let (layout, reserved) = lay_out(dir, known, &shape)?;
+    Ok(Prepared { sandbox: Sandbox { layout, engine, started: vec![] }, _reserved: reserved })
 }
 
 /// Stops every process of the sandbox in `dir`, and removes its files unless `keep_data`. False if there is none.
 pub async fn down(dir: &Path, keep_data: bool, progress: &mut dyn FnMut(&str)) -> Result<bool, SandboxError> {
     let Some(layout) = Layout::read(dir)? else { return Ok(false) };
     let _lock = lock(&layout.dir)?;
-    let members = layout.members();
-    progress(&format!("stopping {} processes", layout.processes().len()));
-    stop_all(&layout, &members).await?;
+    if layout.state.engine == Engine::Docker {
+        progress("removing its containers");
+        Docker::of_this_machine()?.remove(&layout, keep_data).await?;
+    } else {
+        progress(&format!("stopping {} processes", layout.processes().len()));
+        stop_all(&layout, &layout.members()).await?;
+    }
     if !keep_data {
         remove_files(&layout)?;
     }
     Ok(true)
 }
 
-fn check_shape(options: &SandboxOptions) -> Result<(), SandboxError> {
-    let (shards, replicas) = (options.shards, options.replicas);
-    match shards.checked_mul(replicas) {
-        Some(1..=SERVERS_MAX) => Ok(()),
-        _ => Err(SandboxError::Shape { shards, replicas, servers_max: SERVERS_MAX }),
-    }
+/// What a new sandbox is to be.
+struct Shape {
+    engine: Engine,
+    shards: u32,
+    replicas: u32,
 }
 
-fn same_shape(layout: &Layout, options: &SandboxOptions) -> bool {
-    (layout.state.shards, layout.state.replicas) == (options.shards, options.replicas)
+impl Shape {
+    fn check(&self) -> Result<(), SandboxError> {
+        let (shards, replicas) = (self.shards, self.replicas);
+        match shards.checked_mul(replicas) {
+            Some(1..=SERVERS_MAX) => Ok(()),
+            _ => Err(SandboxError::Shape { shards, replicas, servers_max: SERVERS_MAX }),
+        }
+    }
 }
 
 /// One command at a time; the lock ends with the process that holds it.
@@ -107,19 +158,15 @@ async fn wait_for_endings(layout: &Layout) -> Result<(), SandboxError> {
 
 /// The sandbox's layout, written down, and its ports if they are new: to be held until servers listen there. Ports stay
 /// as they were, unless nothing runs and somebody else has taken one.
-fn lay_out(
-    dir: PathBuf,
-    known: Option<Layout>,
-    options: &SandboxOptions,
-) -> Result<(Layout, Option<Reserved>), SandboxError> {
+fn lay_out(dir: PathBuf, known: Option<Layout>, shape: &Shape) -> Result<(Layout, Option<Reserved>), SandboxError> {
     let usable =
         |layout: &Layout| !layout.processes().is_empty() || layout.state.all_ports().into_iter().all(ports::is_free);
     let (layout, reserved) = if let Some(layout) = known.filter(usable) {
         (layout, None)
     } else {
-        let (shards, replicas) = (options.shards, options.replicas);
-        let reserved = ports::reserve(State::ports_needed(shards, replicas))?;
-        let state = State::new(options.engine.resolve(), shards, replicas, &reserved.ports);
+        let Shape { engine, shards, replicas } = *shape;
+        let reserved = ports::reserve(State::ports_needed(engine, shards, replicas))?;
+        let state = State::new(engine, shards, replicas, &reserved.ports);
         (Layout { dir, state }, Some(reserved))
     };
     layout.write()?;
@@ -164,7 +211,12 @@ fn remove_files(layout: &Layout) -> Result<(), SandboxError> {
         let dir = layout.member_dir(member);
         gone(fs::remove_dir_all(&dir)).map_err(SandboxError::io("removing", &dir))?;
     }
-    let own = ["shardwright.toml", "install.log", "state.json.new", "state.json", "lock"];
+    let configs = layout.dir.join("cluster-configs");
+    if layout.state.engine == Engine::Docker {
+        gone(fs::remove_dir_all(&configs)).map_err(SandboxError::io("removing", &configs))?;
+    }
+    let docker = ["docker-compose.yml", "docker.log"];
+    let own = ["shardwright.toml", "install.log", "state.json.new", "state.json", "lock"].into_iter().chain(docker);
     for file in own.map(|name| layout.dir.join(name)) {
         gone(fs::remove_file(&file)).map_err(SandboxError::io("removing", &file))?;
     }
@@ -197,47 +249,83 @@ impl Sandbox {
     pub async fn open(dir: &Path) -> Result<Self, SandboxError> {
         let layout = Layout::read(dir)?.ok_or_else(|| SandboxError::Absent(dir.to_owned()))?;
         let options = SandboxOptions { install: false, ..SandboxOptions::new(dir) };
-        let engine = Debian::provide(&options, dir, &mut |_| {}).await?;
+        let engine = Provided::get(layout.state.engine, &options, dir, &mut |_| {}).await?;
         Ok(Self { layout, engine, started: vec![] })
     }
 
     /// Starts what does not run, wakes what is paused, and waits until everything serves.
     async fn heal(&mut self, progress: &mut dyn FnMut(&str)) -> Result<(), SandboxError> {
-        let members = self.layout.members();
-        let missing: Vec<Member> =
-            members.iter().copied().filter(|member| self.layout.process(*member).is_none()).collect();
-        if missing.contains(&Member::Keeper) {
-            progress(&format!("starting ZooKeeper on 127.0.0.1:{}", self.layout.state.keeper_port));
+        let missing = self.missing()?;
+        let (keeper, servers): (Vec<Member>, Vec<Member>) =
+            missing.into_iter().partition(|member| *member == Member::Keeper);
+        for member in keeper {
+            progress(&format!("starting {} on 127.0.0.1:{}", self.keeper_name(), self.layout.state.keeper_port));
             // Noted first: a start that fails half-way is stopped with the rest.
-            self.started.push(Member::Keeper);
-            self.launch(Member::Keeper).await?;
+            self.started.push(member);
+            self.launch(member).await?;
+            self.wait_ready(member).await?;
         }
-        self.wait_ready(Member::Keeper).await?;
-        for member in missing.iter().copied().filter(|member| *member != Member::Keeper) {
+        for member in servers {
             progress(&format!("starting {member}"));
             self.started.push(member);
             self.launch(member).await?;
         }
-        for member in members {
-            self.wait_ready(member).await?;
+        let members = self.layout.members();
+        futures_util::future::try_join_all(members.into_iter().map(|member| self.wait_ready(member))).await?;
+        let version = ready::wait_together(&self.layout).await?;
+        if self.layout.state.version.as_ref() != Some(&version) {
+            progress(&format!("ClickHouse {version} serves"));
+            self.layout.state.version = Some(version);
+            self.layout.write()?;
         }
         Ok(())
     }
 
+    fn keeper_name(&self) -> &'static str {
+        if matches!(self.engine, Provided::Debian(_)) { "ZooKeeper" } else { "Keeper" }
+    }
+
+    /// The members that do not run.
+    fn missing(&self) -> Result<Vec<Member>, SandboxError> {
+        if let Provided::Docker(docker) = &self.engine {
+            let states = docker.states(&self.layout)?;
+            return Ok(states
+                .into_iter()
+                .filter(|(_, state)| *state == MemberState::Stopped)
+                .map(|(id, _)| id)
+                .collect());
+        }
+        Ok(self.layout.members().into_iter().filter(|member| self.layout.process(*member).is_none()).collect())
+    }
+
     async fn launch(&self, member: Member) -> Result<(), SandboxError> {
-        Debian::configure(&self.layout, member)?;
-        let program = self.engine.program(&self.layout, member);
-        process::start(&program, &self.layout.record(member), &self.layout.output(member))
-            .await
-            .map(|_| ())
-            .map_err(|error| ready::not_ready(&self.layout, member, &error.to_string()))
+        self.engine.configure(&self.layout, member)?;
+        match (&self.engine, self.engine.program(&self.layout, member)) {
+            (Provided::Docker(docker), _) => docker.up(&self.layout, member).await,
+            (_, None) => Ok(()),
+            (_, Some(program)) => process::start(&program, &self.layout.record(member), &self.layout.output(member))
+                .await
+                .map(|_| ())
+                .map_err(|error| ready::not_ready(&self.layout, member, &error.to_string())),
+        }
     }
 
     async fn wait_ready(&self, member: Member) -> Result<(), SandboxError> {
+        if let Provided::Docker(docker) = &self.engine {
+            docker.wake(&self.layout, member).await?;
+            return ready::wait(&self.layout, member, None).await;
+        }
         let ended = || ready::not_ready(&self.layout, member, "its process has ended");
         let process = self.layout.process(member).ok_or_else(ended)?;
         process.signal(Signal::CONT).map_err(signal_failed(member))?;
-        ready::wait(&self.layout, member, &process).await
+        ready::wait(&self.layout, member, Some(&process)).await
+    }
+
+    async fn stop_started(&self) -> Result<(), SandboxError> {
+        if let Provided::Docker(docker) = &self.engine {
+            return docker.stop(&self.layout, &self.started).await;
+        }
+        stop_all(&self.layout, &self.started).await
     }
 
     /// The members that [`up`] had to start; empty if the sandbox was up already.
@@ -256,7 +344,7 @@ impl Sandbox {
     }
 
     /// How its members are now.
-    pub fn status(&self) -> SandboxStatus {
+    pub fn status(&self) -> Result<SandboxStatus, SandboxError> {
         status::of(&self.layout)
     }
 
@@ -273,7 +361,7 @@ impl Sandbox {
         if !self.layout.members().contains(&member) {
             return Err(SandboxError::NotRunning(member));
         }
-        if self.layout.process(member).is_none() {
+        if self.missing()?.contains(&member) {
             self.launch(member).await?;
         }
         self.wait_ready(member).await
@@ -281,11 +369,17 @@ impl Sandbox {
 
     /// Ends a member in order; nothing if it does not run.
     pub async fn stop(&self, member: Member) -> Result<(), SandboxError> {
-        stop(&self.layout, member).await
+        match &self.engine {
+            Provided::Docker(docker) => docker.stop(&self.layout, &[member]).await,
+            _ => stop(&self.layout, member).await,
+        }
     }
 
     /// Ends a member with SIGKILL.
     pub async fn kill(&self, member: Member) -> Result<(), SandboxError> {
+        if let Provided::Docker(docker) = &self.engine {
+            return docker.kill(&self.layout, member).await;
+        }
         let process = self.layout.process(member).ok_or(SandboxError::NotRunning(member))?;
         let ended = process.kill().await.map_err(signal_failed(member))?;
         if ended { Ok(()) } else { Err(unstoppable(member, &process)) }
@@ -293,6 +387,9 @@ impl Sandbox {
 
     /// Stops a member in its tracks (SIGSTOP): its connections stay open and nothing answers.
     pub async fn pause(&self, member: Member) -> Result<(), SandboxError> {
+        if let Provided::Docker(docker) = &self.engine {
+            return docker.pause(&self.layout, member).await;
+        }
         let process = self.layout.process(member).ok_or(SandboxError::NotRunning(member))?;
         let paused = process.pause().await.map_err(signal_failed(member))?;
         if paused { Ok(()) } else { Err(SandboxError::NotRunning(member)) }
@@ -300,6 +397,9 @@ impl Sandbox {
 
     /// Lets a paused member go on.
     pub fn resume(&self, member: Member) -> Result<(), SandboxError> {
+        if let Provided::Docker(docker) = &self.engine {
+            return docker.resume(&self.layout, member);
+        }
         let process = self.layout.process(member).ok_or(SandboxError::NotRunning(member))?;
         let sent = process.signal(Signal::CONT).map_err(signal_failed(member))?;
         if sent { Ok(()) } else { Err(SandboxError::NotRunning(member)) }

@@ -6,29 +6,41 @@
 //!
 //! - `layout`: where things are, and which ports;
 //! - `render`: the text of the config files, from the ones in `cluster-configs/`;
-//! - `debian`: the engine, Debian's packages `clickhouse-server` and `zookeeper`; others go beside it;
+//! - `engine`: what there is to run servers with, and which is taken: `docker`, `binary`, `chdb` or `debian`;
+//! - `environment`, `python`: the wheel that `chdb` needs, installed once for all sandboxes;
+//! - `compose`: the containers' compose file; `files`: what ordinary servers have in common;
+//! - `command`: programs that are run to their end;
 //! - `process`: start, recognise, signal and stop a process that is not our child;
 //! - `ready`: bounded checks that a member serves.
 
+mod binary;
+mod chdb;
+mod command;
+mod compose;
 mod debian;
+mod docker;
+mod engine;
+mod environment;
 mod error;
+mod files;
 mod http;
 mod layout;
 mod lifecycle;
 mod ports;
 mod process;
+mod python;
 mod ready;
 mod render;
+mod room;
 mod status;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-
+pub use self::engine::{Engine, EngineChoice};
 pub use self::error::SandboxError;
 pub use self::layout::{Member, ReplicaPorts};
-pub use self::lifecycle::{Sandbox, down, up};
+pub use self::lifecycle::{Sandbox, down, up, up_unless};
 pub use self::status::{MemberState, MemberStatus, SandboxStatus, status};
 
 /// The name of a sandbox's cluster in `remote_servers`.
@@ -44,52 +56,33 @@ pub struct SandboxOptions {
     pub dir: PathBuf,
     /// Number of shards, from 1.
     pub shards: u32,
-    /// Replicas of each shard, from 1.
-    pub replicas: u32,
+    /// Replicas of each shard, from 1; [`Engine::default_replicas`] if none.
+    pub replicas: Option<u32>,
     /// What runs the servers.
     pub engine: EngineChoice,
-    /// May missing packages be installed, when running as root on Debian?
+    /// May what is missing be installed: packages as root on Debian, a wheel in the cache folder?
     pub install: bool,
     /// Where programs are looked for, as in `PATH`; the environment's `PATH` if none.
     pub search_path: Option<OsString>,
+    /// The user's cache folder; the environment's `XDG_CACHE_HOME` or `~/.cache` if none.
+    pub cache_dir: Option<PathBuf>,
 }
 
 impl SandboxOptions {
-    /// Two shards of two replicas in `dir`, whichever engine there is, installed if need be.
+    /// Two shards in `dir`, of two replicas where there is replication, whichever engine there is, installed if need be.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self {
             dir: dir.into(),
             shards: 2,
-            replicas: 2,
+            replicas: None,
             engine: EngineChoice::default(),
             install: true,
             search_path: None,
+            cache_dir: None,
         }
     }
-}
 
-/// Which engine a person asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum EngineChoice {
-    /// The first that this machine can run.
-    #[default]
-    Auto,
-    /// Debian's packages.
-    Debian,
-}
-
-impl EngineChoice {
-    fn resolve(self) -> Engine {
-        match self {
-            Self::Auto | Self::Debian => Engine::Debian,
-        }
+    fn search_path(&self) -> OsString {
+        self.search_path.clone().or_else(|| std::env::var_os("PATH")).unwrap_or_default()
     }
-}
-
-/// The engine that a sandbox was made with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Engine {
-    /// Processes from Debian's packages `clickhouse-server` and `zookeeper`.
-    Debian,
 }

@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions};
 
+use super::command::Group;
+
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const POLL: Duration = Duration::from_millis(50);
 const RECORD_SECONDS_MAX: u64 = 10;
@@ -182,14 +184,14 @@ impl Identity {
 }
 
 /// Starts `program` in a process group of its own, with its output appended to the file `output`, and waits until it
-/// has written `record`.
+/// has written `record`. Dropped before that, the future takes the process with it.
 pub(super) async fn start(program: &Program, record: &Path, output: &Path) -> io::Result<Identity> {
     match fs::remove_file(record) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let log = File::options().create(true).append(true).open(output)?;
-    let mut child = Command::new("sh")
+    let child = Command::new("sh")
         .args(["-c", RECORD_THEN_EXEC, "sh"])
         .arg(record)
         .arg(&program.path)
@@ -201,16 +203,17 @@ pub(super) async fn start(program: &Program, record: &Path, output: &Path) -> io
         .stderr(log)
         .process_group(0)
         .spawn()?;
+    let mut group = Group::new(child);
     let deadline = Instant::now() + Duration::from_secs(RECORD_SECONDS_MAX);
     loop {
         if let Some(identity) = Identity::read(record) {
+            group.leave();
             return Ok(identity);
         }
-        if let Some(status) = child.try_wait()? {
+        if let Some(status) = group.try_wait()? {
             return Err(io::Error::other(format!("ended at once: {status}")));
         }
         if Instant::now() >= deadline {
-            child.kill()?;
             return Err(io::ErrorKind::TimedOut.into());
         }
         tokio::time::sleep(Duration::from_millis(5)).await;

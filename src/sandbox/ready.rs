@@ -3,15 +3,16 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::layout::{Layout, Member};
 use super::process::Identity;
-use super::{CLUSTER, SandboxError, http};
+use super::{CLUSTER, Engine, SandboxError, http};
 use crate::names::ReplicaId;
 
 /// Eight seconds are usual; a machine that is busy building needs a multiple.
 const READY_SECONDS_MAX: u64 = 120;
+const TOGETHER_SECONDS_MAX: u64 = 60;
 const POLL: Duration = Duration::from_millis(100);
 const ASK: Duration = Duration::from_secs(10);
 /// ON CLUSTER returns once the statement is in the queue, whether the other replicas run or not.
@@ -20,8 +21,9 @@ const TAIL_LINES: usize = 20;
 const TAIL_COLUMNS: usize = 200;
 const TAIL_BYTES: u64 = 32 << 10;
 
-/// Waits until `member` serves; fails as soon as its process is gone, also while a question is without an answer.
-pub(super) async fn wait(layout: &Layout, member: Member, process: &Identity) -> Result<(), SandboxError> {
+/// Waits until `member` serves; fails as soon as its process is gone, also while a question is without an answer. A
+/// container has no process of ours: there, only time ends the wait.
+pub(super) async fn wait(layout: &Layout, member: Member, process: Option<&Identity>) -> Result<(), SandboxError> {
     let mut why = String::new();
     let serving = async {
         while let Err(reason) = ask(layout, member).await {
@@ -31,7 +33,7 @@ pub(super) async fn wait(layout: &Layout, member: Member, process: &Identity) ->
     };
     let gone = tokio::select! {
         () = serving => return Ok(()),
-        gone = process.wait_gone(Duration::from_secs(READY_SECONDS_MAX)) => gone,
+        gone = gone(process) => gone,
     };
     Err(if gone {
         not_ready(layout, member, "its process has ended")
@@ -40,8 +42,45 @@ pub(super) async fn wait(layout: &Layout, member: Member, process: &Identity) ->
     })
 }
 
+/// False if it is still there in the end.
+async fn gone(process: Option<&Identity>) -> bool {
+    let limit = Duration::from_secs(READY_SECONDS_MAX);
+    if let Some(process) = process {
+        return process.wait_gone(limit).await;
+    }
+    tokio::time::sleep(limit).await;
+    false
+}
+
+/// Waits until a query over all shards works from every replica, all of them serving by now; then, the servers' version.
+pub(super) async fn wait_together(layout: &Layout) -> Result<String, SandboxError> {
+    let deadline = Instant::now() + Duration::from_secs(TOGETHER_SECONDS_MAX);
+    let mut version = String::new();
+    for (&id, ports) in &layout.state.ports {
+        let sql = format!("SELECT version(), count() FROM cluster('{CLUSTER}', system, one) FORMAT TabSeparated");
+        let shards = format!("\t{}\n", layout.state.shards);
+        loop {
+            let why = match http::query(ports.http, "", &sql, ASK).await {
+                Ok(answer) if answer.ends_with(&shards) => {
+                    answer.trim_end_matches(&shards).clone_into(&mut version);
+                    break;
+                }
+                Ok(answer) => format!("{sql}: {answer:?}"),
+                Err(why) => why,
+            };
+            if Instant::now() >= deadline {
+                return Err(not_ready(layout, Member::Replica(id), &format!("it does not reach every shard: {why}")));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+    Ok(version)
+}
+
 async fn ask(layout: &Layout, member: Member) -> Result<(), String> {
     match member {
+        // Its port is not published; the servers are asked whether they see it.
+        Member::Keeper if layout.state.engine == Engine::Docker => Ok(()),
         Member::Keeper => ask_zookeeper(layout.state.keeper_port).await,
         Member::Replica(id) => ask_replica(layout, id).await,
     }
@@ -71,7 +110,15 @@ async fn ask_replica(layout: &Layout, id: ReplicaId) -> Result<(), String> {
 }
 
 /// Statements and their only right answers.
-fn questions(layout: &Layout, id: ReplicaId) -> [(String, String); 5] {
+fn questions(layout: &Layout, id: ReplicaId) -> Vec<(String, String)> {
+    let mut questions = questions_on_shape(layout, id).to_vec();
+    if layout.state.engine.replicates() {
+        questions.extend(questions_on_keeper());
+    }
+    questions
+}
+
+fn questions_on_shape(layout: &Layout, id: ReplicaId) -> [(String, String); 2] {
     let replicas = layout.state.ports.iter();
     let cluster = replicas.map(|(id, ports)| format!("{}\t{}\t{}\n", id.shard, id.replica, ports.native));
     [
@@ -86,6 +133,11 @@ fn questions(layout: &Layout, id: ReplicaId) -> [(String, String); 5] {
             ),
             cluster.collect(),
         ),
+    ]
+}
+
+fn questions_on_keeper() -> [(String, String); 3] {
+    [
         ("SELECT count() > 0 FROM system.zookeeper WHERE path = '/' FORMAT TabSeparated".to_owned(), "1\n".to_owned()),
         // After ZooKeeper was away, tables stay read-only until their next look at the session, and the DDL worker, which
         // has a session of its own, refuses ON CLUSTER for some seconds.
@@ -105,7 +157,7 @@ pub(super) fn not_ready(layout: &Layout, member: Member, why: &str) -> SandboxEr
 }
 
 /// The last lines of a log, without the frames of stack traces, each cut to a width that can be read.
-fn tail(log: &Path) -> String {
+pub(super) fn tail(log: &Path) -> String {
     let text = last_bytes(log).unwrap_or_default();
     let is_frame = |line: &str| line.split_once(". /").is_some_and(|(number, _)| number.parse::<u32>().is_ok());
     let lines: Vec<String> = text

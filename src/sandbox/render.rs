@@ -4,12 +4,112 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::CLUSTER;
-use super::layout::State;
+use super::layout::{ReplicaPorts, State};
+use crate::names::ReplicaId;
 
 /// Every server's `config.xml`.
 pub(super) const SERVER_XML: &str = include_str!("../../cluster-configs/2s2r/server.xml");
 /// Every server's `users.xml`.
 pub(super) const USERS_XML: &str = include_str!("../../cluster-configs/2s2r/users.xml");
+
+/// The compose cluster's Keeper.
+pub(super) const KEEPER_XML: &str = include_str!("../../cluster-configs/2s2r/keeper.xml");
+
+/// `users.xml` of a server without a compose cluster to resemble: `default` without a password, from this machine alone.
+pub(super) const CHDB_USERS_XML: &str = r"<clickhouse>
+    <profiles><default><log_queries>1</log_queries></default></profiles>
+    <users>
+        <default>
+            <password></password>
+            <networks><ip>127.0.0.1</ip></networks>
+            <profile>default</profile>
+            <quota>default</quota>
+        </default>
+    </users>
+    <quotas><default/></quotas>
+</clickhouse>
+";
+
+/// The compose cluster's `server.xml` for other shards, replicas and ports.
+pub(super) fn container_server_config(state: &State) -> String {
+    let (open, close) = ("    <remote_servers>\n", "    </remote_servers>\n");
+    let (head, rest) = SERVER_XML.split_once(open).unwrap_or((SERVER_XML, ""));
+    let tail = rest.split_once(close).map_or("", |(_, tail)| tail);
+    format!("{head}{open}        <{CLUSTER}>\n{}        </{CLUSTER}>\n{close}{tail}", remote_shards(state))
+}
+
+/// `config.xml` of the chdb server whose directory is `dir` (UTF-8).
+pub(super) fn chdb_config(dir: &Path, id: ReplicaId, state: &State) -> String {
+    let dir = escape_xml(&dir.to_string_lossy());
+    let ReplicaPorts { http, native, .. } = state.ports[&id];
+    let ReplicaId { shard, replica } = id;
+    let shards = remote_shards(state);
+    format!(
+        r"<clickhouse>
+    <logger>
+        <level>information</level>
+        <log>{dir}/server.log</log>
+        <errorlog>{dir}/server.err.log</errorlog>
+        <size>100M</size>
+        <count>2</count>
+    </logger>
+    <listen_host>127.0.0.1</listen_host>
+    <http_port>{http}</http_port>
+    <tcp_port>{native}</tcp_port>
+    <users_config>users.xml</users_config>
+    <mark_cache_size>268435456</mark_cache_size>
+    <macros><shard>{shard}</shard><replica>r{replica}</replica></macros>
+    <remote_servers>
+        <{CLUSTER}>
+{shards}        </{CLUSTER}>
+    </remote_servers>
+    <query_log>
+        <database>system</database>
+        <table>query_log</table>
+        <flush_interval_milliseconds>1000</flush_interval_milliseconds>
+    </query_log>
+    <part_log>
+        <database>system</database>
+        <table>part_log</table>
+        <flush_interval_milliseconds>1000</flush_interval_milliseconds>
+    </part_log>
+</clickhouse>
+"
+    )
+}
+
+/// `keeper_config.xml` of the one Keeper whose directory is `dir` (UTF-8).
+pub(super) fn keeper_config(dir: &Path, state: &State) -> String {
+    let dir = escape_xml(&dir.to_string_lossy());
+    let (port, raft_port) = (state.keeper_port, state.raft_port.unwrap_or_default());
+    format!(
+        r"<clickhouse>
+    <logger>
+        <level>information</level>
+        <log>{dir}/server.log</log>
+        <errorlog>{dir}/server.err.log</errorlog>
+        <size>100M</size>
+        <count>2</count>
+    </logger>
+    <listen_host>127.0.0.1</listen_host>
+    <path>{dir}/data/</path>
+    <keeper_server>
+        <tcp_port>{port}</tcp_port>
+        <server_id>1</server_id>
+        <log_storage_path>{dir}/data/log</log_storage_path>
+        <snapshot_storage_path>{dir}/data/snapshots</snapshot_storage_path>
+        <coordination_settings>
+            <operation_timeout_ms>10000</operation_timeout_ms>
+            <session_timeout_ms>30000</session_timeout_ms>
+        </coordination_settings>
+        <raft_configuration>
+            <server><id>1</id><hostname>127.0.0.1</hostname><port>{raft_port}</port></server>
+        </raft_configuration>
+    </keeper_server>
+</clickhouse>
+"
+    )
+}
 
 /// What differs from the compose cluster: `config.d/sandbox.xml` of the server whose directory is `dir` (UTF-8).
 pub(super) fn server_override(dir: &Path, state: &State) -> String {
@@ -104,6 +204,30 @@ mod tests {
             <replica><host>127.0.0.1</host><port>9002</port></replica>
         </shard>
         ");
+    }
+
+    #[test]
+    fn containers_of_the_compose_shape_have_the_compose_config() {
+        let ports = [[8121, 9001, 9101], [8122, 9002, 9102], [8123, 9003, 9103], [8124, 9004, 9104]].concat();
+        let state = State::new(Engine::Docker, 2, 2, &[&[9181], &ports[..]].concat());
+        assert_eq!(container_server_config(&state), SERVER_XML);
+    }
+
+    #[test]
+    fn chdb_and_keeper_listen_where_the_state_says() {
+        let state = State::new(Engine::Binary, 1, 1, &[2181, 8121, 9001, 9101, 9234]);
+        let xml = chdb_config(Path::new("/tmp/a&b"), ReplicaId::new(1, 1), &state);
+        for element in [
+            "<http_port>8121</http_port>",
+            "<tcp_port>9001</tcp_port>",
+            "<listen_host>127.0.0.1</listen_host>",
+            "<macros><shard>1</shard><replica>r1</replica></macros>",
+            "<log>/tmp/a&amp;b/server.log</log>",
+        ] {
+            assert!(xml.contains(element), "{element}: {xml}");
+        }
+        let xml = keeper_config(Path::new("/tmp/k"), &state);
+        assert!(xml.contains("<tcp_port>2181</tcp_port>") && xml.contains("<port>9234</port>"), "{xml}");
     }
 
     #[test]

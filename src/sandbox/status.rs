@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::docker::Docker;
 use super::layout::{Layout, Member};
 use super::process::{Identity, Life};
 use super::{Engine, SandboxError};
@@ -18,11 +19,13 @@ pub struct SandboxStatus {
     pub config: PathBuf,
     /// What runs it.
     pub engine: Engine,
+    /// The servers' version when they were last brought up.
+    pub version: Option<String>,
     /// Number of shards.
     pub shards: u32,
     /// Replicas of each shard.
     pub replicas: u32,
-    /// ZooKeeper first, then the servers by shard and replica.
+    /// ZooKeeper or Keeper first, where there is one, then the servers by shard and replica.
     pub members: Vec<MemberStatus>,
 }
 
@@ -73,21 +76,31 @@ impl SandboxStatus {
 
 /// The sandbox in `dir`; none if there is none.
 pub fn status(dir: &Path) -> Result<Option<SandboxStatus>, SandboxError> {
-    Ok(Layout::read(dir)?.as_ref().map(of))
+    Layout::read(dir)?.as_ref().map(of).transpose()
 }
 
-pub(super) fn of(layout: &Layout) -> SandboxStatus {
-    SandboxStatus {
+pub(super) fn of(layout: &Layout) -> Result<SandboxStatus, SandboxError> {
+    let members = match layout.state.engine {
+        Engine::Docker => containers(layout)?,
+        _ => layout.members().into_iter().map(|member| process(layout, member)).collect(),
+    };
+    Ok(SandboxStatus {
         dir: layout.dir.clone(),
         config: layout.config_file(),
         engine: layout.state.engine,
+        version: layout.state.version.clone(),
         shards: layout.state.shards,
         replicas: layout.state.replicas,
-        members: layout.members().into_iter().map(|member| member_status(layout, member)).collect(),
-    }
+        members,
+    })
 }
 
-fn member_status(layout: &Layout, member: Member) -> MemberStatus {
+fn containers(layout: &Layout) -> Result<Vec<MemberStatus>, SandboxError> {
+    let states = Docker::of_this_machine()?.states(layout)?;
+    Ok(states.into_iter().map(|(member, state)| member_status(layout, member, state, None)).collect())
+}
+
+fn process(layout: &Layout, member: Member) -> MemberStatus {
     let process = Identity::read(&layout.record(member));
     let state = match process.as_ref().map(Identity::life) {
         Some(Life::Running | Life::Ending) => MemberState::Running,
@@ -95,6 +108,10 @@ fn member_status(layout: &Layout, member: Member) -> MemberStatus {
         Some(Life::Gone) | None => MemberState::Stopped,
     };
     let pid = process.filter(|_| state != MemberState::Stopped).map(|process| process.pid.as_raw_nonzero().get());
+    member_status(layout, member, state, pid)
+}
+
+fn member_status(layout: &Layout, member: Member, state: MemberState, pid: Option<i32>) -> MemberStatus {
     let (http_port, port) = match member {
         Member::Keeper => (None, layout.state.keeper_port),
         Member::Replica(id) => (Some(layout.state.ports[&id].http), layout.state.ports[&id].native),

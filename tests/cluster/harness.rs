@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use shardwright::names::ReplicaId;
-use shardwright::sandbox::{Sandbox, SandboxOptions, down, up};
+use shardwright::sandbox::{Engine, EngineChoice, Sandbox, SandboxOptions, SandboxStatus, down, up};
 
 const SUPERVISED_DIR: &str = "SHARDWRIGHT_TEST_SUPERVISED_DIR";
 
@@ -64,7 +64,7 @@ impl Drop for Alone {
 
 /// A second sandbox, of two shards with one replica each: the place of tables that are not replicated.
 pub(crate) fn single() -> &'static Running {
-    match SINGLE.get_or_init(|| Running::start(2, 1).inspect(extend_users)) {
+    match SINGLE.get_or_init(|| Running::start(Engine::Debian, 2, 1).inspect(extend_users)) {
         Ok(running) => running,
         Err(error) => panic!("{error}"),
     }
@@ -90,7 +90,7 @@ fn extend_users(running: &Running) {
 }
 
 fn running() -> &'static Running {
-    match SHARED.get_or_init(|| Running::start(2, 2)) {
+    match SHARED.get_or_init(|| Running::start(Engine::Debian, 2, 2)) {
         Ok(running) => running,
         Err(error) => panic!("{error}"),
     }
@@ -122,10 +122,10 @@ impl Deref for Running {
 
 impl Running {
     /// Starts a sandbox in a directory of its own.
-    pub(crate) fn start(shards: u32, replicas: u32) -> Result<Self, String> {
+    pub(crate) fn start(engine: Engine, shards: u32, replicas: u32) -> Result<Self, String> {
         let dir = fresh_dir();
         let supervisor = start_supervisor(&dir);
-        let options = SandboxOptions { shards, replicas, ..options(&dir) };
+        let options = SandboxOptions { shards, replicas: Some(replicas), ..options(engine, &dir) };
         match block_on(up(&options, &mut |_| {})) {
             Ok(sandbox) => Ok(Self { sandbox, dir, supervisor }),
             Err(error) => Err(format!("{error}\n{}", error.hint().unwrap_or_default())),
@@ -139,8 +139,14 @@ impl Running {
 
     /// What it was started with.
     pub(crate) fn options(&self) -> SandboxOptions {
-        let status = self.sandbox.status();
-        SandboxOptions { shards: status.shards, replicas: status.replicas, ..options(&self.dir) }
+        let SandboxStatus { engine, shards, replicas, .. } = self.status();
+        SandboxOptions { shards, replicas: Some(replicas), ..options(engine, &self.dir) }
+    }
+
+    /// How its members are.
+    #[track_caller]
+    pub(crate) fn status(&self) -> SandboxStatus {
+        self.sandbox.status().expect("the sandbox tells its state")
     }
 
     /// Every replica, by shard and number.
@@ -200,9 +206,10 @@ impl Drop for Running {
     }
 }
 
-/// Two by two, nothing installed: a test never changes the machine.
-pub(crate) fn options(dir: &Path) -> SandboxOptions {
-    SandboxOptions { install: false, ..SandboxOptions::new(dir) }
+/// Two shards. No package is installed, a test never changes the machine; the user's cache is what it is for.
+pub(crate) fn options(engine: Engine, dir: &Path) -> SandboxOptions {
+    let only = EngineChoice::Only(engine);
+    SandboxOptions { engine: only, install: engine == Engine::Chdb, ..SandboxOptions::new(dir) }
 }
 
 /// A new directory under `target/tmp`.

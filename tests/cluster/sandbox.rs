@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use shardwright::config;
 use shardwright::names::ReplicaId;
-use shardwright::sandbox::{Member, MemberState, SandboxError, SandboxOptions, down, status, up};
+use shardwright::sandbox::{Engine, Member, MemberState, SandboxError, SandboxOptions, down, status, up};
 
 use crate::harness::{Running, alone, block_on, fresh_dir, options, shared};
 
@@ -105,7 +105,7 @@ fn a_member_can_be_stopped_and_paused_under_load() {
 
 #[test]
 fn up_heals_what_died_and_keeps_the_data() {
-    let running = Running::start(1, 2).unwrap();
+    let running = Running::start(Engine::Debian, 1, 2).unwrap();
     let (here, there) = (replica(1, 1), replica(1, 2));
     running.fresh_database("d");
     create_replicated(&running, "d.t");
@@ -136,7 +136,7 @@ fn up_heals_what_died_and_keeps_the_data() {
 
 #[test]
 fn down_leaves_no_process_and_no_file() {
-    let running = Running::start(1, 2).unwrap();
+    let running = Running::start(Engine::Debian, 1, 2).unwrap();
     let pids: Vec<i32> = running.status().members.iter().filter_map(|member| member.pid).collect();
     assert_eq!(pids.len(), 3);
     let command_line = |pid: i32| fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
@@ -158,7 +158,7 @@ fn down_leaves_no_process_and_no_file() {
 
 #[test]
 fn a_start_that_fails_says_why_and_stops_what_it_started() {
-    let running = Running::start(1, 2).unwrap();
+    let running = Running::start(Engine::Debian, 1, 2).unwrap();
     let (taken, other) = (Member::Replica(replica(1, 1)), Member::Replica(replica(1, 2)));
     block_on(running.stop(taken)).unwrap();
     block_on(running.stop(other)).unwrap();
@@ -180,10 +180,14 @@ fn a_start_that_fails_says_why_and_stops_what_it_started() {
 #[test]
 fn another_shape_in_the_same_place_is_refused() {
     let cluster = shared();
-    let error = block_on(up(&SandboxOptions { shards: 3, ..options(cluster.dir()) }, &mut |_| {})).unwrap_err();
+    let error = block_on(up(
+        &SandboxOptions { shards: 3, replicas: Some(2), ..options(Engine::Debian, cluster.dir()) },
+        &mut |_| {},
+    ))
+    .unwrap_err();
     assert!(error.to_string().ends_with("holds a sandbox of 2 shards of 2 replicas"), "{error}");
     for (shards, replicas) in [(0, 1), (1, 0), (9, 9), (u32::MAX, u32::MAX)] {
-        let wrong = SandboxOptions { shards, replicas, ..options(cluster.dir()) };
+        let wrong = SandboxOptions { shards, replicas: Some(replicas), ..options(Engine::Debian, cluster.dir()) };
         assert!(matches!(block_on(up(&wrong, &mut |_| {})), Err(SandboxError::Shape { .. })));
     }
 }
@@ -191,7 +195,7 @@ fn another_shape_in_the_same_place_is_refused() {
 #[test]
 fn missing_packages_are_named() {
     let dir = fresh_dir();
-    let nowhere = SandboxOptions { search_path: Some(dir.clone().into_os_string()), ..options(&dir) };
+    let nowhere = SandboxOptions { search_path: Some(dir.clone().into_os_string()), ..options(Engine::Debian, &dir) };
     let error = block_on(up(&nowhere, &mut |_| {})).unwrap_err();
     assert!(error.to_string().starts_with("packages not installed: clickhouse-server"), "{error}");
     assert!(error.hint().unwrap().starts_with("apt-get update && apt-get install -y clickhouse-server"));

@@ -8,7 +8,7 @@ use super::super::failure::Failure;
 use super::super::output::say;
 use super::super::progress::Progress;
 use super::super::prompt::Prompt;
-use super::planned;
+use super::{dry_run, planned};
 use crate::execute::{Engine, Outcome, Until};
 use crate::plan::file::Sealed;
 use crate::plan::{Gate, Plan, StepId};
@@ -42,6 +42,7 @@ pub(super) async fn carry_on(
     mut prompt: Prompt,
 ) -> Result<Exit, Failure> {
     let journal = planned::open_journal(path, sealed)?;
+    say(&dry_run::known(path, sealed));
     let cluster = planned::cluster_of(global, &sealed.plan).await?;
     let progress = Progress::new();
     let engine = Engine::new(&sealed.plan, &cluster, &progress, journal, planned::now)?;

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use super::super::args::{Sandbox, SandboxCommand, SandboxEngine, SandboxStatus, SandboxUp, TableOrJson};
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
 use super::super::output::{data, say, width};
-use crate::sandbox::{self, EngineChoice, SandboxOptions};
+use crate::sandbox::{self, Engine, EngineChoice, SandboxOptions};
 
 pub(in super::super) async fn run(args: &Sandbox) -> Result<Exit, Failure> {
     match &args.command {
@@ -26,17 +28,31 @@ async fn up(args: &SandboxUp) -> Result<Exit, Failure> {
         replicas: args.replicas,
         engine: match args.engine {
             SandboxEngine::Auto => EngineChoice::Auto,
-            SandboxEngine::Debian => EngineChoice::Debian,
+            SandboxEngine::Docker => EngineChoice::Only(Engine::Docker),
+            SandboxEngine::Binary => EngineChoice::Only(Engine::Binary),
+            SandboxEngine::Chdb => EngineChoice::Only(Engine::Chdb),
+            SandboxEngine::Debian => EngineChoice::Only(Engine::Debian),
         },
         ..SandboxOptions::new(&args.dir)
     };
-    let sandbox = sandbox::up(&options, &mut |line| say(line)).await?;
+    let interrupted = interrupted().map_err(|error| Failure::of(&error))?;
+    let sandbox = sandbox::up_unless(interrupted, &options, &mut |line| say(line)).await?;
     if sandbox.started().is_empty() {
         say("the sandbox was up already");
     }
     data(&sandbox.config_path().display().to_string());
     say(&format!("next: shardwright --config {} inspect", shown(&sandbox.config_path())));
     Ok(Exit::Done)
+}
+
+/// Ends at the first signal that asks to stop. Whatever had been started is then stopped, which takes seconds at most; a
+/// second signal changes nothing.
+fn interrupted() -> std::io::Result<impl Future<Output = ()>> {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut signals = kinds.into_iter().map(signal).collect::<Result<Vec<_>, _>>()?;
+    Ok(async move {
+        futures_util::future::select_all(signals.iter_mut().map(|signal| Box::pin(signal.recv()))).await;
+    })
 }
 
 fn shown(path: &Path) -> String {
@@ -66,7 +82,9 @@ fn status(args: &SandboxStatus) -> Result<Exit, Failure> {
                     member.port.to_string(),
                 ]);
             }
-            data(&format!("{table}\n{}", status.config.display()));
+            let version = status.version.as_deref().unwrap_or("of unknown version");
+            let what = format!("engine {}, ClickHouse {version}", status.engine);
+            data(&format!("{table}\n{what}\n{}", status.config.display()));
         }
     }
     Ok(if status.is_up() { Exit::Done } else { Exit::Error })

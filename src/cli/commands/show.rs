@@ -5,12 +5,13 @@ use std::fs;
 use super::super::args::{Show, ShowFormat};
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
-use super::super::output::{data, is_coloured, width};
-use super::planned;
+use super::super::output::{data, is_coloured, say, width};
+use super::{dry_run, planned};
 use crate::render;
 
 pub(in super::super) fn run(args: &Show) -> Result<Exit, Failure> {
-    let plan = planned::read(&args.plan)?.plan;
+    let sealed = planned::read(&args.plan)?;
+    let plan = &sealed.plan;
     if let Some(replica) = args.replica {
         if args.format != ShowFormat::Sql {
             return Err(Failure::usage("--replica goes with --format sql"));
@@ -20,16 +21,20 @@ pub(in super::super) fn run(args: &Show) -> Result<Exit, Failure> {
         }
     }
     let text = match args.format {
-        ShowFormat::Table => render::terminal(&plan, width(), args.output.is_none() && is_coloured()),
-        ShowFormat::Markdown => render::markdown(&plan),
-        ShowFormat::Html => render::html(&plan),
-        ShowFormat::Dot => render::dot(&plan),
-        ShowFormat::Mermaid => render::mermaid(&plan),
-        ShowFormat::Sql => render::sql(&plan, args.replica),
-        ShowFormat::Json => render::json(&plan),
+        ShowFormat::Table => render::terminal(plan, width(), args.output.is_none() && is_coloured()),
+        ShowFormat::Markdown => render::markdown(plan),
+        ShowFormat::Html => render::html(plan),
+        ShowFormat::Svg => render::swimlane_svg(plan),
+        ShowFormat::Dot => render::dot(plan),
+        ShowFormat::Mermaid => render::mermaid(plan),
+        ShowFormat::Sql => render::sql(plan, args.replica),
+        ShowFormat::Json => render::json(plan),
     };
     match &args.output {
-        None => data(&text),
+        None => {
+            data(&text);
+            say(&dry_run::known(&args.plan, &sealed));
+        }
         Some(path) => fs::write(path, text).map_err(|error| Failure::file("write", path, &error))?,
     }
     Ok(Exit::Done)

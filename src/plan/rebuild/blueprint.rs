@@ -1,16 +1,16 @@
 //! What all phases of a rebuild draw on: names, definitions, keys, and the replicas of each shard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
 use crate::assess::Case;
 use crate::catalog::{Column, Keys, Table};
-use crate::ddl::{CreateTable, DdlError, Engine, key_items, read_engine};
+use crate::ddl::{CreateTable, DdlError, Engine, key_items, read_engine, read_view};
 use crate::names::{ReplicaId, TableName, own_name};
 use crate::plan::definition::{self, DefinitionError, ID_LENGTH};
 use crate::plan::step::{Probe, Run};
-use crate::plan::{Fingerprint, GraphError, Objects, sql};
+use crate::plan::{Fingerprint, GraphError, Objects, probes};
 use crate::snapshot::Capability;
 
 /// Why no plan can be built.
@@ -149,17 +149,17 @@ impl<'a> Blueprint<'a> {
     /// Holds on a replica while the source has the definition that the plan was made for.
     pub(super) fn source_unchanged(&self, on: ReplicaId) -> Probe {
         let hash = self.case.snapshot.table(on, &self.objects.source).map_or("", |table| &table.definition_hash);
-        sql::unchanged(&self.objects.source, hash)
+        probes::unchanged(&self.objects.source, hash)
     }
 
     /// Holds while the live name has the old keys, or the new ones.
     pub(super) fn source_is(&self, shape: &Shape) -> Probe {
-        sql::has_keys(&self.objects.source, &shape.engine, &shape.keys)
+        probes::has_keys(&self.objects.source, &shape.engine, &shape.keys)
     }
 
     /// Holds while the shadow's name has the new keys, or the old ones.
     pub(super) fn shadow_is(&self, shape: &Shape) -> Probe {
-        sql::has_keys(&self.objects.shadow, &shape.engine, &shape.keys)
+        probes::has_keys(&self.objects.shadow, &shape.engine, &shape.keys)
     }
 
     /// `DROP TABLE IF EXISTS`, at once and for good where the server would otherwise take its time.
@@ -171,6 +171,16 @@ impl<'a> Blueprint<'a> {
     /// The shadow table's definition on a replica.
     pub(super) fn shadow_definition(&self, live: &CreateTable) -> CreateTable {
         definition::shadow(live, &self.case.change.wanted, &self.objects.shadow, &self.id)
+    }
+
+    /// The tables that views of the source write to.
+    pub(super) fn related(&self) -> Vec<Fingerprint> {
+        let views = self.fingerprints.iter().filter(|print| self.objects.views.contains(&print.table));
+        let targets: BTreeSet<TableName> = views
+            .filter_map(|print| Some(read_view(&print.definition).ok()?.target?.in_database(&print.table.database)))
+            .filter(|target| !self.fingerprints.iter().any(|print| &print.table == target))
+            .collect();
+        definitions(self.case, targets.iter())
     }
 
     /// What was chosen for this cluster, and why.
@@ -248,10 +258,14 @@ fn objects(case: &Case<'_>) -> Objects {
     }
 }
 
-/// The definitions of the table and all that lean on it, grouped by replicas that agree.
+/// The definitions of the table and all that lean on it.
 fn fingerprints(case: &Case<'_>, objects: &Objects) -> Vec<Fingerprint> {
+    definitions(case, std::iter::once(&objects.source).chain(&objects.distributed).chain(&objects.views))
+}
+
+/// Definitions by table, grouped by replicas that agree.
+fn definitions<'t>(case: &Case<'_>, tables: impl Iterator<Item = &'t TableName>) -> Vec<Fingerprint> {
     let mut found: Vec<Fingerprint> = Vec::new();
-    let tables = std::iter::once(&objects.source).chain(&objects.distributed).chain(&objects.views);
     for name in tables {
         let first = found.len();
         for id in case.snapshot.replicas.keys() {

@@ -4,6 +4,7 @@ use super::blueprint::{Blueprint, ShardSite};
 use super::{comparison, estimate, step_id};
 use crate::catalog::Table;
 use crate::names::TableName;
+use crate::plan::probes;
 use crate::plan::sql;
 use crate::plan::step::{
     Action, Backfill, CatchUp, ClonePartitions, CompareMode, Cost, PartitionSize, Phase, Run, Step, Undo,
@@ -38,7 +39,7 @@ fn clone(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
         ),
         action: Action::Clone(ClonePartitions {
             on: shard.home,
-            before: vec![blueprint.source_unchanged(shard.home), sql::no_mutations(source)],
+            before: vec![blueprint.source_unchanged(shard.home), probes::no_mutations(source)],
             list: sql::list_partitions(source),
             clone: sql::replace_partition(snapshot, source),
             cloned: sql::list_partitions(snapshot),
@@ -61,7 +62,7 @@ fn mirror(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
         on: Vec::new(),
         before: vec![blueprint.source_unchanged(id), blueprint.shadow_is(&blueprint.new)],
         sql: vec![create.clone()],
-        after: vec![sql::has_engine(mirror, "MaterializedView")],
+        after: vec![probes::has_engine(mirror, "MaterializedView")],
     });
     Step {
         id: step_id(Phase::Boundary, "mirror", shard.num),
@@ -85,7 +86,7 @@ pub(super) fn drop_mirror(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> R
         on: shard.replicas.clone(),
         before: Vec::new(),
         sql: vec![blueprint.drop_table(mirror)],
-        after: vec![sql::absent(&[mirror])],
+        after: vec![probes::absent(&[mirror])],
     }
 }
 

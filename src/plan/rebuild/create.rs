@@ -3,7 +3,7 @@
 use super::blueprint::{Blueprint, ShardSite};
 use super::step_id;
 use crate::plan::definition;
-use crate::plan::sql;
+use crate::plan::probes;
 use crate::plan::step::{Action, Cost, Phase, Probe, Run, Step, Undo};
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
@@ -19,9 +19,9 @@ fn shadow(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     });
     let drop = Run {
         on: shard.replicas.clone(),
-        before: vec![sql::absent_or_has_keys(&blueprint.objects.shadow, &blueprint.new.keys)],
+        before: vec![probes::absent_or_has_keys(&blueprint.objects.shadow, &blueprint.new.keys)],
         sql: vec![blueprint.drop_table(&blueprint.objects.shadow)],
-        after: vec![sql::absent(&[&blueprint.objects.shadow])],
+        after: vec![probes::absent(&[&blueprint.objects.shadow])],
     };
     Step {
         id: step_id(Phase::Create, "shadow", shard.num),
@@ -49,7 +49,7 @@ fn workplace(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     // Merging either would be work for nothing: the snapshot is dropped, the staging table's parts are attached elsewhere.
     create.push(format!("SYSTEM STOP MERGES {}", snapshot.sql()));
     create.push(format!("SYSTEM STOP MERGES {}", staging.sql()));
-    let is_there = |table| -> Probe { sql::has_engine(table, "MergeTree") };
+    let is_there = |table| -> Probe { probes::has_engine(table, "MergeTree") };
     let run = Run {
         on: vec![shard.home],
         before: vec![blueprint.source_unchanged(shard.home)],
@@ -60,7 +60,7 @@ fn workplace(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
         on: vec![shard.home],
         before: Vec::new(),
         sql: vec![blueprint.drop_table(staging), blueprint.drop_table(snapshot)],
-        after: vec![sql::absent(&[staging, snapshot])],
+        after: vec![probes::absent(&[staging, snapshot])],
     };
     Step {
         id: step_id(Phase::Create, "staging", shard.num),

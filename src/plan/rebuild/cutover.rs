@@ -2,7 +2,7 @@
 
 use super::blueprint::{Blueprint, ShardSite};
 use super::{copy, step_id};
-use crate::plan::sql;
+use crate::plan::probes;
 use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Undo};
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
@@ -60,7 +60,7 @@ fn statement(blueprint: &Blueprint<'_>) -> String {
 fn look(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     let everywhere = |probe| ProbeOn { on: shard.replicas.clone(), probe };
     let mut probes = vec![everywhere(blueprint.source_is(&blueprint.new))];
-    probes.extend(blueprint.objects.distributed.iter().map(|table| everywhere(sql::distributed_answers(table))));
+    probes.extend(blueprint.objects.distributed.iter().map(|table| everywhere(probes::distributed_answers(table))));
     Step {
         id: step_id(Phase::Reconcile, "check", shard.num),
         phase: Phase::Reconcile,

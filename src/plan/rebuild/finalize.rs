@@ -3,7 +3,7 @@
 use super::blueprint::{Blueprint, ShardSite};
 use super::{copy, step_id};
 use crate::names::TableName;
-use crate::plan::sql;
+use crate::plan::probes;
 use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Undo};
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
@@ -26,9 +26,9 @@ fn old_data(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     let run = Run {
         on: shard.replicas.clone(),
         // The name must still mean the old data: dropping the live table is the one thing that must never happen.
-        before: vec![blueprint.source_is(&blueprint.new), sql::absent_or_has_keys(shadow, &blueprint.old.keys)],
+        before: vec![blueprint.source_is(&blueprint.new), probes::absent_or_has_keys(shadow, &blueprint.old.keys)],
         sql: vec![blueprint.drop_table(shadow)],
-        after: vec![sql::absent(&[shadow])],
+        after: vec![probes::absent(&[shadow])],
     };
     step(shard, "old", "drop the old data", "The new table has taken its place.", run)
 }
@@ -39,7 +39,7 @@ fn workplace(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
         on: vec![shard.home],
         before: Vec::new(),
         sql: tables.iter().map(|table| blueprint.drop_table(table)).collect(),
-        after: vec![sql::absent(&tables)],
+        after: vec![probes::absent(&tables)],
     };
     let why = "The snapshot's hard links keep the old data's disk space in use.";
     step(shard, "staging", "drop snapshot and staging tables", why, run)
@@ -62,9 +62,9 @@ fn nothing_left(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     let objects = &blueprint.objects;
     let everywhere = |probe| ProbeOn { on: shard.replicas.clone(), probe };
     let ours = [&objects.shadow, &objects.snapshot, &objects.staging, &objects.mirror, &objects.swap];
-    let mut probes = vec![everywhere(sql::absent(&ours)), everywhere(blueprint.source_is(&blueprint.new))];
+    let mut probes = vec![everywhere(probes::absent(&ours)), everywhere(blueprint.source_is(&blueprint.new))];
     probes.extend(
-        shard.keeper_path.as_deref().filter(|_| blueprint.reads_keeper).map(sql::keeper_path_free).map(everywhere),
+        shard.keeper_path.as_deref().filter(|_| blueprint.reads_keeper).map(probes::keeper_path_free).map(everywhere),
     );
     Step {
         id: step_id(Phase::Finalize, "check", shard.num),

@@ -47,6 +47,7 @@ pub fn build(case: &Case<'_>, findings: Vec<Finding>) -> Result<Plan, BuildError
         },
         objects: blueprint.objects.clone(),
         fingerprints: blueprint.fingerprints.clone(),
+        related: blueprint.related(),
         findings,
         sizes: blueprint.shards.iter().map(size).collect(),
         steps,

@@ -4,7 +4,7 @@ use super::blueprint::{Blueprint, ShardSite};
 use super::step_id;
 use crate::names::ReplicaId;
 use crate::plan::definition::marked_path;
-use crate::plan::sql;
+use crate::plan::probes;
 use crate::plan::step::{Action, Cost, Phase, Probe, ProbeOn, Step, Undo};
 
 /// The copy needs as much room as the source, and a tenth more for parts that are being merged.
@@ -13,9 +13,9 @@ const HEADROOM_DIVISOR: u64 = 10;
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
     let mut probes = unchanged(blueprint, shard);
     let everywhere = |probe: Probe| ProbeOn { on: shard.replicas.clone(), probe };
-    probes.push(everywhere(sql::no_mutations(&blueprint.objects.source)));
+    probes.push(everywhere(probes::no_mutations(&blueprint.objects.source)));
     let objects = &blueprint.objects;
-    probes.push(everywhere(sql::absent(&[
+    probes.push(everywhere(probes::absent(&[
         &objects.shadow,
         &objects.snapshot,
         &objects.staging,
@@ -23,7 +23,7 @@ pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Ste
         &objects.swap,
     ])));
     if blueprint.is_replicated() {
-        probes.push(everywhere(sql::replication_healthy(&objects.source)));
+        probes.push(everywhere(probes::replication_healthy(&objects.source)));
         probes.extend(path_free(blueprint, shard).map(everywhere));
     }
     probes.extend(room(blueprint, shard));
@@ -45,7 +45,7 @@ fn unchanged(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<ProbeOn> {
         |on: &[ReplicaId]| -> Vec<ReplicaId> { on.iter().filter(|id| shard.replicas.contains(id)).copied().collect() };
     let probes = blueprint.fingerprints.iter().map(|fingerprint| ProbeOn {
         on: here(&fingerprint.on),
-        probe: sql::unchanged(&fingerprint.table, &fingerprint.definition_hash),
+        probe: probes::unchanged(&fingerprint.table, &fingerprint.definition_hash),
     });
     probes.filter(|probe| !probe.on.is_empty()).collect()
 }
@@ -54,7 +54,7 @@ fn path_free(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Option<Probe> 
     // Without a path among the engine's arguments the server chooses one, from the table's UUID.
     blueprint.engine.keeper_path()?;
     let path = shard.keeper_path.as_deref().filter(|_| blueprint.reads_keeper)?;
-    Some(sql::keeper_path_free(&marked_path(path, &blueprint.id)))
+    Some(probes::keeper_path_free(&marked_path(path, &blueprint.id)))
 }
 
 fn room(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<ProbeOn> {
@@ -63,7 +63,7 @@ fn room(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<ProbeOn> {
     }
     let probe = |id: &ReplicaId| {
         let bytes = blueprint.case.snapshot.table(*id, &blueprint.objects.source)?.bytes();
-        let probe = sql::disk_has_room(&blueprint.objects.source, bytes + bytes / HEADROOM_DIVISOR);
+        let probe = probes::disk_has_room(&blueprint.objects.source, bytes + bytes / HEADROOM_DIVISOR);
         // A table without parts is on no disk yet.
         (bytes > 0).then(|| ProbeOn { on: vec![*id], probe })
     };

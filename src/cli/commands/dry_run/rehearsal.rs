@@ -1,0 +1,174 @@
+//! The rehearsal itself: the plan's steps by the engine of `execute`, on a journal that is thrown away.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use futures_util::future::join_all;
+
+use super::super::super::args::DryRun;
+use super::super::super::connect::Connected;
+use super::super::super::exit_code::Exit;
+use super::super::super::failure::Failure;
+use super::super::super::output::say;
+use super::super::super::progress::Progress;
+use super::super::planned;
+use super::stage::{self, Stage};
+use super::writers;
+use crate::execute::{Approver, Decision, Engine, ExecuteError, News, Outcome, Reporter, Until};
+use crate::journal;
+use crate::plan::file::Sealed;
+use crate::plan::{Action, Gate, Plan, Step, StepId};
+use crate::rehearse::{Ledger, Report, StepOutcome, Verdict, adapt};
+
+/// Sets the stage, carries the plan out, and clears up.
+pub(super) async fn rehearse(connected: &Connected, sealed: &Sealed, args: &DryRun) -> Result<(Report, Exit), Failure> {
+    let plan = &sealed.plan;
+    let stage = Stage::set(connected, plan, args.rows).await?;
+    let adapted = adapt(plan, &stage.target, &stage.words);
+    let collector = Collector { progress: Progress::new(), outcomes: Mutex::default() };
+    let (performed, ledger) = perform(connected, &adapted.plan, &stage, args.writers, &collector).await;
+    let mut outcomes = collector.outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let place = |id: &str| adapted.plan.steps.iter().position(|step| step.id.as_str() == id);
+    outcomes.sort_by_key(|outcome| place(&outcome.id));
+    if args.on.is_some() && !args.keep {
+        stage::clear(connected, &adapted.plan, &stage.target).await?;
+    }
+    let lost = ledger.is_some_and(|ledger| ledger.lost + ledger.doubled > 0);
+    let (error, exit) = match performed {
+        Ok(()) if lost => (Some("rows were lost or doubled".to_owned()), Exit::VerificationFailed),
+        Ok(()) => (None, Exit::Done),
+        Err(failure) => (Some(failure.message), failure.exit),
+    };
+    let mut not_covered = [stage.not_covered.clone(), adapted.not_covered].concat();
+    not_covered.sort();
+    not_covered.dedup();
+    let report = Report {
+        format_version: crate::rehearse::FORMAT_VERSION,
+        plan_sha256: sealed.sha256.clone(),
+        verdict: if error.is_none() { Verdict::Passed } else { Verdict::Failed },
+        on: format!("ClickHouse {}, {} replicas", stage.version, stage.target.replicas.len()),
+        rows: stage.rows,
+        backfill_seconds_expected: expected(plan, &stage, &outcomes),
+        steps: outcomes,
+        ledger,
+        not_covered,
+        error,
+    };
+    Ok((report, exit))
+}
+
+/// Forward, back, forward again, to the end, with writers all the while if there are any.
+async fn perform(
+    connected: &Connected,
+    plan: &Plan,
+    stage: &Stage,
+    writers: u64,
+    collector: &Collector,
+) -> (Result<(), Failure>, Option<Ledger>) {
+    let stop = AtomicBool::new(false);
+    let writing = join_all((0..writers).map(|writer| writers::write(&connected.cluster, plan, stage, writer, &stop)));
+    let acting = async {
+        let result = acts(connected, plan, collector).await;
+        stop.store(true, Ordering::Relaxed);
+        result
+    };
+    let (mut result, written) = tokio::join!(acting, writing);
+    if writers == 0 {
+        return (result, None);
+    }
+    match writers::settle(&connected.cluster, plan, stage, &written).await {
+        Ok(ledger) => (result, Some(ledger)),
+        Err(error) => {
+            if result.is_ok() {
+                result = Err(Failure::of(&error));
+            }
+            (result, None)
+        }
+    }
+}
+
+async fn acts(connected: &Connected, plan: &Plan, collector: &Collector) -> Result<(), Failure> {
+    let directory =
+        tempfile::tempdir().map_err(|error| Failure::file("make", Path::new("a temporary directory"), &error))?;
+    let path = directory.path().join("journal");
+    let soak = Until { before: Some(StepId::new("gate.finalize")), ask_each_step: false };
+    for (title, until) in [
+        ("forward, up to the cutover and beyond", Some(&soak)),
+        ("back", None),
+        ("forward again", Some(&soak)),
+        ("to the end", Some(&Until::default())),
+    ] {
+        say(&format!("— {title}"));
+        let journal = journal::File::open(&path, "dry run", &planned::now())?;
+        let engine = Engine::new(plan, &connected.cluster, collector, journal, planned::now)?;
+        let outcome = match until {
+            Some(until) => engine.execute(until, &mut ApproveAll).await,
+            None => engine.roll_back().await,
+        };
+        refuse_unfinished(outcome)?;
+    }
+    Ok(())
+}
+
+fn refuse_unfinished(outcome: Result<Outcome, ExecuteError>) -> Result<(), Failure> {
+    match outcome? {
+        Outcome::Waiting(gate) => Err(Failure::new(format!("the plan waited at the gate {gate}"))),
+        Outcome::Finished | Outcome::Stopped | Outcome::RolledBack => Ok(()),
+    }
+}
+
+/// In a rehearsal nobody is asked.
+struct ApproveAll;
+
+impl Approver for ApproveAll {
+    fn gate(&mut self, _plan: &Plan, _progress: &journal::Progress, _gate: Gate) -> Decision {
+        Decision::Approve { by: "dry run".to_owned(), note: String::new() }
+    }
+
+    fn step(&mut self, _step: &Step) -> bool {
+        true
+    }
+}
+
+/// Tells how it gets on, and keeps how each step ended the last time.
+struct Collector {
+    progress: Progress,
+    outcomes: Mutex<Vec<StepOutcome>>,
+}
+
+impl Reporter for Collector {
+    fn report(&self, news: News<'_>) {
+        let outcome = match &news {
+            News::Done { step, took, evidence } => {
+                Some((step.id.to_string(), took.as_secs_f64(), (*evidence).to_owned()))
+            }
+            News::Failed { step, error } => Some((step.id.to_string(), 0.0, format!("failed: {error}"))),
+            _ => None,
+        };
+        if let Some((id, seconds, outcome)) = outcome {
+            let mut outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+            outcomes.retain(|known| known.id != id);
+            outcomes.push(StepOutcome { id, outcome, seconds });
+        }
+        self.progress.report(news);
+    }
+}
+
+/// How long the largest shard's backfill would take at the rate measured here.
+fn expected(plan: &Plan, stage: &Stage, outcomes: &[StepOutcome]) -> Option<u64> {
+    let is_backfill =
+        |id: &str| plan.step(&StepId::new(id)).is_some_and(|step| matches!(step.action, Action::Backfill(_)));
+    let slowest =
+        outcomes.iter().filter(|outcome| is_backfill(&outcome.id)).map(|outcome| outcome.seconds).fold(0.0, f64::max);
+    let shards = stage.target.replicas.keys().map(|id| id.shard).collect::<std::collections::BTreeSet<_>>().len();
+    let largest = plan.sizes.iter().map(|size| size.rows).max()?;
+    let rows_here = stage.rows as f64 / shards.max(1) as f64;
+    let seconds = largest as f64 / rows_here * slowest;
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "seconds are positive, and far below 2^53"
+    )]
+    (slowest > 0.0 && rows_here > 0.0).then(|| seconds.ceil() as u64)
+}

@@ -1,0 +1,150 @@
+//! The questions of a plan, each with the answer that it must get.
+
+use super::sql::of_table;
+use super::step::Probe;
+use crate::catalog::Keys;
+use crate::names::{TableName, quote_string};
+
+/// The same for `system.tables`, which calls it `name`.
+fn named(table: &TableName) -> String {
+    format!("database = {} AND name = {}", quote_string(&table.database), quote_string(&table.table))
+}
+
+/// Holds while a table is defined as it was when the plan was made.
+pub fn unchanged(table: &TableName, definition_hash: &str) -> Probe {
+    Probe {
+        says: format!("{table} is defined as it was when the plan was made"),
+        sql: format!("SELECT toString(cityHash64(create_table_query)) FROM system.tables WHERE {}", named(table)),
+        expect: definition_hash.to_owned(),
+    }
+}
+
+/// Holds while none of the tables exists.
+pub fn absent(tables: &[&TableName]) -> Probe {
+    let names: Vec<String> = tables.iter().map(|table| quote_string(&table.table)).collect();
+    let database = tables.first().map_or(String::new(), |table| quote_string(&table.database));
+    let list: Vec<String> = tables.iter().map(ToString::to_string).collect();
+    Probe {
+        says: format!("there is no table {}", list.join(", ")),
+        sql: format!(
+            "SELECT count() FROM system.tables WHERE database = {database} AND name IN ({})",
+            names.join(", ")
+        ),
+        expect: "0".to_owned(),
+    }
+}
+
+/// Holds while a table has this engine and these keys.
+pub fn has_keys(table: &TableName, engine: &str, keys: &Keys) -> Probe {
+    Probe {
+        says: format!(
+            "{table} is a {engine} table with sorting key ({}), partition key ({}) and primary key ({})",
+            keys.sorting, keys.partition, keys.primary
+        ),
+        sql: format!(
+            "SELECT engine, sorting_key, partition_key, primary_key FROM system.tables WHERE {}",
+            named(table)
+        ),
+        expect: [engine, &keys.sorting, &keys.partition, &keys.primary].join("\t"),
+    }
+}
+
+/// Holds while a table does not exist or has these keys: what a drop must know before it drops.
+pub fn absent_or_has_keys(table: &TableName, keys: &Keys) -> Probe {
+    Probe {
+        says: format!(
+            "{table}, if it is there, has sorting key ({}) and partition key ({})",
+            keys.sorting, keys.partition
+        ),
+        sql: format!(
+            "SELECT count() FROM system.tables WHERE {} AND NOT (sorting_key = {} AND partition_key = {} AND primary_key = {})",
+            named(table),
+            quote_string(&keys.sorting),
+            quote_string(&keys.partition),
+            quote_string(&keys.primary)
+        ),
+        expect: "0".to_owned(),
+    }
+}
+
+/// Holds while a table with this engine exists.
+pub fn has_engine(table: &TableName, engine: &str) -> Probe {
+    Probe {
+        says: format!("there is a {engine} named {table}"),
+        sql: format!("SELECT engine FROM system.tables WHERE {}", named(table)),
+        expect: engine.to_owned(),
+    }
+}
+
+/// Holds while no mutation of a table is unfinished.
+pub fn no_mutations(table: &TableName) -> Probe {
+    Probe {
+        says: format!("no mutation of {table} is unfinished"),
+        sql: format!("SELECT count() FROM system.mutations WHERE {} AND NOT is_done", of_table(table)),
+        expect: "0".to_owned(),
+    }
+}
+
+/// Holds while replication of a table is healthy: writable, every replica present, at most five minutes behind.
+pub fn replication_healthy(table: &TableName) -> Probe {
+    Probe {
+        says: format!("replication of {table} is healthy: writable, all replicas active, less than 300 s behind"),
+        sql: format!(
+            "SELECT is_readonly OR is_session_expired OR active_replicas < total_replicas OR absolute_delay >= 300 \
+             FROM system.replicas WHERE {}",
+            of_table(table)
+        ),
+        expect: "0".to_owned(),
+    }
+}
+
+/// Holds while a path of Keeper does not exist. Its parent must exist.
+pub fn keeper_path_free(path: &str) -> Probe {
+    let (parent, name) = path.rsplit_once('/').unwrap_or(("/", path));
+    let parent = if parent.is_empty() { "/" } else { parent };
+    Probe {
+        says: format!("nothing is at {path} in Keeper"),
+        sql: format!(
+            "SELECT count() FROM system.zookeeper WHERE path = {} AND name = {}",
+            quote_string(parent),
+            quote_string(name)
+        ),
+        expect: "0".to_owned(),
+    }
+}
+
+/// Holds while the disks that hold a table have room for `bytes` more.
+pub fn disk_has_room(table: &TableName, bytes: u64) -> Probe {
+    Probe {
+        says: format!("the disks that hold {table} have {bytes} bytes free, for the copy and a tenth more"),
+        sql: format!(
+            "SELECT sum(free_space) >= {bytes} FROM system.disks WHERE name IN \
+             (SELECT disk_name FROM system.parts WHERE {} AND active)",
+            of_table(table)
+        ),
+        expect: "1".to_owned(),
+    }
+}
+
+/// Holds while a query over a `Distributed` table is answered, whatever the number.
+pub fn distributed_answers(table: &TableName) -> Probe {
+    Probe {
+        says: format!("a query through {table} is answered by every shard"),
+        sql: format!("SELECT count() >= 0 FROM {}", table.sql()),
+        expect: "1".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_keeper_path_is_looked_up_in_its_parent() {
+        assert_eq!(
+            keeper_path_free("/clickhouse/tables/1/t").sql,
+            "SELECT count() FROM system.zookeeper WHERE path = '/clickhouse/tables/1' AND name = 't'"
+        );
+        assert!(keeper_path_free("/t").sql.contains("path = '/'"));
+    }
+}

@@ -1,0 +1,208 @@
+//! A plan's steps, turned to another cluster: other replicas, its own words for the same definitions, nothing else.
+//!
+//! What is carried out in a rehearsal is the plan's own SQL. Only what cannot be the same elsewhere is replaced, and each
+//! replacement is said.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::recreate::on_target;
+use crate::catalog::Keys;
+use crate::ddl::read_table;
+use crate::names::{ReplicaId, TableName};
+use crate::plan::{Action, Plan, Probe, ReplicaIdentity, Run, Step, Undo, probes};
+
+/// The cluster that a plan is rehearsed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Its name.
+    pub cluster: String,
+    /// Its replicas.
+    pub identities: Vec<ReplicaIdentity>,
+    /// Which replica of the plan is played by which of its own.
+    pub replicas: BTreeMap<ReplicaId, ReplicaId>,
+    /// Whether its Replicated tables replicate.
+    pub replicated: bool,
+}
+
+/// What the other cluster calls things.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words {
+    /// `cityHash64` of definitions.
+    pub definition_hashes: BTreeMap<TableName, String>,
+    /// Keys before and after, in its normal form.
+    pub keys: [Keys; 2],
+}
+
+/// A plan turned to another cluster, and what of the original it leaves out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adapted {
+    /// The plan.
+    pub plan: Plan,
+    /// What is left out, a sentence each.
+    pub not_covered: Vec<String>,
+}
+
+impl Target {
+    /// Plays the plan's replicas with a cluster's own: its first shards and the first replicas of each.
+    pub fn new(plan: &Plan, cluster: String, identities: Vec<ReplicaIdentity>, replicated: bool) -> Self {
+        let shards = |all: &[ReplicaIdentity]| -> Vec<u32> {
+            let set: BTreeSet<u32> = all.iter().map(|replica| replica.id.shard).collect();
+            set.into_iter().collect()
+        };
+        let pairs = shards(&plan.cluster.replicas).into_iter().zip(shards(&identities));
+        let mut replicas = BTreeMap::new();
+        for (from, to) in pairs {
+            let of = |all: &[ReplicaIdentity], shard: u32| -> Vec<ReplicaId> {
+                all.iter().map(|replica| replica.id).filter(|id| id.shard == shard).collect()
+            };
+            replicas.extend(of(&plan.cluster.replicas, from).into_iter().zip(of(&identities, to)));
+        }
+        Self { cluster, identities, replicas, replicated }
+    }
+}
+
+/// Turns a plan to another cluster.
+pub fn adapt(plan: &Plan, target: &Target, words: &Words) -> Adapted {
+    let mut adapter =
+        Adapter { plan, target, replacements: replacements(plan, target, words), not_covered: BTreeSet::new() };
+    adapter.note_missing_replicas();
+    let played: BTreeSet<u32> = target.replicas.keys().map(|id| id.shard).collect();
+    let here = |step: &&Step| step.shard.is_none_or(|shard| played.contains(&shard));
+    let steps: Vec<Step> = plan.steps.iter().filter(here).map(|step| adapter.step(step)).collect();
+    let kept: BTreeSet<_> = steps.iter().map(|step| step.id.clone()).collect();
+    let edges =
+        plan.edges.iter().filter(|edge| kept.contains(&edge.from) && kept.contains(&edge.to)).cloned().collect();
+    let mut turned = Plan { steps, edges, ..plan.clone() };
+    turned.cluster.name.clone_from(&target.cluster);
+    turned.cluster.replicas.clone_from(&target.identities);
+    Adapted { plan: turned, not_covered: adapter.not_covered.into_iter().collect() }
+}
+
+/// Probes that speak of definitions in one server's words, with the same in the other's.
+fn replacements(plan: &Plan, target: &Target, words: &Words) -> Vec<(Probe, Probe)> {
+    let mut pairs = Vec::new();
+    for print in &plan.fingerprints {
+        if let Some(hash) = words.definition_hashes.get(&print.table) {
+            pairs
+                .push((probes::unchanged(&print.table, &print.definition_hash), probes::unchanged(&print.table, hash)));
+        }
+    }
+    let engine = |name: &str| {
+        let bare = name.strip_prefix("Replicated").filter(|_| !target.replicated);
+        bare.unwrap_or(name).to_owned()
+    };
+    let here = [&plan.change.before, &plan.change.after];
+    for (index, keys) in here.into_iter().enumerate() {
+        let (name, there) = (&plan.change.engine[index], &words.keys[index]);
+        for table in [&plan.objects.source, &plan.objects.shadow] {
+            pairs.push((probes::has_keys(table, name, keys), probes::has_keys(table, &engine(name), there)));
+            pairs.push((probes::absent_or_has_keys(table, keys), probes::absent_or_has_keys(table, there)));
+        }
+    }
+    pairs
+}
+
+struct Adapter<'a> {
+    plan: &'a Plan,
+    target: &'a Target,
+    replacements: Vec<(Probe, Probe)>,
+    not_covered: BTreeSet<String>,
+}
+
+impl Adapter<'_> {
+    fn note_missing_replicas(&mut self) {
+        let missing = self.plan.cluster.replicas.len() - self.target.replicas.len();
+        if missing > 0 {
+            let all = self.plan.cluster.replicas.len();
+            self.not_covered.insert(format!("{missing} of the plan's {all} replicas, for which there was no server"));
+        }
+    }
+
+    fn step(&mut self, step: &Step) -> Step {
+        let action = match &step.action {
+            Action::Check { probes } => {
+                let turned = probes.iter().filter_map(|asked| {
+                    let on = self.on(&asked.on);
+                    let probe = self.probe(&asked.probe).filter(|_| !on.is_empty())?;
+                    Some(crate::plan::ProbeOn { on, probe })
+                });
+                Action::Check { probes: turned.collect() }
+            }
+            Action::Run { one_by_one, runs } => Action::Run { one_by_one: *one_by_one, runs: self.runs(runs) },
+            Action::Clone(clone) => {
+                let (on, before) = (self.one(clone.on), self.probes(&clone.before));
+                Action::Clone(crate::plan::ClonePartitions { on, before, ..clone.clone() })
+            }
+            Action::Backfill(backfill) => {
+                let (on, before) = (self.one(backfill.on), self.probes(&backfill.before));
+                Action::Backfill(crate::plan::Backfill { on, before, ..backfill.clone() })
+            }
+            Action::CatchUp(wait) if self.target.replicated => {
+                Action::CatchUp(crate::plan::CatchUp { on: self.on(&wait.on), ..wait.clone() })
+            }
+            Action::CatchUp(_) => {
+                self.not_covered.insert("replication: the servers have none, so nothing was waited for".to_owned());
+                Action::Check { probes: Vec::new() }
+            }
+            Action::Compare(compare) => {
+                Action::Compare(crate::plan::Compare { on: self.on(&compare.on), ..compare.clone() })
+            }
+            Action::Gate { gate } => Action::Gate { gate: *gate },
+        };
+        let undo = match &step.undo {
+            Undo::Run { one_by_one, runs } => Undo::Run { one_by_one: *one_by_one, runs: self.runs(runs) },
+            other => other.clone(),
+        };
+        Step { action, undo, ..step.clone() }
+    }
+
+    fn runs(&mut self, runs: &[Run]) -> Vec<Run> {
+        let turned = runs.iter().map(|run| Run {
+            on: self.on(&run.on),
+            before: self.probes(&run.before),
+            sql: run.sql.iter().map(|sql| self.statement(sql)).collect(),
+            after: self.probes(&run.after),
+        });
+        turned.filter(|run| !run.on.is_empty()).collect()
+    }
+
+    /// A definition with an engine that the other cluster has; everything else as it is.
+    fn statement(&mut self, sql: &str) -> String {
+        if self.target.replicated || !sql.starts_with("CREATE TABLE") {
+            return sql.to_owned();
+        }
+        match read_table(sql) {
+            Ok(table) if table.engine.replicated() => {
+                let name = table.name.in_database(&self.plan.objects.source.database);
+                self.not_covered.insert(format!("{name} was made without replication, which the servers do not have"));
+                on_target(&table, self.target, &name).to_sql()
+            }
+            // A statement that cannot be read goes as it is: the server says what is wrong with it.
+            _ => sql.to_owned(),
+        }
+    }
+
+    fn probes(&mut self, probes: &[Probe]) -> Vec<Probe> {
+        probes.iter().filter_map(|probe| self.probe(probe)).collect()
+    }
+
+    fn probe(&mut self, probe: &Probe) -> Option<Probe> {
+        let asks_of_replication = probe.sql.contains("system.replicas") || probe.sql.contains("system.zookeeper");
+        if probe.sql.contains("system.disks") || (asks_of_replication && !self.target.replicated) {
+            self.not_covered.insert(format!("the check that {}", probe.says));
+            return None;
+        }
+        let known = self.replacements.iter().find(|(from, _)| from.sql == probe.sql && from.expect == probe.expect);
+        Some(known.map_or_else(|| probe.clone(), |(_, to)| to.clone()))
+    }
+
+    fn on(&self, ids: &[ReplicaId]) -> Vec<ReplicaId> {
+        ids.iter().filter_map(|id| self.target.replicas.get(id).copied()).collect()
+    }
+
+    /// The backfill replica is the first of its shard that has the table, so its shard's first replica plays it if nobody else does.
+    fn one(&self, id: ReplicaId) -> ReplicaId {
+        let same_shard = || self.target.replicas.iter().find(|(from, _)| from.shard == id.shard).map(|(_, to)| *to);
+        self.target.replicas.get(&id).copied().or_else(same_shard).unwrap_or(id)
+    }
+}

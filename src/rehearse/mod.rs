@@ -1,0 +1,12 @@
+//! Rehearsing a plan on another cluster: what must be made there, with what it is filled, how the plan's steps are turned to
+//! it, and what is reported. All of it pure; `dry-run` in the command line carries it out with the very engine of `execute`.
+
+mod adapt;
+mod fill;
+mod recreate;
+mod report;
+
+pub use adapt::{Adapted, Target, Words, adapt};
+pub use fill::{Fill, fill};
+pub use recreate::{Made, recreate};
+pub use report::{FORMAT_VERSION, Ledger, Report, StepOutcome, Verdict};
