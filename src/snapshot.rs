@@ -99,6 +99,13 @@ impl Snapshot {
         })
     }
 
+    /// What every replica that answered can do.
+    pub fn common_capabilities(&self) -> BTreeSet<Capability> {
+        let mut each = self.replicas.keys().filter_map(|id| self.state(*id)).map(|state| &state.capabilities);
+        let first = each.next().cloned().unwrap_or_default();
+        each.fold(first, |common, next| common.intersection(next).copied().collect())
+    }
+
     /// Whether every replica that answered has the capability.
     pub fn all_have(&self, capability: Capability) -> bool {
         self.replicas.keys().filter_map(|id| self.state(*id)).all(|state| state.capabilities.contains(&capability))

@@ -66,12 +66,13 @@ pub fn plain(definition: &CreateTable, name: &TableName) -> CreateTable {
     plain
 }
 
-/// A plain table whose columns take any value: MATERIALIZED columns can be inserted and are copied, not computed anew.
+/// A plain table that takes the shadow's rows. With `bare` its columns have neither defaults nor codecs, so that
+/// MATERIALIZED ones can be inserted, copied and not computed anew, on servers that take them no other way.
 ///
-/// Only where no column is MATERIALIZED is the body kept as it is, with codecs and indexes.
-pub fn staging(shadow: &CreateTable, columns: &[Column], name: &TableName) -> CreateTable {
+/// Elsewhere the body stays as it is: parts without the shadow's indexes and projections would lack them for good.
+pub fn staging(shadow: &CreateTable, columns: &[Column], bare: bool, name: &TableName) -> CreateTable {
     let mut staging = plain(shadow, name);
-    if columns.iter().any(Column::is_materialized) {
+    if bare {
         let stored = columns.iter().filter(|column| column.is_stored());
         let body: Vec<String> =
             stored.map(|column| format!("{} {}", quote_identifier(&column.name), column.kind)).collect();
@@ -136,7 +137,7 @@ mod tests {
             default_expression: String::new(),
             comment: String::new(),
         });
-        let staging = staging(&shadow, &columns, &TableName::new("d", "ev__sw_staging"));
+        let staging = staging(&shadow, &columns, true, &TableName::new("d", "ev__sw_staging"));
         insta::assert_snapshot!(staging.to_sql(), @"CREATE TABLE IF NOT EXISTS `d`.`ev__sw_staging` (`id` UInt64, `m` UInt64) ENGINE = MergeTree PARTITION BY intDiv(id, 10) ORDER BY (m, id) SETTINGS index_granularity = 8192");
     }
 

@@ -93,8 +93,8 @@ pub(super) struct Blueprint<'a> {
     pub(super) fingerprints: Vec<Fingerprint>,
     pub(super) shards: Vec<ShardSite<'a>>,
     pub(super) swaps_by_exchange: bool,
-    pub(super) has_partition_id: bool,
-    views_leave_materialized: bool,
+    /// What every replica can do. Asked once, not once a shard.
+    common: BTreeSet<Capability>,
 }
 
 impl<'a> Blueprint<'a> {
@@ -120,9 +120,13 @@ impl<'a> Blueprint<'a> {
             fingerprints,
             shards,
             swaps_by_exchange: case.swaps_by_exchange(),
-            has_partition_id: case.snapshot.all_have(Capability::PartitionIdColumn),
-            views_leave_materialized: case.snapshot.all_have(Capability::ViewsLeaveMaterialized),
+            common: case.snapshot.common_capabilities(),
         })
+    }
+
+    /// Whether every replica has a capability.
+    pub(super) fn all_have(&self, capability: Capability) -> bool {
+        self.common.contains(&capability)
     }
 
     /// Columns whose values are on disk.
@@ -132,8 +136,27 @@ impl<'a> Blueprint<'a> {
 
     /// Columns that the mirror gives to the shadow table.
     pub(super) fn mirrored(&self) -> impl Iterator<Item = &'a Column> + use<'a> {
-        let leaves = self.views_leave_materialized;
+        let leaves = self.all_have(Capability::ViewsLeaveMaterialized);
         self.stored().filter(move |column| !(leaves && column.is_materialized()))
+    }
+
+    fn has_materialized(&self) -> bool {
+        self.columns.iter().any(Column::is_materialized)
+    }
+
+    /// Whether the staging table must do without defaults: old servers apply a setting to the query of an INSERT SELECT,
+    /// not to the insert, so it cannot be told there to take MATERIALIZED columns.
+    pub(super) fn staging_is_bare(&self) -> bool {
+        self.has_materialized() && !self.all_have(Capability::ViewsLeaveMaterialized)
+    }
+
+    /// What an insert of all stored columns into a table with defaults must say.
+    pub(super) fn insert_settings(&self) -> &'static str {
+        if self.has_materialized() && self.all_have(Capability::ViewsLeaveMaterialized) {
+            "SETTINGS insert_allow_materialized_columns = 1 "
+        } else {
+            ""
+        }
     }
 
     pub(super) fn is_replicated(&self) -> bool {
@@ -189,7 +212,7 @@ impl<'a> Blueprint<'a> {
         } else {
             "chunks are attached with ATTACH PARTITION FROM; after a crash the rows themselves tell whether it happened"
         };
-        let rows = if self.has_partition_id { "_partition_id" } else { "the name of its part" };
+        let rows = if self.all_have(Capability::PartitionIdColumn) { "_partition_id" } else { "the name of its part" };
         vec![
             "strategy mirror: a sorting, primary or partition key cannot be changed in place".to_owned(),
             swap.to_owned(),

@@ -10,6 +10,7 @@ use crate::plan::step::{
     Action, Backfill, CatchUp, ClonePartitions, CompareMode, Cost, PartitionSize, Phase, Run, Step, Undo,
 };
 use crate::plan::template::Template;
+use crate::snapshot::Capability;
 
 /// Replication that does not move for this long needs a person.
 const STALL_SECONDS: u64 = 300;
@@ -113,7 +114,7 @@ fn chunks(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Backfill {
         (&blueprint.objects.snapshot, &blueprint.objects.staging, &blueprint.objects.shadow);
     let columns = sql::column_list(blueprint.stored());
     let hash = sql::row_hash(blueprint.stored());
-    let partition = sql::partition_id_of_row(blueprint.has_partition_id);
+    let partition = sql::partition_id_of_row(blueprint.all_have(Capability::PartitionIdColumn));
     // An engine that keeps the last of several rows must see them in the order in which they came.
     let in_order = if blueprint.engine.plain_name() == "MergeTree" { "" } else { " SETTINGS max_threads = 1" };
     Backfill {
@@ -124,8 +125,9 @@ fn chunks(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Backfill {
         clear: vec![format!("TRUNCATE TABLE {}", staging.sql())],
         copy: Template::new(
             &format!(
-                "INSERT INTO {} ({columns}) SELECT {columns} FROM {} WHERE {partition} = ",
+                "INSERT INTO {} ({columns}) {}SELECT {columns} FROM {} WHERE {partition} = ",
                 staging.sql(),
+                blueprint.insert_settings(),
                 snapshot.sql()
             ),
             in_order,

@@ -44,7 +44,7 @@ fn workplace(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     if let Some(live) = shard.home_definition() {
         create.push(definition::plain(live, snapshot).to_sql());
         let shadow = blueprint.shadow_definition(live);
-        create.push(definition::staging(&shadow, blueprint.columns, staging).to_sql());
+        create.push(definition::staging(&shadow, blueprint.columns, blueprint.staging_is_bare(), staging).to_sql());
     }
     // Merging either would be work for nothing: the snapshot is dropped, the staging table's parts are attached elsewhere.
     create.push(format!("SYSTEM STOP MERGES {}", snapshot.sql()));

@@ -64,8 +64,14 @@ fn nothing_left(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     let everywhere = |probe| ProbeOn { on: shard.replicas.clone(), probe };
     let ours = [&objects.shadow, &objects.snapshot, &objects.staging, &objects.mirror, &objects.swap];
     let mut probes = vec![everywhere(probes::absent(&ours)), everywhere(blueprint.source_is(&blueprint.new))];
-    let readable = blueprint.case.snapshot.all_have(Capability::Keeper);
-    probes.extend(shard.keeper_path.as_deref().filter(|_| readable).map(probes::keeper_path_free).map(everywhere));
+    probes.extend(
+        shard
+            .keeper_path
+            .as_deref()
+            .filter(|_| blueprint.all_have(Capability::Keeper))
+            .map(probes::keeper_path_free)
+            .map(everywhere),
+    );
     Step {
         id: step_id(Phase::Finalize, "check", shard.num),
         phase: Phase::Finalize,

@@ -54,13 +54,12 @@ fn unchanged(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<ProbeOn> {
 fn path_free(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Option<Probe> {
     // Without a path among the engine's arguments the server chooses one, from the table's UUID.
     blueprint.engine.keeper_path()?;
-    let readable = blueprint.case.snapshot.all_have(Capability::Keeper);
-    let path = shard.keeper_path.as_deref().filter(|_| readable)?;
+    let path = shard.keeper_path.as_deref().filter(|_| blueprint.all_have(Capability::Keeper))?;
     Some(probes::keeper_path_free(&marked_path(path, &blueprint.id)))
 }
 
 fn room(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<ProbeOn> {
-    if !blueprint.case.snapshot.all_have(Capability::Disks) {
+    if !blueprint.all_have(Capability::Disks) {
         return Vec::new();
     }
     let probe = |id: &ReplicaId| {
