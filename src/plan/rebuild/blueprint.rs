@@ -94,10 +94,8 @@ pub(super) struct Blueprint<'a> {
     pub(super) shards: Vec<ShardSite<'a>>,
     pub(super) swaps_by_exchange: bool,
     pub(super) has_partition_id: bool,
-    /// Whether every replica lets Keeper be read. Asked once, not once a shard.
-    pub(super) reads_keeper: bool,
-    /// Whether every replica tells how much room its disks have.
-    pub(super) knows_disks: bool,
+    /// What preflight and finalize can ask of every replica: looked up once, not once a shard.
+    pub(super) readable: BTreeSet<Capability>,
     views_leave_materialized: bool,
 }
 
@@ -125,8 +123,10 @@ impl<'a> Blueprint<'a> {
             shards,
             swaps_by_exchange: case.swaps_by_exchange(),
             has_partition_id: case.snapshot.all_have(Capability::PartitionIdColumn),
-            reads_keeper: case.snapshot.all_have(Capability::Keeper),
-            knows_disks: case.snapshot.all_have(Capability::Disks),
+            readable: [Capability::Keeper, Capability::Disks]
+                .into_iter()
+                .filter(|capability| case.snapshot.all_have(*capability))
+                .collect(),
             views_leave_materialized: case.snapshot.all_have(Capability::ViewsLeaveMaterialized),
         })
     }

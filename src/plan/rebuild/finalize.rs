@@ -5,6 +5,7 @@ use super::{copy, step_id};
 use crate::names::TableName;
 use crate::plan::probes;
 use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Undo};
+use crate::snapshot::Capability;
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
     vec![
@@ -64,7 +65,12 @@ fn nothing_left(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     let ours = [&objects.shadow, &objects.snapshot, &objects.staging, &objects.mirror, &objects.swap];
     let mut probes = vec![everywhere(probes::absent(&ours)), everywhere(blueprint.source_is(&blueprint.new))];
     probes.extend(
-        shard.keeper_path.as_deref().filter(|_| blueprint.reads_keeper).map(probes::keeper_path_free).map(everywhere),
+        shard
+            .keeper_path
+            .as_deref()
+            .filter(|_| blueprint.readable.contains(&Capability::Keeper))
+            .map(probes::keeper_path_free)
+            .map(everywhere),
     );
     Step {
         id: step_id(Phase::Finalize, "check", shard.num),

@@ -6,6 +6,7 @@ use crate::names::ReplicaId;
 use crate::plan::definition::marked_path;
 use crate::plan::probes;
 use crate::plan::step::{Action, Cost, Phase, Probe, ProbeOn, Step, Undo};
+use crate::snapshot::Capability;
 
 /// The copy needs as much room as the source, and a tenth more for parts that are being merged.
 const HEADROOM_DIVISOR: u64 = 10;
@@ -53,12 +54,12 @@ fn unchanged(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<ProbeOn> {
 fn path_free(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Option<Probe> {
     // Without a path among the engine's arguments the server chooses one, from the table's UUID.
     blueprint.engine.keeper_path()?;
-    let path = shard.keeper_path.as_deref().filter(|_| blueprint.reads_keeper)?;
+    let path = shard.keeper_path.as_deref().filter(|_| blueprint.readable.contains(&Capability::Keeper))?;
     Some(probes::keeper_path_free(&marked_path(path, &blueprint.id)))
 }
 
 fn room(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<ProbeOn> {
-    if !blueprint.knows_disks {
+    if !blueprint.readable.contains(&Capability::Disks) {
         return Vec::new();
     }
     let probe = |id: &ReplicaId| {
