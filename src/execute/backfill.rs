@@ -98,7 +98,7 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
             query_id: query_id.clone(),
             timeout: COPY_TIMEOUT,
         };
-        let copying = self.engine.desk.servers.call(call);
+        let copying = self.engine.desk.send(call);
         let watching = async {
             loop {
                 tokio::time::sleep(PROGRESS_POLL).await;

@@ -60,7 +60,13 @@ impl<'a, S: Servers> Desk<'a, S> {
 
     async fn call(&self, step: &StepId, on: ReplicaId, sql: &str, timeout: Duration) -> Result<String, CallError> {
         let query_id = self.query_id(step);
-        self.servers.call(Call { on, sql: sql.to_owned(), query_id, timeout }).await
+        self.send(Call { on, sql: sql.to_owned(), query_id, timeout }).await
+    }
+
+    /// Sends a statement; an error names the replica as the plan does.
+    pub(super) async fn send(&self, call: Call) -> Result<String, CallError> {
+        let on = call.on;
+        self.servers.call(call).await.map_err(|error| CallError { replica: self.replica_name(on), ..error })
     }
 
     /// A replica with its address, for people.

@@ -99,6 +99,10 @@ impl ExecuteError {
     /// What to do about it.
     pub fn hint(&self) -> &'static str {
         match self {
+            Self::Call { source, .. } if source.code.is_none() => {
+                "see that the replica runs and can be reached, then run `execute` again: it goes on from here; \
+                 or `rollback` to undo what was done"
+            }
             Self::Call { .. } => {
                 "correct what the server complains about, then run `execute` again: it goes on from here; \
                  or `rollback` to undo what was done"

@@ -41,15 +41,15 @@ pub enum PlanFileError {
     Unwritable(#[source] serde_json::Error),
 }
 
-/// The plan's file, ready to be written.
-pub fn write(plan: &Plan) -> Result<(String, Sealed), PlanFileError> {
+/// The plan's file, ready to be written, and its hash.
+pub fn write(plan: &Plan) -> Result<(String, String), PlanFileError> {
     let mut content = match serde_json::to_value(plan).map_err(PlanFileError::Unwritable)? {
         Value::Object(content) => content,
         _ => Map::new(),
     };
     let sha256 = hash(&content)?;
     content.insert(HASH_KEY.to_owned(), Value::String(sha256.clone()));
-    Ok((canonical(&content)?, Sealed { plan: plan.clone(), sha256 }))
+    Ok((canonical(&content)?, sha256))
 }
 
 /// Reads a plan's file. A plan that was edited by hand is refused: what was reviewed is what is carried out.

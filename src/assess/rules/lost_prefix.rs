@@ -22,7 +22,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
         CODE,
         format!("{} is no longer indexed by {lost} first: {} becomes {}", case.name(), shown(old), shown(new)),
         format!("queries that filter on {lost} alone will read more, up to the whole table"),
-        format!("shardwright evaluate --table {} measures it for the queries really run", case.name()),
+        "look in system.query_log which queries those are, and try them on a copy with the new key",
     )]
 }
 

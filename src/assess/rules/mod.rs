@@ -11,6 +11,7 @@ mod dependents;
 mod differing_definitions;
 mod disk_space;
 mod engine_change;
+mod hidden_columns;
 mod large_drop;
 mod leftovers;
 mod long_names;
@@ -43,7 +44,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 22] = rules![
+pub(super) const ALL: [Rule; 23] = rules![
     unreachable_replica,
     differing_definitions,
     leftovers,
@@ -66,6 +67,7 @@ pub(super) const ALL: [Rule; 22] = rules![
     other_cluster,
     database,
     changing_key,
+    hidden_columns,
 ];
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::planned;
 use crate::assess::{self, Case, Finding};
 use crate::catalog::Table;
 use crate::change::Change;
-use crate::ddl::{CreateTable, read_change};
+use crate::ddl::{CreateTable, read_change, read_engine};
 use crate::names::{ReplicaId, TableName};
 use crate::plan::{self, Plan, definition};
 use crate::render;
@@ -34,6 +34,7 @@ pub(in super::super) async fn run(global: &Global, args: &Args) -> Result<Exit, 
     let targets = normalise(&connected, &snapshot, &change).await?;
     let case =
         Case { snapshot: &snapshot, change: &change, target: &targets.wanted, written: targets.written.as_ref() };
+    refuse_direction_alone(&case)?;
     if is_reached(&case) {
         say(&format!("no change: {} has these keys already", change.table));
         return Ok(Exit::Done);
@@ -135,6 +136,20 @@ fn is_reached(case: &Case<'_>) -> bool {
         .written
         .is_none_or(|written| written.engine_full == case.target.engine_full && written.columns == case.target.columns);
     same_keys && same_definition
+}
+
+/// `sorting_key` in `system.tables` leaves DESC out, so that nothing would tell the new table from the old one.
+fn refuse_direction_alone(case: &Case<'_>) -> Result<(), Failure> {
+    let order_by = |table: &Table| read_engine(&table.engine_full).ok()?.clauses.order_by.map(|key| key.text);
+    let wanted = order_by(case.target);
+    let differs = |table: &Table| table.keys == case.target.keys && order_by(table) != wanted;
+    if !case.sources().any(|(_, table)| differs(table)) {
+        return Ok(());
+    }
+    let message = format!("the wanted key of {} differs from today's in direction (DESC) alone", case.name());
+    Err(Failure::new(message)
+        .exit(Exit::Blocked)
+        .hint("this version plans no such change; add or move a column as well"))
 }
 
 /// A finding's code and the reason for accepting it.

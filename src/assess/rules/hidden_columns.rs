@@ -1,0 +1,44 @@
+//! SW023: a column that the server hides behind a virtual one.
+
+use super::super::case::Case;
+use super::super::finding::Finding;
+
+pub(super) const CODE: &str = "SW023";
+
+/// Virtual columns by which a plan tells a row's part and partition.
+const VIRTUAL: [&str; 2] = ["_part", "_partition_id"];
+
+/// A plan asks for rows by part and partition; where a column has that name, the answer is about something else.
+pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
+    let columns = case.source().map(|table| table.columns.as_slice()).unwrap_or_default();
+    let hidden = columns.iter().filter(|column| VIRTUAL.contains(&column.name.as_str()));
+    let finding = |column: &crate::catalog::Column| {
+        Finding::blocker(
+            CODE,
+            format!("{} has a column named {}", case.name(), column.name),
+            "it has the name of a virtual column, by which the copy would be told apart into parts and partitions",
+            "rename the column first",
+        )
+    };
+    hidden.map(finding).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assess::fixture::Fixture;
+
+    #[test]
+    fn a_column_named_like_a_virtual_one_is_found() {
+        let mut fixture = Fixture::new();
+        fixture.redefine("value Float64", "_part Float64");
+        assert_eq!(fixture.found(check), ["blocker SW023: d.events has a column named _part"]);
+    }
+
+    #[test]
+    fn other_columns_may_begin_with_an_underscore() {
+        let mut fixture = Fixture::new();
+        fixture.redefine("value Float64", "_parts Float64");
+        assert_eq!(fixture.found(check), [""; 0]);
+    }
+}
