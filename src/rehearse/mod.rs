@@ -5,6 +5,8 @@ mod adapt;
 mod fill;
 mod recreate;
 mod report;
+#[cfg(test)]
+mod tests;
 
 pub use adapt::{Adapted, Target, Words, adapt};
 pub use fill::{Fill, fill};
