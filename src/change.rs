@@ -117,8 +117,8 @@ fn wanted_by(create: &CreateTable) -> Wanted {
     let clauses = &create.engine.clauses;
     let text = |key: &Option<crate::ddl::Text>| key.as_ref().map(|key| key.text.clone());
     Wanted {
-        // What a whole definition leaves out is not there.
-        order_by: Some(text(&clauses.order_by).unwrap_or_else(|| "tuple()".to_owned())),
+        // What a whole definition leaves out is not there; a primary key alone is the sorting key too.
+        order_by: text(&clauses.order_by).or_else(|| text(&clauses.primary_key)).or_else(|| Some("tuple()".to_owned())),
         primary_key: Some(text(&clauses.primary_key).unwrap_or_default()),
         partition_by: Some(text(&clauses.partition_by).unwrap_or_default()),
         definition: Some(Box::new(create.clone())),

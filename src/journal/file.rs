@@ -156,3 +156,93 @@ fn sync_directory(path: &Path) -> io::Result<()> {
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::File::open(directory)?.sync_all()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::{Approval, StepState};
+    use crate::plan::{Gate, StepId};
+
+    const SHA: &str = "abc";
+
+    fn step() -> StepId {
+        StepId::new("create.shadow.s1")
+    }
+
+    fn started() -> Event {
+        Event::Started { step: step() }
+    }
+
+    fn journal(directory: &tempfile::TempDir) -> (PathBuf, File) {
+        let path = directory.path().join("plan.json.journal.jsonl");
+        let file = File::open(&path, SHA, "now").unwrap();
+        (path, file)
+    }
+
+    #[test]
+    fn what_was_appended_is_read_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, mut file) = journal(&directory);
+        file.append(started(), "now").unwrap();
+        let approval = Approval { gate: Gate::Start, by: "me \"\n".to_owned(), note: String::new() };
+        file.append(Event::Approved(approval.clone()), "now").unwrap();
+        let progress = read(&path, SHA).unwrap();
+        assert_eq!(&progress, file.progress());
+        assert_eq!(progress.step(&step()), &StepState::Started);
+        assert_eq!(progress.approvals[&Gate::Start], approval);
+    }
+
+    #[test]
+    fn a_line_that_was_not_finished_is_as_if_never_written() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, mut file) = journal(&directory);
+        file.append(started(), "now").unwrap();
+        drop(file);
+        let whole = fs::read(&path).unwrap();
+        for cut in 1..whole.len() {
+            fs::write(&path, &whole[..cut]).unwrap();
+            let mut again = File::open(&path, SHA, "now").unwrap();
+            // Whatever is left, the journal can be taken up and written to.
+            again.append(started(), "now").unwrap();
+            drop(again);
+            assert_eq!(read(&path, SHA).unwrap().step(&step()), &StepState::Started, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_journal_of_another_plan_and_a_damaged_one_are_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, file) = journal(&directory);
+        drop(file);
+        assert!(
+            matches!(File::open(&path, "other", "now"), Err(JournalError::OtherPlan { found, .. }) if found == SHA)
+        );
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{text}{text}")).unwrap();
+        assert!(matches!(read(&path, SHA), Err(JournalError::Impossible { .. })));
+        fs::write(&path, format!("{text}not a record\n")).unwrap();
+        assert!(matches!(read(&path, SHA), Err(JournalError::Malformed { line: 2, .. })));
+    }
+
+    #[test]
+    fn one_run_at_a_time() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, file) = journal(&directory);
+        assert!(is_locked(&path).unwrap());
+        assert!(matches!(File::open(&path, SHA, "now"), Err(JournalError::Locked { .. })));
+        drop(file);
+        assert!(!is_locked(&path).unwrap());
+        File::open(&path, SHA, "now").unwrap();
+    }
+
+    #[test]
+    fn a_step_cannot_be_done_before_it_is_started() {
+        let directory = tempfile::tempdir().unwrap();
+        let (path, mut file) = journal(&directory);
+        let done = Event::Done { step: step(), milliseconds: 1, evidence: String::new() };
+        assert!(matches!(file.append(done, "now"), Err(JournalError::Impossible { .. })));
+        assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 1, "and nothing was written");
+        let undoing = Event::Undoing { step: step() };
+        assert!(matches!(file.append(undoing, "now"), Err(JournalError::Impossible { .. })));
+    }
+}
