@@ -23,6 +23,7 @@
 //! | [`assess`] | findings: what a change would do, and what speaks against it | yes |
 //! | [`mod@plan`] | steps with exact SQL, conditions, undo and reasons; the checker; the file | yes |
 //! | [`runbook`], [`render`] | a plan arranged for reading, and its renderings | yes |
+//! | [`rehearse`] | a plan turned to another cluster, rows to fill it with, the report | yes |
 //! | [`inspect`] | the report of what is there | yes |
 //! | [`demo`] | tables, rows and questions of the demo | yes |
 //! | [`journal`] | records and their replay; `journal::file` writes them | but `file` |
