@@ -1,12 +1,11 @@
 //! The shared sandbox, and how it ends whatever happens to the tests.
 //!
-//! Every sandbox has a supervisor: this same test binary, run for [`supervise`] alone, with a pipe from the tests as its
-//! stdin. When the pipe closes, because the sandbox was dropped or because the test process is gone (even by SIGKILL),
-//! the supervisor takes the sandbox down. So no test leaves a process behind, and no test has to remember to.
+//! Every sandbox has a supervisor: a shell with a pipe from the tests as its stdin. When the pipe closes, because the
+//! sandbox was dropped or because the test process is gone (even by SIGKILL), the supervisor takes the sandbox down. So no
+//! test leaves a process behind, and no test has to remember to.
 
 use std::fs::{self, File};
 use std::future::Future;
-use std::io::{Read, stdin};
 use std::ops::Deref;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -14,9 +13,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use shardwright::names::ReplicaId;
-use shardwright::sandbox::{Engine, EngineChoice, Sandbox, SandboxOptions, SandboxStatus, down, up};
-
-const SUPERVISED_DIR: &str = "SHARDWRIGHT_TEST_SUPERVISED_DIR";
+use shardwright::sandbox::{Engine, EngineChoice, Sandbox, SandboxOptions, SandboxStatus, up};
 
 /// A sandbox that is up; dropped, it goes down.
 pub(crate) struct Running {
@@ -224,11 +221,14 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
 }
 
+/// Waits for the end of the pipe, takes the sandbox down, and removes what a start that failed or never began has left.
+const SUPERVISOR: &str = r#"cat > /dev/null; "$0" sandbox down --dir "$1" && rm -rf -- "$1" "$1.supervisor.log""#;
+
 fn start_supervisor(dir: &Path) -> Child {
     let log = File::create(supervisor_log(dir)).expect("the supervisor's log");
-    Command::new(std::env::current_exe().expect("this test binary"))
-        .args(["--exact", "harness::supervise", "--ignored", "--nocapture"])
-        .env(SUPERVISED_DIR, dir)
+    Command::new("sh")
+        .args(["-c", SUPERVISOR, env!("CARGO_BIN_EXE_shardwright")])
+        .arg(dir)
         .stdin(Stdio::piped())
         .stdout(log.try_clone().expect("the supervisor's log"))
         .stderr(log)
@@ -240,17 +240,4 @@ fn start_supervisor(dir: &Path) -> Child {
 /// Beside the sandbox's directory, which the supervisor removes.
 fn supervisor_log(dir: &Path) -> PathBuf {
     dir.with_extension("supervisor.log")
-}
-
-#[test]
-#[ignore = "not a test: the harness runs it beside each sandbox"]
-fn supervise() {
-    let Some(dir) = std::env::var_os(SUPERVISED_DIR).map(PathBuf::from) else { return };
-    stdin().read_to_end(&mut Vec::new()).expect("the tests' end of the pipe closes");
-    block_on(down(&dir, false, &mut |_| {})).expect("the sandbox goes down");
-    // Logs of a start that failed, and the lock of one that never began.
-    if dir.exists() {
-        fs::remove_dir_all(&dir).expect("the directory can be removed");
-    }
-    fs::remove_file(supervisor_log(&dir)).expect("the log can be removed");
 }
