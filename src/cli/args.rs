@@ -75,7 +75,7 @@ pub(super) enum Command {
     /// Compare source and shadow now. Changes nothing.
     Verify(PlanFile),
     /// Undo everything that a plan has done.
-    Rollback(PlanFile),
+    Rollback(Rollback),
     /// Drop old data and everything else that the plan made: the point of no return.
     Finalize(PlanFile),
     /// Start and stop a local cluster to try things on.
@@ -89,6 +89,16 @@ pub(super) struct PlanFile {
     /// The plan's file.
     #[arg(value_name = "PLAN")]
     pub(super) plan: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Rollback {
+    /// The plan's file.
+    pub(super) plan: PathBuf,
+    /// Go back although rows of the new table and of the old data differ, for this reason, which is kept in the journal.
+    /// What only the new table has is lost then.
+    #[arg(long, value_name = "REASON")]
+    pub(super) despite_differences: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -198,11 +208,25 @@ pub(super) struct Approve {
     #[arg(long, value_parser = gate)]
     pub(super) gate: Gate,
     /// Who approves; the user's login if not given.
-    #[arg(long, value_name = "NAME", env = "USER", default_value = "unknown")]
+    #[arg(long, value_name = "NAME", env = "USER", default_value = "unknown", value_parser = words)]
     pub(super) by: String,
     /// What there is to say.
-    #[arg(long, value_name = "TEXT", default_value = "")]
+    #[arg(long, value_name = "TEXT", default_value = "", value_parser = line)]
     pub(super) note: String,
+}
+
+/// Text that stays on one line of a terminal.
+fn line(text: &str) -> Result<String, String> {
+    if text.chars().any(char::is_control) {
+        Err("it has control characters in it".to_owned())
+    } else {
+        Ok(text.to_owned())
+    }
+}
+
+/// The same, and something must be said.
+fn words(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() { Err("it is empty".to_owned()) } else { line(text) }
 }
 
 /// A gate by its name.

@@ -47,7 +47,7 @@ async fn dispatch(args: Args) -> Result<Exit, failure::Failure> {
         Command::Execute(execute) => commands::execute::run(global, &execute).await,
         Command::Status(status) => commands::status::run(&status),
         Command::Verify(verify) => commands::verify::run(global, &verify.plan).await,
-        Command::Rollback(rollback) => commands::rollback::run(global, &rollback.plan).await,
+        Command::Rollback(rollback) => commands::rollback::run(global, &rollback).await,
         Command::Finalize(finalize) => commands::finalize::run(global, &finalize.plan).await,
         Command::Sandbox(sandbox) => commands::sandbox::run(&sandbox).await,
         Command::Demo(demo) => commands::demo::run(&demo).await,

@@ -78,7 +78,8 @@ fn evidence(plan: &Plan, progress: &Progress, gate: Gate) -> Vec<String> {
     lines
 }
 
-fn is_terminal() -> bool {
+/// Whether there is somebody to ask.
+pub(super) fn is_terminal() -> bool {
     std::io::stdin().is_terminal() && std::io::stderr().is_terminal()
 }
 

@@ -119,7 +119,7 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
 
     /// Whether a partition of the staging table is in the shadow table, asked of the rows themselves.
     async fn has_landed(&self, partition: &str) -> Result<bool, ExecuteError> {
-        Ok(self.ask(&self.work.landed.fill(partition)).await? != "0")
+        Ok(self.ask(&self.work.landed.fill(partition)).await? == "1")
     }
 
     async fn attach(&self, chunk: &str, partition: &str) -> Result<(), ExecuteError> {

@@ -8,7 +8,7 @@ use super::desk::Desk;
 use super::error::ExecuteError;
 use super::ports::Servers;
 use crate::names::ReplicaId;
-use crate::plan::{Action, Compare, Phase, Plan, StepId};
+use crate::plan::{Action, Compare, CompareMode, Phase, Plan, StepId};
 use crate::words::count;
 
 /// Partitions listed in a report of differences; the rest is counted.
@@ -36,6 +36,10 @@ pub(super) async fn compare_tables<S: Servers>(
 ) -> Result<String, ExecuteError> {
     let compared = try_join_all(compare.on.iter().map(|on| compare_on(desk, step, compare, *on))).await?;
     let (partitions, rows) = compared.first().copied().unwrap_or_default();
+    if compare.mode == CompareMode::Keys {
+        let replicas = count(compared.len(), "replica");
+        return Ok(format!("{rows} different keys agree on {replicas}; the rows' other values were not compared"));
+    }
     let replicas = count(compared.len(), "replica");
     Ok(format!("{rows} rows in {} agree on {replicas}", count(partitions, "partition")))
 }

@@ -12,8 +12,8 @@ use super::error::ExecuteError;
 use super::next_move::{Next, backward, forward, point_of_no_return};
 use super::ports::{Approver, Clock, Decision, News, Reporter, Servers};
 use super::take_back::take_back;
-use crate::journal::{Approval, Event, File, Progress, StepState};
-use crate::plan::{Action, Gate, Graph, Plan, Step, StepId, Undo};
+use crate::journal::{Approval, Direction, Event, File, Progress, StepState};
+use crate::plan::{Action, Gate, Graph, Phase, Plan, Step, StepId, Undo};
 
 /// Most steps under way at the same time; each works on one shard or one replica at a time.
 const STEPS_AT_ONCE_MAX: usize = 16;
@@ -66,6 +66,9 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
 
     /// Carries the plan on until it is finished, a gate waits, `until` is reached or a step fails.
     pub async fn execute(&self, until: &Until, approver: &mut impl Approver) -> Result<Outcome, ExecuteError> {
+        if self.progress().direction == Direction::Back {
+            return Err(ExecuteError::RollingBack);
+        }
         self.begin_run().await?;
         let mut running = FuturesUnordered::new();
         let mut under_way = BTreeSet::new();
@@ -128,13 +131,17 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         }
     }
 
-    /// Undoes everything that was done, latest first.
-    pub async fn roll_back(&self) -> Result<Outcome, ExecuteError> {
+    /// Undoes everything that was done, latest first. Where the names are swapped, both sides must agree first, so that nothing
+    /// is lost by going back; unless a person gives a reason why their differences do not matter.
+    pub async fn roll_back(&self, despite_differences: Option<String>) -> Result<Outcome, ExecuteError> {
         if let Some((step, because)) = point_of_no_return(self.plan, &self.progress()) {
             return Err(ExecuteError::NoReturn { step: step.id.clone(), because: because.to_owned() });
         }
         self.begin_run().await?;
-        self.record(Event::RollbackStarted)?;
+        if despite_differences.is_none() {
+            self.require_agreement().await?;
+        }
+        self.record(Event::RollbackStarted { despite_differences })?;
         let mut running = FuturesUnordered::new();
         let mut under_way = BTreeSet::new();
         let mut failed = None;
@@ -157,6 +164,22 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         }
         self.record(Event::RolledBack)?;
         Ok(Outcome::RolledBack)
+    }
+
+    /// Compares both sides of every shard whose names may be swapped.
+    async fn require_agreement(&self) -> Result<(), ExecuteError> {
+        let progress = self.progress();
+        let is_swapped = |shard: Option<u32>| {
+            let mut swaps = self.plan.steps.iter().filter(|step| step.phase == Phase::Cutover && step.shard == shard);
+            swaps
+                .any(|step| matches!(step.action, Action::Run { .. }) && *progress.step(&step.id) != StepState::Pending)
+        };
+        let looks = |step: &&Step| matches!(step.action, Action::CatchUp(_) | Action::Compare(_));
+        let reconcile = self.plan.steps.iter().filter(|step| step.phase == Phase::Reconcile).filter(looks);
+        for step in reconcile.filter(|step| is_swapped(step.shard)) {
+            carry_out(self, step, false).await?;
+        }
+        Ok(())
     }
 
     /// Takes over from a run that may have died: nothing that it started is left running on any server.

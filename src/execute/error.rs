@@ -78,6 +78,9 @@ pub enum ExecuteError {
         /// The reason, from the plan.
         because: String,
     },
+    /// A rollback has begun and not ended.
+    #[error("a rollback of this plan is under way")]
+    RollingBack,
     /// The journal could not be written: without it nothing may be done.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -90,7 +93,7 @@ impl ExecuteError {
     /// Whether the step's outcome is unknown, so that it must be looked at before anything else.
     pub fn is_in_doubt(&self) -> bool {
         match self {
-            Self::InDoubt { .. } | Self::Leftover { .. } => true,
+            Self::InDoubt { .. } | Self::Leftover { .. } | Self::RollingBack => true,
             Self::Call { source, .. } => source.outcome_unknown,
             _ => false,
         }
@@ -110,12 +113,17 @@ impl ExecuteError {
             Self::Drift { .. } => {
                 "somebody changed the table since the plan was made; `rollback` undoes what was done, then make a new plan"
             }
+            Self::Verification { step, .. } if step.as_str().starts_with("reconcile") => {
+                "the names are swapped, and readers meet a table that lacks rows or has too many: look into it now; \
+                 `rollback` swaps back, but only if nothing would be lost by it"
+            }
             Self::Verification { .. } => {
                 "nothing has been swapped or dropped by this step; `verify` compares again, `rollback` undoes what was done"
             }
             Self::InDoubt { .. } | Self::Leftover { .. } => {
                 "look at the replica; once it answers and nothing of ours runs there, `execute` or `rollback` looks again and goes on"
             }
+            Self::RollingBack => "run `rollback` to end it; then the plan may be executed anew",
             Self::Stalled { .. } => "look at system.replication_queue on the replica; then run `execute` again",
             Self::NoReturn { .. } => "to go back, plan the opposite change",
             Self::Journal(_) => "the journal is what makes a resume safe; mend it or its disk first",

@@ -311,11 +311,11 @@ impl World {
         let Some(table) = table else { return "1".to_owned() };
         let rows = self.rows(on, table);
         if sql.contains(" IN (SELECT") {
-            let (here, there) = (rows, self.rows(on, names.last().unwrap()));
+            let (here, there) = (self.rows(on, &names[names.len() - 2]), self.rows(on, names.last().unwrap()));
             let partition = last_string(sql);
             let staged = there.get(&partition).cloned().unwrap_or_default();
             let landed = here.get(&partition).into_iter().flatten().filter(|row| staged.contains(row)).count();
-            return landed.to_string();
+            return u8::from(if sql.contains("count() >= ") { landed >= staged.len() } else { landed > 0 }).to_string();
         }
         if sql.contains("GROUP BY") {
             let lines = rows.iter().filter(|(_, rows)| !rows.is_empty());

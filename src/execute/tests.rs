@@ -97,7 +97,7 @@ impl Stage {
         tokio::select! {
             biased;
             () = fake.death.notified() => None,
-            outcome = engine.roll_back() => Some(outcome),
+            outcome = engine.roll_back(None) => Some(outcome),
         }
     }
 

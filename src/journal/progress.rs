@@ -155,7 +155,7 @@ impl Progress {
                 self.chunk_mut(step, chunk)?.attached.insert(partition.clone());
             }
             Event::ChunkDone { step, chunk, rows } => self.chunk_mut(step, chunk)?.done = Some(*rows),
-            Event::RollbackStarted => self.direction = Direction::Back,
+            Event::RollbackStarted { .. } => self.direction = Direction::Back,
             Event::RolledBack => {
                 let rollbacks = self.rollbacks + 1;
                 let plan_sha256 = std::mem::take(&mut self.plan_sha256);

@@ -90,7 +90,11 @@ pub enum Event {
         error: String,
     },
     /// From here on steps are undone.
-    RollbackStarted,
+    RollbackStarted {
+        /// Why, although both sides differ, if a person gave a reason.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        despite_differences: Option<String>,
+    },
     /// A step is about to be undone.
     Undoing {
         /// The step.

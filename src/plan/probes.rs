@@ -76,6 +76,21 @@ pub fn has_engine(table: &TableName, engine: &str) -> Probe {
     }
 }
 
+/// Holds while two tables have the same columns: one that only one of them has would be lost with the other.
+pub fn same_columns(one: &TableName, other: &TableName) -> Probe {
+    Probe {
+        says: format!("{one} and {other} have the same columns"),
+        sql: format!(
+            "SELECT count() FROM (SELECT name, type FROM system.columns WHERE database = {} AND table IN ({}, {}) \
+             GROUP BY name, type HAVING count() != 2)",
+            quote_string(&one.database),
+            quote_string(&one.table),
+            quote_string(&other.table)
+        ),
+        expect: "0".to_owned(),
+    }
+}
+
 /// Holds while no mutation of a table is unfinished.
 pub fn no_mutations(table: &TableName) -> Probe {
     Probe {

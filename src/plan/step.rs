@@ -243,7 +243,7 @@ pub struct Backfill {
     pub staged: String,
     /// Attaches partition `{chunk}` of the staging table to the shadow table.
     pub attach: Template,
-    /// Rows of partition `{chunk}` of the staging table that the shadow table holds: 0 until it is attached.
+    /// 1 if partition `{chunk}` of the staging table is in the shadow table, 0 if it is not.
     pub landed: Template,
 }
 

@@ -74,14 +74,14 @@ fn steps_stand_in_an_order_in_which_they_can_be_done() {
     create.staging.s1
     create.shadow.s2
     create.staging.s2
+    boundary.sync.s1
     boundary.clone.s1
     boundary.mirror.s1
+    boundary.sync.s2
     boundary.clone.s2
     boundary.mirror.s2
     backfill.s1
     backfill.s2
-    sync.s1
-    sync.s2
     ");
 }
 
@@ -102,7 +102,7 @@ fn a_way_around_a_gate_is_objected_to() {
         "create.shadow.s1 does not wait for the gate start",
     );
     assert_objects(
-        |plan| remove_edge(plan, "gate.cutover", "cutover.s2"),
+        |plan| remove_edge(plan, "gate.cutover", "cutover.verify.s2"),
         "cutover.s2 does not wait for the gate cutover",
     );
     assert_objects(

@@ -7,7 +7,7 @@ use super::super::exit_code::Exit;
 use super::super::failure::Failure;
 use super::super::output::say;
 use super::super::progress::Progress;
-use super::super::prompt::Prompt;
+use super::super::prompt::{self, Prompt};
 use super::{dry_run, planned};
 use crate::execute::{Engine, Outcome, Until};
 use crate::plan::file::Sealed;
@@ -16,6 +16,14 @@ use crate::plan::{Gate, Plan, StepId};
 pub(in super::super) async fn run(global: &Global, args: &Execute) -> Result<Exit, Failure> {
     let sealed = planned::read(&args.plan)?;
     let before = args.until.as_deref().map(|text| place(&sealed.plan, text)).transpose()?;
+    if let Some(step) = &before {
+        refuse_passed(&args.plan, &sealed, step)?;
+    }
+    if args.step && !prompt::is_terminal() {
+        return Err(
+            Failure::new("--step asks before every step, and there is no terminal to ask on").exit(Exit::Waiting)
+        );
+    }
     let until = Until { before, ask_each_step: args.step };
     let prompt = Prompt { approve_reversible: args.auto_approve == Some(AutoApprove::Reversible) };
     carry_on(global, &args.plan, &sealed, &until, prompt).await
@@ -31,6 +39,14 @@ fn place(plan: &Plan, text: &str) -> Result<StepId, Failure> {
         return Ok(id);
     }
     Err(Failure::usage(format!("the plan has no step or gate {text:?}")).hint("`show PLAN` lists the steps"))
+}
+
+/// A run cannot stop before what is done already; it would go on to the next gate instead.
+fn refuse_passed(path: &Path, sealed: &Sealed, step: &StepId) -> Result<(), Failure> {
+    if planned::progress(path, sealed)?.is_done(step) {
+        return Err(Failure::usage(format!("--until {step}: that step is done already")));
+    }
+    Ok(())
 }
 
 /// Takes the plan as far as gates, errors and `until` allow, and says how it ended.

@@ -12,10 +12,11 @@ use super::super::failure::Failure;
 use super::super::output::{data, is_coloured, say, width};
 use super::planned;
 use crate::assess::{self, Case, Finding};
-use crate::catalog::Table;
+use crate::catalog::{Keys, Table};
 use crate::change::Change;
-use crate::ddl::{CreateTable, read_change, read_engine};
+use crate::ddl::{CreateTable, key_items, read_change, read_engine};
 use crate::names::{ReplicaId, TableName};
+use crate::plan::file::PlanFileError;
 use crate::plan::{self, Plan, definition};
 use crate::render;
 use crate::server::{NormalizeCause, normal_form};
@@ -131,18 +132,29 @@ async fn in_scratch(
 
 /// Whether the table is as wanted already.
 fn is_reached(case: &Case<'_>) -> bool {
-    let same_keys = case.sources().all(|(_, table)| table.keys == case.target.keys);
+    let same_keys = case.sources().all(|(_, table)| same_keys(&table.keys, &case.target.keys));
     let same_definition = case
         .written
         .is_none_or(|written| written.engine_full == case.target.engine_full && written.columns == case.target.columns);
     same_keys && same_definition
 }
 
+/// Keys that are the same but for parentheses around them: `id` and `(id)`.
+fn same_keys(one: &Keys, other: &Keys) -> bool {
+    let pairs = [(&one.sorting, &other.sorting), (&one.primary, &other.primary), (&one.partition, &other.partition)];
+    pairs
+        .into_iter()
+        .all(|(one, other)| one == other || matches!((key_items(one), key_items(other)), (Ok(a), Ok(b)) if a == b))
+}
+
 /// `sorting_key` in `system.tables` leaves DESC out, so that nothing would tell the new table from the old one.
 fn refuse_direction_alone(case: &Case<'_>) -> Result<(), Failure> {
     let order_by = |table: &Table| read_engine(&table.engine_full).ok()?.clauses.order_by.map(|key| key.text);
+    let directions = |key: Option<String>| key.unwrap_or_default().matches(" DESC").count();
     let wanted = order_by(case.target);
-    let differs = |table: &Table| table.keys == case.target.keys && order_by(table) != wanted;
+    let differs = |table: &Table| {
+        same_keys(&table.keys, &case.target.keys) && directions(order_by(table)) != directions(wanted.clone())
+    };
     if !case.sources().any(|(_, table)| differs(table)) {
         return Ok(());
     }
@@ -210,6 +222,7 @@ async fn try_comparison(connected: &Connected, plan: &Plan) -> Result<(), Failur
 /// Writes the plan's file. A plan that is under way is never overwritten.
 fn write(plan: &Plan, path: &Path) -> Result<(), Failure> {
     let (text, _) = plan::file::write(plan).map_err(|error| Failure::of(&error))?;
+    refuse_other_file(path)?;
     set_journal_aside(path)?;
     let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let failed = |error: std::io::Error| Failure::file("write", path, &error);
@@ -219,6 +232,18 @@ fn write(plan: &Plan, path: &Path) -> Result<(), Failure> {
     file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
     file.persist(path).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+/// Only an earlier plan may be written over.
+fn refuse_other_file(path: &Path) -> Result<(), Failure> {
+    let Ok(text) = fs::read_to_string(path) else { return Ok(()) };
+    match plan::file::read(&text) {
+        Err(PlanFileError::NotJson(_) | PlanFileError::NotAPlan(_)) if !text.is_empty() => {
+            Err(Failure::new(format!("{} is there and is no plan", path.display()))
+                .hint("write to another file with -o"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The journal of the plan that the file held before is kept under that plan's id, once the plan is at its end.

@@ -40,7 +40,8 @@ fn refused(path: &Path, error: &PlanFileError) -> Failure {
 
 /// Where a plan's journal is.
 pub(super) fn journal_path(plan: &Path) -> PathBuf {
-    let mut path = OsString::from(plan);
+    // A link to the plan leads to the plan's journal.
+    let mut path = OsString::from(fs::canonicalize(plan).unwrap_or_else(|_| plan.to_owned()));
     path.push(".journal.jsonl");
     path.into()
 }

@@ -18,6 +18,9 @@ const STALL_SECONDS: u64 = 300;
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
     let mut steps = vec![clone(blueprint, shard), mirror(blueprint, shard), backfill(blueprint, shard)];
     if blueprint.is_replicated() {
+        // A row that only another replica has would be in no clone.
+        steps.push(sync(blueprint, shard, Phase::Boundary, "sync", &blueprint.objects.source));
+        steps.push(sync(blueprint, shard, Phase::Sync, "source", &blueprint.objects.source));
         steps.push(Step {
             cost: estimate::fetch(shard),
             ..sync(blueprint, shard, Phase::Sync, "", &blueprint.objects.shadow)
@@ -139,11 +142,20 @@ fn chunks(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Backfill {
         digest_staging: format!("SELECT {} FROM {}", sql::digest(&hash), staging.sql()),
         staged: sql::list_partitions(staging),
         attach: sql::attach_partition(shadow, staging),
-        landed: Template::new(
-            &format!("SELECT count() FROM {} WHERE {partition} = ", shadow.sql()),
-            &format!(" AND {hash} IN (SELECT {hash} FROM {} WHERE {partition} = ", staging.sql()),
-        )
-        .and(")"),
+        landed: landed(blueprint, &hash, partition),
+    }
+}
+
+/// Attaching happens as a whole, so fewer rows than were staged are others that look the same, come in through the mirror.
+/// Where the engine merges rows, though, any that are there may be all that is left of them.
+fn landed(blueprint: &Blueprint<'_>, hash: &str, partition: &str) -> Template {
+    let (staging, shadow) = (blueprint.objects.staging.sql(), blueprint.objects.shadow.sql());
+    let there = format!(" AND {hash} IN (SELECT {hash} FROM {staging} WHERE {partition} = ");
+    if blueprint.engine.plain_name() == "MergeTree" {
+        let staged = format!("SELECT count() >= (SELECT count() FROM {staging} WHERE {partition} = ");
+        Template::new(&staged, &format!(") FROM {shadow} WHERE {partition} = ")).and(&there).and(")")
+    } else {
+        Template::new(&format!("SELECT count() > 0 FROM {shadow} WHERE {partition} = "), &there).and(")")
     }
 }
 

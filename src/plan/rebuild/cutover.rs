@@ -6,7 +6,8 @@ use crate::plan::probes;
 use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Undo};
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
-    let mut steps = vec![swap(blueprint, shard)];
+    // The gate may have waited for days: what was true before it is looked at once more.
+    let mut steps = vec![copy::verify(blueprint, shard, Phase::Cutover, "verify"), swap(blueprint, shard)];
     if blueprint.is_replicated() {
         let objects = &blueprint.objects;
         steps.push(copy::sync(blueprint, shard, Phase::Reconcile, "sync-new", &objects.source));
@@ -20,13 +21,24 @@ pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Ste
 fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     let forward = shard.runs(|id, _| Run {
         on: Vec::new(),
-        before: vec![blueprint.source_unchanged(id), blueprint.shadow_is(&blueprint.new)],
+        before: vec![
+            blueprint.source_unchanged(id),
+            blueprint.shadow_is(&blueprint.new),
+            // What came in while the gate was waiting is in the shadow only if the mirror was there.
+            probes::has_engine(&blueprint.objects.mirror, "MaterializedView"),
+        ],
         sql: vec![statement(blueprint)],
         after: vec![blueprint.source_is(&blueprint.new), blueprint.shadow_is(&blueprint.old)],
     });
     let back = Run {
         on: shard.replicas.clone(),
-        before: vec![blueprint.source_is(&blueprint.new), blueprint.shadow_is(&blueprint.old)],
+        before: vec![
+            blueprint.source_is(&blueprint.new),
+            blueprint.shadow_is(&blueprint.old),
+            // Without the mirror, or with a column that it does not know, the old data lacks what came in since.
+            probes::has_engine(&blueprint.objects.mirror, "MaterializedView"),
+            probes::same_columns(&blueprint.objects.source, &blueprint.objects.shadow),
+        ],
         sql: vec![statement(blueprint)],
         after: vec![blueprint.source_is(&blueprint.old), blueprint.shadow_is(&blueprint.new)],
     };

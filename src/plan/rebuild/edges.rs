@@ -5,18 +5,27 @@ use crate::plan::Edge;
 use crate::plan::step::{Gate, Phase, Step, StepId};
 
 /// `to` waits for `from` on the same shard; ids without the shard.
-const WITHIN_A_SHARD: [(&str, &str, &str); 13] = [
+const WITHIN_A_SHARD: [(&str, &str, &str); 18] = [
     (
         "create.shadow",
         "create.staging",
         "the staging table takes its definition from the shadow table that the server accepted",
     ),
     ("create.staging", "boundary.clone", "partitions are cloned into the snapshot table"),
+    ("create.staging", "boundary.sync", "rows that were acknowledged by any replica belong to the boundary"),
+    ("boundary.sync", "boundary.clone", "a row that has not reached the backfill replica would be in no clone"),
     ("boundary.clone", "boundary.mirror", "what the mirror writes must not be in the snapshot too"),
     ("boundary.mirror", "backfill", "rows that come in while the copy runs must reach the shadow table as well"),
     ("backfill", "sync", "replicas fetch what was attached on one of them"),
     ("sync", "verify", "a comparison before every replica has the copy would find differences that mean nothing"),
+    ("backfill", "sync.source", "the source is compared too, on every replica"),
+    (
+        "sync.source",
+        "verify",
+        "a comparison before every replica has the source's rows would find differences that mean nothing",
+    ),
     ("backfill", "verify", "only a finished copy can be compared"),
+    ("cutover.verify", "cutover", "names are swapped on evidence of now, not of before the gate"),
     ("cutover", "reconcile.sync-new", "the swap is what is looked at"),
     ("cutover", "reconcile.sync-old", "the swap is what is looked at"),
     ("reconcile.sync-new", "reconcile.verify", "a comparison needs all replicas to have caught up"),
@@ -45,7 +54,7 @@ const AROUND_GATES: [(&str, Gate, &str, &str, &str); 3] = [
     (
         "verify",
         Gate::Cutover,
-        "cutover",
+        "cutover.verify",
         "a person decides with the evidence of every shard",
         "names are swapped only after approval",
     ),

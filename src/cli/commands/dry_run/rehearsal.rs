@@ -18,8 +18,11 @@ use super::writers;
 use crate::execute::{Approver, Decision, Engine, ExecuteError, News, Outcome, Reporter, Until};
 use crate::journal;
 use crate::plan::file::Sealed;
-use crate::plan::{Action, Gate, Plan, Step, StepId};
+use crate::plan::{Action, Gate, Phase, Plan, Step, StepId};
 use crate::rehearse::{Ledger, Report, StepOutcome, Verdict, adapt};
+
+/// Before the outcome of a step that failed.
+const FAILED: &str = "failed: ";
 
 /// Sets the stage, carries the plan out, and clears up.
 pub(super) async fn rehearse(connected: &Connected, sealed: &Sealed, args: &DryRun) -> Result<(Report, Exit), Failure> {
@@ -77,7 +80,12 @@ async fn perform(
     if writers == 0 {
         return (result, None);
     }
-    match writers::settle(&connected.cluster, plan, stage, &written).await {
+    // A run that ended before the swap is judged by the table that would have gone live.
+    let table = if result.is_ok() || collector.has_swapped(plan) { &plan.objects.source } else { &plan.objects.shadow };
+    if table == &plan.objects.shadow && !collector.has_copied(plan) {
+        return (result, None);
+    }
+    match writers::settle(&connected.cluster, table, stage, &written).await {
         Ok(ledger) => (result, Some(ledger)),
         Err(error) => {
             if result.is_ok() {
@@ -104,7 +112,7 @@ async fn acts(connected: &Connected, plan: &Plan, collector: &Collector) -> Resu
         let engine = Engine::new(plan, &connected.cluster, collector, journal, planned::now)?;
         let outcome = match until {
             Some(until) => engine.execute(until, &mut ApproveAll).await,
-            None => engine.roll_back().await,
+            None => engine.roll_back(None).await,
         };
         refuse_unfinished(outcome)?;
     }
@@ -137,13 +145,34 @@ struct Collector {
     outcomes: Mutex<Vec<StepOutcome>>,
 }
 
+impl Collector {
+    /// Whether any name was swapped.
+    fn has_swapped(&self, plan: &Plan) -> bool {
+        plan.steps.iter().any(|step| step.phase == Phase::Cutover && is_run(step) && self.is_done(step))
+    }
+
+    /// Whether every shard's copy is complete.
+    fn has_copied(&self, plan: &Plan) -> bool {
+        plan.steps.iter().filter(|step| step.phase == Phase::Backfill).all(|step| self.is_done(step))
+    }
+
+    fn is_done(&self, step: &Step) -> bool {
+        let outcomes = self.outcomes.lock().unwrap_or_else(PoisonError::into_inner);
+        outcomes.iter().any(|known| known.id == step.id.as_str() && !known.outcome.starts_with(FAILED))
+    }
+}
+
+fn is_run(step: &Step) -> bool {
+    matches!(step.action, Action::Run { .. })
+}
+
 impl Reporter for Collector {
     fn report(&self, news: News<'_>) {
         let outcome = match &news {
             News::Done { step, took, evidence } => {
                 Some((step.id.to_string(), took.as_secs_f64(), (*evidence).to_owned()))
             }
-            News::Failed { step, error } => Some((step.id.to_string(), 0.0, format!("failed: {error}"))),
+            News::Failed { step, error } => Some((step.id.to_string(), 0.0, format!("{FAILED}{error}"))),
             _ => None,
         };
         if let Some((id, seconds, outcome)) = outcome {

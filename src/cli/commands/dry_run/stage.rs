@@ -125,10 +125,15 @@ fn target(plan: &Plan, snapshot: &Snapshot) -> Result<Target, Failure> {
 
 /// A sandbox may hold somebody's tables of the same names: those are not written to.
 fn refuse_occupied(plan: &Plan, snapshot: &Snapshot) -> Result<(), Failure> {
-    let occupied = snapshot.replicas.keys().find(|id| snapshot.table(**id, &plan.objects.source).is_some());
+    let objects = &plan.objects;
+    let own = [&objects.mirror, &objects.staging, &objects.snapshot, &objects.shadow, &objects.swap];
+    let theirs = plan.fingerprints.iter().chain(&plan.related).map(|print| &print.table);
+    let names: Vec<&TableName> = own.into_iter().chain(theirs).collect();
+    let on = |id| names.iter().find(move |name| snapshot.table(id, name).is_some());
+    let occupied = snapshot.replicas.keys().find_map(|id| Some((*id, on(*id)?)));
     match occupied {
         None => Ok(()),
-        Some(id) => Err(Failure::new(format!("the sandbox has a table {} on {id} already", plan.objects.source))
+        Some((id, table)) => Err(Failure::new(format!("the sandbox has a table {table} on {id} already"))
             .hint("drop it there, or leave out --on, and the dry run starts a sandbox of its own")),
     }
 }

@@ -68,7 +68,7 @@ fn places(plan: &Plan, stage: &Stage) -> Vec<(ReplicaId, TableName)> {
 /// Compares what writers were told with what is in the table, on the first replica of each shard.
 pub(super) async fn settle(
     cluster: &Cluster,
-    plan: &Plan,
+    table: &TableName,
     stage: &Stage,
     all: &[Written],
 ) -> Result<Ledger, QueryError> {
@@ -76,7 +76,7 @@ pub(super) async fn settle(
     for written in all {
         ledger.unknown += written.unknown;
         for (first, count) in merged(&written.acknowledged) {
-            let (rows, different) = found(cluster, plan, stage, first, count).await?;
+            let (rows, different) = found(cluster, table, stage, first, count).await?;
             ledger.acknowledged += count;
             ledger.found += different.min(count);
             ledger.lost += count.saturating_sub(different);
@@ -101,7 +101,7 @@ fn merged(inserts: &[(u64, u64)]) -> Vec<(u64, u64)> {
 /// How many rows of these numbers are there, and how many different ones.
 async fn found(
     cluster: &Cluster,
-    plan: &Plan,
+    table: &TableName,
     stage: &Stage,
     first: u64,
     count: u64,
@@ -114,7 +114,7 @@ async fn found(
         "SELECT {hash} FROM (SELECT {} FROM (SELECT number + {first} AS number FROM system.numbers LIMIT {count}))",
         named(stage)
     );
-    let sql = format!("SELECT count(), uniqExact({hash}) FROM {} WHERE {hash} IN ({made})", plan.objects.source.sql());
+    let sql = format!("SELECT count(), uniqExact({hash}) FROM {} WHERE {hash} IN ({made})", table.sql());
     let mut homes: Vec<ReplicaId> = stage.target.replicas.values().copied().collect();
     homes.sort();
     homes.dedup_by_key(|id| id.shard);
