@@ -6,6 +6,8 @@
 //! - `-- change: ORDER BY (…)`: the wanted clause, once for each that changes;
 //! - `-- fill: (columns) SELECT … FROM rows`: how rows are made of `number`, where the types alone do not tell. Of a column
 //!   `is_deleted` every second row is.
+//! - `-- first: …`, `-- then: …`: a statement before the table is created, and one after the first rows are in it; `{db}` stands
+//!   for the database.
 //!
 //! Those in `tests/corpus/refused` end with `-- expect: exit N text` instead: the product says no, and touches nothing.
 
@@ -31,19 +33,19 @@ use crate::world::{ask, ask_all, definitions, everywhere, left_over, prepare};
 /// Rows of the first insert into each shard.
 const ROWS: u64 = 3000;
 /// Files under way at once.
-const AT_ONCE: usize = 3;
+const AT_ONCE: usize = 4;
 /// The table that the server makes of the wanted definition.
 const WANTED: &str = "wanted";
 
 /// A definition with what is done to it.
-#[derive(Debug)]
 struct Case {
-    file: String,
     /// Without comments, `CREATE TABLE` and the name.
     body: String,
     table: TableName,
     changes: Vec<String>,
     fill: Option<String>,
+    first: Vec<String>,
+    then: Vec<String>,
     expect: Option<(i32, String)>,
 }
 
@@ -65,7 +67,17 @@ impl Case {
         let name = quoted.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')).unwrap_or(quoted);
         assert!(!name.contains(['`', '\\']), "{file}: the reader of this test is too simple for {name}");
         let (table, changes) = (TableName::new(&format!("corpus_{file}"), name), said("change"));
-        Self { file, body: body.join("\n"), table, changes, fill: said("fill").pop(), expect }
+        let statements = |key| said(key).iter().map(|sql| sql.replace("{db}", &table.database)).collect();
+        let (first, then) = (statements("first"), statements("then"));
+        Self {
+            body: body.join("\n").replace("{db}", &table.database),
+            first,
+            then,
+            table,
+            changes,
+            fill: said("fill").pop(),
+            expect,
+        }
     }
 
     /// The clause `ORDER BY` of `ORDER BY (a, b)`.
@@ -214,59 +226,92 @@ fn stage() -> &'static Running {
     STAGE.get_or_init(|| Running::start(Engine::Chdb, 2, 1).unwrap())
 }
 
+/// Those whose names hold what the environment asks for, if it does.
 fn files(dir: &str) -> Vec<PathBuf> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(dir);
     let only = std::env::var("SHARDWRIGHT_CORPUS").unwrap_or_default();
+    let mut files = files_all(dir);
+    files.retain(|path| path.file_stem().unwrap().to_str().unwrap().contains(&only));
+    files
+}
+
+fn files_all(dir: &str) -> Vec<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(dir);
     let mut files: Vec<PathBuf> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.retain(|path| path.extension().is_some_and(|kind| kind == "sql"));
-    files.retain(|path| path.file_stem().unwrap().to_str().unwrap().contains(&only));
     files.sort();
     files
 }
 
-/// The table on both shards, with rows that parts on their way and merged ones have.
+/// The table on both shards, with rows in several parts, some of them of the same key.
 fn begin(cluster: &Running, case: &Case) -> Vec<Column> {
-    let create = format!("CREATE TABLE {} {}", case.table.sql(), case.body);
-    prepare(cluster, case.database(), &[&create]);
+    prepare(cluster, case.database(), &case.first.iter().map(String::as_str).collect::<Vec<_>>());
+    everywhere(cluster, &[&format!("CREATE TABLE {} {}", case.table.sql(), case.body)]);
     let columns = case.columns(cluster);
-    for id in cluster.ids() {
-        case.insert(cluster, &columns, id, u64::from(id.shard) * 1_000_000, ROWS);
-        if case.is_merging() {
-            case.insert(cluster, &columns, id, u64::from(id.shard) * 1_000_000, ROWS / 3);
-        }
+    insert_everywhere(cluster, case, &columns, 0, ROWS);
+    if case.is_merging() {
+        insert_everywhere(cluster, case, &columns, 0, ROWS / 3);
+    }
+    everywhere(cluster, &case.then.iter().map(String::as_str).collect::<Vec<_>>());
+    let columns = case.columns(cluster);
+    if !case.then.is_empty() {
+        insert_everywhere(cluster, case, &columns, ROWS, ROWS / 3);
     }
     columns
 }
 
-/// From the definition to the finalized change.
-fn carry_through(cluster: &Running, case: &Case) {
-    let columns = begin(cluster, case);
+fn insert_everywhere(cluster: &Running, case: &Case, columns: &[Column], first: u64, count: u64) {
+    for id in cluster.ids() {
+        case.insert(cluster, columns, id, u64::from(id.shard) * 1_000_000 + first, count);
+    }
+}
+
+/// The definition that the server makes of the wanted one. What `then` does to the table is done to its twin.
+fn expected(cluster: &Running, case: &Case) -> String {
     let wanted = TableName::new(case.database(), WANTED);
+    let twin: Vec<String> = case.then.iter().map(|sql| sql.replace(&case.table.sql(), &wanted.sql())).collect();
     everywhere(cluster, &[&format!("CREATE TABLE {} {}", wanted.sql(), case.wanted_body())]);
+    everywhere(cluster, &twin.iter().map(String::as_str).collect::<Vec<_>>());
     let expected = case.definition(cluster, WANTED);
     everywhere(cluster, &[&format!("DROP TABLE {}", wanted.sql())]);
+    expected
+}
+
+/// From the definition to the finalized change. Rows also come in while the mirror carries them over, and after the swap.
+fn carry_through(cluster: &Running, case: &Case) {
+    let columns = begin(cluster, case);
+    let expected = expected(cluster, case);
     assert_ne!(case.definition(cluster, &case.table.table), expected, "the file changes nothing");
-    let rows = case.digest(cluster, &columns, case.is_merging());
-    let in_parts = case.in_parts(cluster);
-    assert!(!in_parts.contains("NOT in parts"), "before the change: {in_parts}");
-    let others =
-        definitions(cluster, case.database()).values().map(|tables| tables.lines().count()).collect::<Vec<_>>();
+    let (before, rest) = (case.in_parts(cluster), tables(cluster, case));
+    assert!(!case.then.is_empty() || !before.contains("NOT in parts"), "before the change: {before}");
 
     let tool = Tool::new(cluster);
     tool.plan(&case.alter());
-    tool.approve(&["start", "cutover", "finalize"]);
+    tool.approve(&["start"]);
+    tool.expect(4, &["execute", PLAN]);
+    insert_everywhere(cluster, case, &columns, 100_000, ROWS / 10);
+    let rows = case.digest(cluster, &columns, case.is_merging());
+    tool.approve(&["cutover"]);
+    tool.expect(4, &["execute", PLAN]);
+    assert_eq!(case.digest(cluster, &columns, case.is_merging()), rows, "rows after the cutover");
+    insert_everywhere(cluster, case, &columns, 200_000, ROWS / 10);
+    let rows = case.digest(cluster, &columns, case.is_merging());
+    tool.approve(&["finalize"]);
     tool.expect(0, &["execute", PLAN]);
     assert_eq!(tool.state(), "finalized");
 
     assert_eq!(case.definition(cluster, &case.table.table), expected, "the definition, and what it should be");
     assert_eq!(case.columns(cluster), columns, "columns");
-    assert_eq!(case.digest(cluster, &columns, case.is_merging()), rows, "rows");
-    assert_eq!(case.in_parts(cluster), in_parts, "indexes and projections");
-    let now = definitions(cluster, case.database()).values().map(|tables| tables.lines().count()).collect::<Vec<_>>();
-    assert_eq!(now, others, "tables left over");
+    assert_eq!(case.digest(cluster, &columns, case.is_merging()), rows, "rows at the end");
+    assert_eq!(case.in_parts(cluster), before.replace("NOT in parts", "in parts"), "indexes and projections");
+    assert_eq!(tables(cluster, case), rest, "tables of the database");
     works(cluster, case, &columns);
     nothing_is_left(cluster, case.database());
     everywhere(cluster, &[&format!("DROP DATABASE {}", case.database())]);
+}
+
+fn tables(cluster: &Running, case: &Case) -> String {
+    let database = quote_string(case.database());
+    ask_all(cluster, &format!("SELECT name, engine FROM system.tables WHERE database = {database} ORDER BY name"))
 }
 
 /// New rows come in, and are found.
@@ -339,5 +384,46 @@ fn reason(panic: &(dyn Any + Send)) -> String {
 
 #[test]
 fn definitions_of_today_are_carried_over() {
-    run("tests/corpus", 15, carry_through);
+    run("tests/corpus", 40, carry_through);
+}
+
+#[test]
+fn definitions_that_cannot_be_carried_over_are_refused() {
+    run("tests/corpus/refused", 1, refused);
+}
+
+/// The eyes of this test see what a bad copy would lack.
+#[test]
+fn what_a_copy_lacks_is_noticed() {
+    let cluster = stage();
+    let mut case =
+        Case::read(&files_all("tests/corpus").into_iter().find(|path| path.ends_with("projections.sql")).unwrap());
+    "corpus_noticed".clone_into(&mut case.table.database);
+    let columns = begin(cluster, &case);
+    let see = || {
+        let rows = case.digest(cluster, &columns, false).into_values().collect::<String>();
+        [case.definition(cluster, &case.table.table), case.in_parts(cluster), rows, tables(cluster, &case)]
+    };
+    let mut seen = see();
+    let table = case.table.sql();
+    for (sql, changes) in [
+        (format!("ALTER TABLE {table} ADD INDEX later ms TYPE minmax"), [true, true, false, false]),
+        (format!("ALTER TABLE {table} CLEAR PROJECTION per_day IN PARTITION 202402"), [false, true, false, false]),
+        (
+            format!("ALTER TABLE {table} UPDATE ms = ms + 1 WHERE ms = (SELECT max(ms) FROM {table})"),
+            [false, false, true, false],
+        ),
+        (format!("CREATE TABLE {}.other (a UInt8) ENGINE = Memory", case.database()), [false, false, false, true]),
+    ] {
+        everywhere(
+            cluster,
+            &[&format!("{sql} {}", if sql.starts_with("ALTER") { "SETTINGS mutations_sync = 2" } else { "" })],
+        );
+        let now = see();
+        let differs: Vec<bool> = seen.iter().zip(&now).map(|(before, now)| before != now).collect();
+        assert_eq!(differs, changes, "{sql}\n{seen:#?}\n{now:#?}");
+        seen = now;
+    }
+    assert!(seen[1].contains("NOT in parts"));
+    everywhere(cluster, &[&format!("DROP DATABASE {}", case.database())]);
 }
