@@ -66,7 +66,7 @@ impl Case {
         let quoted = head.strip_prefix("CREATE TABLE ").unwrap();
         let name = quoted.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')).unwrap_or(quoted);
         assert!(!name.contains(['`', '\\']), "{file}: the reader of this test is too simple for {name}");
-        let (table, changes) = (TableName::new(&format!("corpus_{file}"), name), said("change"));
+        let (table, changes) = (TableName::new(format!("corpus_{file}"), name), said("change"));
         let statements = |key| said(key).iter().map(|sql| sql.replace("{db}", &table.database)).collect();
         let (first, then) = (statements("first"), statements("then"));
         Self {
@@ -92,12 +92,11 @@ impl Case {
         for change in &self.changes {
             let clause = Self::clause(change);
             let is_meant = |line: &String| line.starts_with(clause) && !line.starts_with(' ');
-            match lines.iter().position(is_meant) {
-                Some(at) => change.clone_into(&mut lines[at]),
-                None => {
-                    let engine = lines.iter().position(|line| line.starts_with("ENGINE =")).unwrap();
-                    lines.insert(engine + 1, change.clone());
-                }
+            if let Some(at) = lines.iter().position(is_meant) {
+                change.clone_into(&mut lines[at]);
+            } else {
+                let engine = lines.iter().position(|line| line.starts_with("ENGINE =")).unwrap();
+                lines.insert(engine + 1, change.clone());
             }
         }
         lines.join("\n")
@@ -141,16 +140,15 @@ impl Case {
     /// Inserts rows made of the numbers from `first` on.
     fn insert(&self, cluster: &Running, columns: &[Column], id: ReplicaId, first: u64, count: u64) {
         let rows = format!("(SELECT number + {first} AS number FROM numbers({count}))");
-        let source = match &self.fill {
-            Some(fill) => fill.replace("FROM rows", &format!("FROM {rows}")),
-            None => {
-                let sign = columns.iter().find(|column| column.name == "sign").map(|column| column.name.as_str());
-                let key =
-                    format!("SELECT sorting_key FROM system.tables WHERE {}", self.here().replace("table =", "name ="));
-                let made = fill(columns, &cluster.query(id, &key), sign, &self.months());
-                assert!(made.left_out.is_empty(), "no values for {:?}", made.left_out);
-                format!("({}) {}", made.columns.join(", "), made.select(first, count))
-            }
+        let source = if let Some(fill) = &self.fill {
+            fill.replace("FROM rows", &format!("FROM {rows}"))
+        } else {
+            let sign = columns.iter().find(|column| column.name == "sign").map(|column| column.name.as_str());
+            let key =
+                format!("SELECT sorting_key FROM system.tables WHERE {}", self.here().replace("table =", "name ="));
+            let made = fill(columns, &cluster.query(id, &key), sign, &self.months());
+            assert!(made.left_out.is_empty(), "no values for {:?}", made.left_out);
+            format!("({}) {}", made.columns.join(", "), made.select(first, count))
         };
         // A table by day has more partitions than one insert may fill by default.
         let (names, select) = source.split_once(") SELECT ").unwrap();
