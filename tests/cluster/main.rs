@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "figures and seeds, for --nocapture and for tests that fail")]
 
 mod chdb;
+mod corpus;
 mod dry_run;
 mod engines;
 mod harness;

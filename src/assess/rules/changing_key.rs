@@ -8,18 +8,27 @@ use crate::words::sql;
 pub(super) const CODE: &str = "SW022";
 
 /// Functions that do not always give the same result for the same arguments: servers as old as 18.16 take them in keys.
-const CHANGING: [&str; 21] = [
+const CHANGING: [&str; 30] = [
     "blockNumber",
     "currentDatabase",
     "currentUser",
+    "generateSnowflakeID",
+    "generateULID",
     "generateUUIDv4",
+    "generateUUIDv7",
     "hostName",
     "now",
     "now64",
+    "nowInBlock",
     "rand",
     "rand32",
     "rand64",
     "randConstant",
+    "randNormal",
+    "randUniform",
+    "randomFixedString",
+    "randomPrintableASCII",
+    "randomString",
     "rowNumberInAllBlocks",
     "rowNumberInBlock",
     "runningAccumulate",
@@ -48,8 +57,8 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
     found.map(finding).collect()
 }
 
-/// The first function of a key whose result changes. None for a key that cannot be read: others refuse it.
-fn changing_function(key: &str) -> Option<String> {
+/// The first function of an expression whose result changes. None for a key that cannot be read: others refuse it.
+pub(super) fn changing_function(key: &str) -> Option<String> {
     let tokens = significant_tokens(key).ok()?;
     let called = tokens.windows(2).filter(|two| two[0].kind == TokenKind::Word && two[1].kind == TokenKind::Open);
     let mut names = called.filter_map(|two| key.get(two[0].span.clone()));

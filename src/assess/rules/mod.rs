@@ -5,6 +5,7 @@
 use super::case::Case;
 use super::finding::Finding;
 
+mod changing_column;
 mod changing_key;
 mod database;
 mod dependents;
@@ -44,7 +45,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 23] = rules![
+pub(super) const ALL: [Rule; 24] = rules![
     unreachable_replica,
     differing_definitions,
     leftovers,
@@ -68,6 +69,7 @@ pub(super) const ALL: [Rule; 23] = rules![
     database,
     changing_key,
     hidden_columns,
+    changing_column,
 ];
 
 #[cfg(test)]
