@@ -129,6 +129,9 @@ pub(super) struct Plan {
     /// How the change is carried out. `auto` chooses `mirror`, the only strategy that this version has.
     #[arg(long, value_enum, default_value_t)]
     pub(super) strategy: StrategyChoice,
+    /// Whether boundaries are drawn while writers write, or only once they are still.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) fence: FenceChoice,
     /// Where the plan is written.
     #[arg(short, long, default_value = "plan.json")]
     pub(super) output: PathBuf,
@@ -145,6 +148,24 @@ pub(super) enum StrategyChoice {
     #[default]
     Auto,
     Mirror,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(super) enum FenceChoice {
+    /// While writers write.
+    #[default]
+    Auto,
+    /// Once a person has paused them.
+    Manual,
+}
+
+impl From<FenceChoice> for crate::plan::Fence {
+    fn from(choice: FenceChoice) -> Self {
+        match choice {
+            FenceChoice::Auto => Self::Auto,
+            FenceChoice::Manual => Self::Manual,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -248,6 +269,9 @@ pub(super) struct Execute {
     /// Ask before every step, not only at gates.
     #[arg(long)]
     pub(super) step: bool,
+    /// Draw boundaries only once writers are still, as when a run has asked for it. That they are is looked at, not believed.
+    #[arg(long)]
+    pub(super) fence: bool,
     /// Approve what can be rolled back: the gate `start`. Never cutover, finalize or drift.
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(super) auto_approve: Option<AutoApprove>,

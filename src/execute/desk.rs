@@ -51,6 +51,11 @@ impl<'a, S: Servers> Desk<'a, S> {
         self.call(step, on, sql, STATEMENT_TIMEOUT).await
     }
 
+    /// A statement that changes something and may take its time.
+    pub(super) async fn statement_slowly(&self, step: &StepId, on: ReplicaId, sql: &str) -> Result<String, CallError> {
+        self.call(step, on, sql, COPY_TIMEOUT).await
+    }
+
     async fn read(&self, step: &StepId, on: ReplicaId, sql: &str, timeout: Duration) -> Result<String, ExecuteError> {
         let result = self.call(step, on, sql, timeout).await;
         // A question changes nothing, so nothing is in doubt when its answer is lost.

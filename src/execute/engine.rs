@@ -11,8 +11,10 @@ use super::desk::Desk;
 use super::error::ExecuteError;
 use super::next_move::{Next, backward, forward, point_of_no_return};
 use super::ports::{Approver, Clock, Decision, News, Reporter, Servers};
+use super::settle::start_merges;
 use super::take_back::take_back;
 use crate::journal::{Approval, Direction, Event, File, Progress, StepState};
+use crate::names::ReplicaId;
 use crate::plan::{Action, Gate, Graph, Phase, Plan, Step, StepId, Undo};
 
 /// Most steps under way at the same time; each works on one shard or one replica at a time.
@@ -27,6 +29,7 @@ pub struct Engine<'a, S, R> {
     reporter: &'a R,
     clock: Clock,
     journal: Mutex<File>,
+    fence: bool,
 }
 
 /// How far to go.
@@ -61,7 +64,29 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         clock: Clock,
     ) -> Result<Self, ExecuteError> {
         let graph = Graph::new(&plan.steps, &plan.edges)?;
-        Ok(Self { plan, graph, desk: Desk::new(plan, servers), reporter, clock, journal: Mutex::new(journal) })
+        let desk = Desk::new(plan, servers);
+        Ok(Self { plan, graph, desk, reporter, clock, journal: Mutex::new(journal), fence: false })
+    }
+
+    /// Draws boundaries only while writers are still.
+    #[must_use]
+    pub fn fenced(mut self, fence: bool) -> Self {
+        self.fence = fence;
+        self
+    }
+
+    pub(super) fn fence(&self) -> bool {
+        self.fence
+    }
+
+    /// Ends what a step may have left running.
+    pub(super) async fn end_leftovers(&self, step: &StepId, on: &[ReplicaId]) -> Result<(), ExecuteError> {
+        let prefix = super::ports::step_prefix(self.plan, step);
+        for replica in on {
+            let ended = self.desk.servers.end_leftovers(*replica, &prefix).await;
+            ended.map_err(|source| ExecuteError::Leftover { step: step.clone(), source })?;
+        }
+        Ok(())
     }
 
     /// Carries the plan on until it is finished, a gate waits, `until` is reached or a step fails.
@@ -191,16 +216,26 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
             .map(|(id, _)| id.clone())
             .collect();
         for step in in_doubt.iter().filter_map(|id| self.plan.step(id)) {
-            for replica in step.action.replicas() {
-                let prefix = super::ports::step_prefix(self.plan, &step.id);
-                self.desk
-                    .servers
-                    .end_leftovers(replica, &prefix)
-                    .await
-                    .map_err(|source| ExecuteError::Leftover { step: step.id.clone(), source })?;
+            self.end_leftovers(&step.id, &step.action.replicas()).await?;
+        }
+        self.start_merges().await?;
+        self.record(Event::RunStarted { version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() })
+    }
+
+    /// Merges that a boundary stopped and did not start again are started before anything else.
+    async fn start_merges(&self) -> Result<(), ExecuteError> {
+        let cut_short: Vec<StepId> = self
+            .progress()
+            .touched()
+            .filter(|(_, state)| !matches!(state, StepState::Done { .. }))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for step in cut_short.iter().filter_map(|id| self.plan.step(id)) {
+            if let Action::Settle(work) = &step.action {
+                start_merges(self, &step.id, work).await?;
             }
         }
-        self.record(Event::RunStarted { version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() })
+        Ok(())
     }
 
     async fn forward_step(&self, step: &'a Step) -> (StepId, Result<(), ExecuteError>) {

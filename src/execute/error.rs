@@ -40,6 +40,36 @@ pub enum ExecuteError {
         /// What differs, a partition each.
         differences: Vec<String>,
     },
+    /// Rows differ, one by one.
+    #[error("{step}: on {replica} {}", .rows.join("; "))]
+    Rows {
+        /// The step.
+        step: StepId,
+        /// The replica.
+        replica: String,
+        /// What differs: how many rows, in which partitions, and a few of their hashes.
+        rows: Vec<String>,
+    },
+    /// It cannot be told under writes which rows belong where.
+    #[error("{step}: the boundary cannot be drawn on {replica} while writers write: {reason}")]
+    Fence {
+        /// The step.
+        step: StepId,
+        /// The replica.
+        replica: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// Merges that the step stopped could not be started again.
+    #[error("{step}: merges stay stopped until `{sql}` is run: {source}")]
+    MergesStopped {
+        /// The step.
+        step: StepId,
+        /// The statement that failed.
+        sql: String,
+        /// Where, and why.
+        source: CallError,
+    },
     /// Nobody knows whether a step was done, and looking did not tell.
     #[error("{step}: whether it was done on {replica} is in doubt: {reason}")]
     InDoubt {
@@ -93,7 +123,7 @@ impl ExecuteError {
     /// Whether the step's outcome is unknown, so that it must be looked at before anything else.
     pub fn is_in_doubt(&self) -> bool {
         match self {
-            Self::InDoubt { .. } | Self::Leftover { .. } | Self::RollingBack => true,
+            Self::InDoubt { .. } | Self::Leftover { .. } | Self::MergesStopped { .. } | Self::RollingBack => true,
             Self::Call { source, .. } => source.outcome_unknown,
             _ => false,
         }
@@ -117,7 +147,18 @@ impl ExecuteError {
                 "the names are swapped, and readers meet a table that lacks rows or has too many: look into it now; \
                  `rollback` swaps back, but only if nothing would be lost by it"
             }
-            Self::Verification { .. } => {
+            Self::Rows { step, .. } if step.as_str().starts_with("reconcile") => {
+                "the names are swapped, and both tables are there: look into it now; `execute` looks again, and `rollback` swaps \
+                 back, but only if nothing would be lost by it"
+            }
+            Self::Fence { .. } => {
+                "pause the writers of this shard, run `execute --fence` (it proves that they are still before it goes on), and let \
+                 them write again once the step is done"
+            }
+            Self::MergesStopped { .. } => {
+                "run `execute` or `rollback` once the replica answers: merges are started first of all"
+            }
+            Self::Verification { .. } | Self::Rows { .. } => {
                 "nothing has been swapped or dropped by this step; `verify` compares again, `rollback` undoes what was done"
             }
             Self::InDoubt { .. } | Self::Leftover { .. } => {

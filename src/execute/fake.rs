@@ -201,6 +201,7 @@ impl World {
                 self.swap(on, SOURCE, &format!("{}__sw_shadow`", &SOURCE[..SOURCE.len() - 1]));
             }
             ("ALTER", _) => self.alter(on, sql, &names, attach_doubles),
+            ("INSERT", _) if sql.contains(" BY cityHash64(") => self.add(on, sql, &names),
             ("INSERT", _) => {
                 let partition = last_string(sql);
                 let rows = self.rows(on, &names[1]).remove(&partition).unwrap_or_default();
@@ -247,7 +248,24 @@ impl World {
         self.tables.insert(b, first);
     }
 
+    /// Copies of single rows from one table to another.
+    fn add(&mut self, on: ReplicaId, sql: &str, names: &[String]) {
+        let wanted = hashes(sql);
+        for (partition, rows) in self.rows(on, &names[1]) {
+            let rows = rows.into_iter().filter(|row| wanted.contains(row));
+            self.data_mut(on, &names[0]).unwrap().entry(partition).or_default().extend(rows);
+        }
+    }
+
     fn alter(&mut self, on: ReplicaId, sql: &str, names: &[String], attach_doubles: bool) {
+        if sql.contains(" DELETE WHERE ") {
+            let unwanted = hashes(sql);
+            let data = self.data_mut(on, &names[0]).unwrap();
+            for rows in data.values_mut() {
+                rows.retain(|row| !unwanted.contains(row));
+            }
+            return;
+        }
         let partition = last_string(sql);
         let rows = self.rows(on, &names[1]).remove(&partition).unwrap_or_default();
         let target = self.data_mut(on, &names[0]).unwrap().entry(partition).or_default();
@@ -285,17 +303,15 @@ impl World {
         if sql.contains("FROM system.disks") {
             return "1".to_owned();
         }
-        if sql.contains("FROM system.parts") {
-            let rows = self.rows(on, &full(&quoted[1]));
-            let filled = rows.into_iter().filter(|(_, rows)| !rows.is_empty()).map(|(name, _)| name);
-            return filled.collect::<Vec<_>>().join("\n");
+        if sql.contains("FROM system.parts") && !sql.contains("log_max") {
+            return self.select_parts(on, sql, &quoted);
         }
         if sql.contains("FROM system.") {
             return if sql.contains("log_pointer") {
                 "2"
             } else if sql.contains("log_max") {
                 "1"
-            } else if sql.contains("node_name") {
+            } else if ["node_name", "system.processes", "mutation_id"].iter().any(|column| sql.contains(column)) {
                 ""
             } else {
                 "0"
@@ -305,11 +321,60 @@ impl World {
         self.select_rows(on, sql, names)
     }
 
+    /// A partition is one part.
+    fn select_parts(&self, on: ReplicaId, sql: &str, quoted: &[String]) -> String {
+        let filled = |name: &String| {
+            let mut rows = self.rows(on, &format!("`{}`.`{name}`", quoted[0]));
+            rows.retain(|_, rows| !rows.is_empty());
+            rows.into_keys().collect::<Vec<_>>()
+        };
+        let partitions = filled(&quoted[1]);
+        if sql.contains("table IN (") {
+            return quoted[1..].iter().map(|name| filled(name).len()).sum::<usize>().to_string();
+        }
+        if sql.starts_with("SELECT count() > 0") {
+            return "0".to_owned();
+        }
+        if sql.starts_with("SELECT count()") {
+            return partitions.iter().filter(|partition| Some(*partition) == quoted.last()).count().to_string();
+        }
+        if sql.starts_with("SELECT name") {
+            return partitions.iter().map(|id| format!("{id}_1_1_0\t{id}\t0")).collect::<Vec<_>>().join("\n");
+        }
+        partitions.join("\n")
+    }
+
+    /// How often each row is in a table, in whatever partition; a row is its own hash.
+    fn tally(&self, on: ReplicaId, name: &str) -> BTreeMap<u64, usize> {
+        let mut tally = BTreeMap::new();
+        for row in self.rows(on, name).into_values().flatten() {
+            *tally.entry(row).or_default() += 1;
+        }
+        tally
+    }
+
+    /// Which rows two tables do not have equally often, or how often one has some.
+    fn drill(&self, on: ReplicaId, sql: &str, names: &[String]) -> String {
+        let left = self.tally(on, &names[0]);
+        if sql.starts_with("SELECT toString(__sw_h), count()") {
+            let wanted = hashes(sql);
+            let lines = left.iter().filter(|(row, _)| wanted.contains(row));
+            return lines.map(|(row, times)| format!("{row}\t{times}")).collect::<Vec<_>>().join("\n");
+        }
+        let right = self.tally(on, names.last().unwrap());
+        let rows: std::collections::BTreeSet<&u64> = left.keys().chain(right.keys()).collect();
+        let differing = rows.into_iter().filter(|row| left.get(row) != right.get(row));
+        differing.map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
     fn select_rows(&self, on: ReplicaId, sql: &str, names: &[String]) -> String {
         let digest = |rows: &[u64]| format!("{}\t{}", rows.len(), rows.iter().sum::<u64>());
         let table = names.iter().find(|name| self.tables.contains_key(&(on, (*name).clone())));
         let Some(table) = table else { return "1".to_owned() };
         let rows = self.rows(on, table);
+        if sql.contains("__sw_h") {
+            return self.drill(on, sql, names);
+        }
         if sql.contains(" IN (SELECT") {
             let (here, there) = (self.rows(on, &names[names.len() - 2]), self.rows(on, names.last().unwrap()));
             let partition = last_string(sql);
@@ -360,6 +425,14 @@ fn strings(sql: &str) -> Vec<String> {
     let tokens = significant_tokens(sql).unwrap();
     let texts = tokens.iter().map(|token| &sql[token.span.clone()]);
     texts.filter(|text| text.starts_with('\'')).map(|text| text.trim_matches('\'').to_owned()).collect()
+}
+
+/// The numbers of the last list of numbers in a statement.
+fn hashes(sql: &str) -> Vec<u64> {
+    let list = |text: &str| -> Option<Vec<u64>> {
+        text.split(')').next()?.split(", ").map(|number| number.parse().ok()).collect()
+    };
+    sql.split(" IN (").filter_map(list).last().unwrap_or_default()
 }
 
 fn last_string(sql: &str) -> String {

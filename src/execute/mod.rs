@@ -4,6 +4,7 @@
 //! Every act goes: look whether it has been done, check what must hold, write to the journal, act, look again. A crash at any
 //! moment therefore leaves either nothing, or something that looking tells.
 
+mod agree;
 mod backfill;
 mod carry_out;
 mod compare;
@@ -12,9 +13,12 @@ mod engine;
 mod error;
 #[cfg(test)]
 mod fake;
+mod landing;
 mod next_move;
 mod ports;
+mod repair;
 mod runs;
+mod settle;
 mod take_back;
 #[cfg(test)]
 mod tests;

@@ -122,7 +122,20 @@ fn statements(plan: &Plan, objections: &mut Vec<String>) {
 fn copying<'a>(plan: &'a Plan, action: &Action) -> Vec<(String, &'a TableName)> {
     let objects = &plan.objects;
     match action {
-        Action::Clone(clone) => vec![(clone.clone.to_string(), &objects.snapshot)],
+        Action::Settle(settle) => {
+            let mut all = vec![
+                (settle.clone.to_string(), &objects.snapshot),
+                (settle.gap.copy.to_string(), &objects.staging),
+                (settle.gap.attach.to_string(), &objects.shadow),
+                (settle.gap.clear.clone(), &objects.staging),
+            ];
+            let emptied = [&objects.shadow, &objects.snapshot, &objects.staging];
+            all.extend(settle.clear.iter().cloned().zip(emptied));
+            all
+        }
+        Action::Compare(compare) => compare.repair.as_ref().map_or_else(Vec::new, |repair| {
+            vec![(repair.add.to_string(), &objects.shadow), (repair.remove.to_string(), &objects.shadow)]
+        }),
         Action::Backfill(backfill) => {
             let mut all =
                 vec![(backfill.copy.to_string(), &objects.staging), (backfill.attach.to_string(), &objects.shadow)];
@@ -208,9 +221,11 @@ fn places<'a>(runs: impl Iterator<Item = &'a Run>, verb: &str) -> BTreeSet<(Stri
     places
 }
 
+/// The statements of a step that are run once on each of some replicas.
 fn runs(action: &Action) -> &[Run] {
     match action {
         Action::Run { runs, .. } => runs,
+        Action::Settle(settle) => &settle.mirror,
         _ => &[],
     }
 }

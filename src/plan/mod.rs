@@ -16,11 +16,11 @@ use serde::{Deserialize, Serialize};
 
 pub use check::check;
 pub use graph::{Graph, GraphError};
-pub use rebuild::{BuildError, build};
+pub use rebuild::{BuildError, Fence, build};
 pub use sql::row_hash;
 pub use step::{
-    Action, Backfill, CatchUp, ClonePartitions, Compare, CompareMode, Cost, Gate, PartitionSize, Phase, Probe, ProbeOn,
-    Run, Step, StepId, Undo,
+    Action, Backfill, CatchUp, Compare, CompareMode, Cost, Drain, Drill, Gap, GapBy, Gate, Give, PartitionSize, Phase,
+    Probe, ProbeOn, Repair, Run, Settle, Step, StepId, Truth, Undo,
 };
 pub use template::Template;
 
@@ -29,7 +29,9 @@ use crate::catalog::Keys;
 use crate::names::{ReplicaId, TableName};
 
 /// The version of the plan file that this build writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
+/// Most rows that are looked at one by one when two tables differ.
+pub const SUSPECTS_MAX: usize = 100_000;
 
 /// A plan. Written as canonical JSON; see [`Plan::steps`] for the graph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

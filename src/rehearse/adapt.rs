@@ -9,7 +9,7 @@ use super::recreate::on_target;
 use crate::catalog::Keys;
 use crate::ddl::read_table;
 use crate::names::{ReplicaId, TableName};
-use crate::plan::{Action, Plan, Probe, ReplicaIdentity, Run, Step, Undo, probes};
+use crate::plan::{Action, Drain, Plan, Probe, ProbeOn, ReplicaIdentity, Run, Settle, Step, Undo, probes};
 
 /// The cluster that a plan is rehearsed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,20 +119,23 @@ impl Adapter<'_> {
     }
 
     fn step(&mut self, step: &Step) -> Step {
-        let action = match &step.action {
-            Action::Check { probes } => {
-                let turned = probes.iter().filter_map(|asked| {
-                    let on = self.on(&asked.on);
-                    let probe = self.probe(&asked.probe).filter(|_| !on.is_empty())?;
-                    Some(crate::plan::ProbeOn { on, probe })
-                });
-                Action::Check { probes: turned.collect() }
-            }
+        let action = self.action(&step.action);
+        let undo = match &step.undo {
+            Undo::Run { one_by_one, runs, then } => Undo::Run {
+                one_by_one: *one_by_one,
+                runs: self.runs(runs),
+                then: then.iter().map(|action| self.action(action)).collect(),
+            },
+            other => other.clone(),
+        };
+        Step { action, undo, ..step.clone() }
+    }
+
+    fn action(&mut self, action: &Action) -> Action {
+        match action {
+            Action::Check { probes } => Action::Check { probes: self.probes_on(probes) },
             Action::Run { one_by_one, runs } => Action::Run { one_by_one: *one_by_one, runs: self.runs(runs) },
-            Action::Clone(clone) => {
-                let (on, before) = (self.one(clone.on), self.probes(&clone.before));
-                Action::Clone(crate::plan::ClonePartitions { on, before, ..clone.clone() })
-            }
+            Action::Settle(settle) => Action::Settle(Box::new(self.settle(settle))),
             Action::Backfill(backfill) => {
                 let (on, before) = (self.one(backfill.on), self.probes(&backfill.before));
                 Action::Backfill(crate::plan::Backfill { on, before, ..backfill.clone() })
@@ -144,26 +147,56 @@ impl Adapter<'_> {
                 self.not_covered.insert("replication: the servers have none, so nothing was waited for".to_owned());
                 Action::Check { probes: Vec::new() }
             }
+            Action::Drain(wait) => Action::Drain(self.drain(wait)),
             Action::Compare(compare) => {
-                Action::Compare(crate::plan::Compare { on: self.on(&compare.on), ..compare.clone() })
+                let repair = compare
+                    .repair
+                    .as_ref()
+                    .map(|repair| crate::plan::Repair { on: self.one(repair.on), ..repair.clone() });
+                let (on, drain) = (self.on(&compare.on), self.drain(&compare.drain));
+                Action::Compare(Box::new(crate::plan::Compare { on, drain, repair, ..(**compare).clone() }))
             }
             Action::Gate { gate } => Action::Gate { gate: *gate },
-        };
-        let undo = match &step.undo {
-            Undo::Run { one_by_one, runs } => Undo::Run { one_by_one: *one_by_one, runs: self.runs(runs) },
-            other => other.clone(),
-        };
-        Step { action, undo, ..step.clone() }
+        }
+    }
+
+    fn settle(&mut self, settle: &Settle) -> Settle {
+        Settle {
+            on: self.one(settle.on),
+            before: self.probes_on(&settle.before),
+            unmirror: self.run(&settle.unmirror),
+            drain: self.drain(&settle.drain),
+            mirror: self.runs(&settle.mirror),
+            ..settle.clone()
+        }
+    }
+
+    fn drain(&self, wait: &Drain) -> Drain {
+        let replicated = wait.catch_up.iter().filter(|_| self.target.replicated);
+        let catch_up = replicated.map(|wait| crate::plan::CatchUp { on: self.on(&wait.on), ..wait.clone() }).collect();
+        Drain { on: self.on(&wait.on), catch_up, ..wait.clone() }
+    }
+
+    fn probes_on(&mut self, probes: &[ProbeOn]) -> Vec<ProbeOn> {
+        let turned = probes.iter().filter_map(|asked| {
+            let on = self.on(&asked.on);
+            let probe = self.probe(&asked.probe).filter(|_| !on.is_empty())?;
+            Some(ProbeOn { on, probe })
+        });
+        turned.collect()
     }
 
     fn runs(&mut self, runs: &[Run]) -> Vec<Run> {
-        let turned = runs.iter().map(|run| Run {
+        runs.iter().map(|run| self.run(run)).filter(|run| !run.on.is_empty()).collect()
+    }
+
+    fn run(&mut self, run: &Run) -> Run {
+        Run {
             on: self.on(&run.on),
             before: self.probes(&run.before),
             sql: run.sql.iter().map(|sql| self.statement(sql)).collect(),
             after: self.probes(&run.after),
-        });
-        turned.filter(|run| !run.on.is_empty()).collect()
+        }
     }
 
     /// A definition with an engine that the other cluster has; everything else as it is.

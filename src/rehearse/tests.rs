@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use super::{Target, Words, adapt, recreate};
 use crate::assess::{Fixture, assess};
 use crate::names::{ReplicaId, TableName};
-use crate::plan::{Action, Plan, ReplicaIdentity, build};
+use crate::plan::{Action, Fence, Plan, ReplicaIdentity, build};
 
 fn plan() -> Plan {
     let fixture = Fixture::new();
     let case = fixture.case();
-    build(&case, assess(&case)).unwrap()
+    build(&case, assess(&case), Fence::Auto).unwrap()
 }
 
 fn identity(shard: u32, replica: u32) -> ReplicaIdentity {

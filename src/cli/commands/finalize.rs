@@ -20,5 +20,5 @@ pub(in super::super) async fn run(global: &Global, path: &Path) -> Result<Exit, 
         return Err(Failure::new(message).exit(waits).hint("carry on with `execute` first"));
     }
     let prompt = Prompt { approve_reversible: false };
-    execute::carry_on(global, path, &sealed, &Until::default(), prompt).await
+    execute::carry_on(global, path, &sealed, &Until::default(), prompt, false).await
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
+use super::Fence;
 use crate::assess::Case;
 use crate::catalog::{Column, Keys, Table};
 use crate::ddl::{CreateTable, DdlError, Engine, key_items, read_engine, read_view};
@@ -93,12 +94,14 @@ pub(super) struct Blueprint<'a> {
     pub(super) fingerprints: Vec<Fingerprint>,
     pub(super) shards: Vec<ShardSite<'a>>,
     pub(super) swaps_by_exchange: bool,
+    /// Whether writers must be still for the boundary.
+    pub(super) fence: bool,
     /// What every replica can do. Asked once, not once a shard.
     common: BTreeSet<Capability>,
 }
 
 impl<'a> Blueprint<'a> {
-    pub(super) fn new(case: &'a Case<'a>) -> Result<Self, BuildError> {
+    pub(super) fn new(case: &'a Case<'a>, fence: Fence) -> Result<Self, BuildError> {
         let shards: Vec<ShardSite<'_>> =
             case.snapshot.topology.shards.iter().map(|shard| site(case, shard)).collect::<Result<_, _>>()?;
         let source = shards.first().map(|shard| shard.source);
@@ -120,6 +123,7 @@ impl<'a> Blueprint<'a> {
             fingerprints,
             shards,
             swaps_by_exchange: case.swaps_by_exchange(),
+            fence: fence == Fence::Manual,
             common: case.snapshot.common_capabilities(),
         })
     }

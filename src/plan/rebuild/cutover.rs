@@ -1,9 +1,9 @@
 //! Cutover and what follows it at once: swap the names, then look at both sides again.
 
 use super::blueprint::{Blueprint, ShardSite};
-use super::{copy, step_id};
+use super::{comparison, copy, step_id};
 use crate::plan::probes;
-use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Undo};
+use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Truth, Undo};
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
     // The gate may have waited for days: what was true before it is looked at once more.
@@ -53,7 +53,11 @@ fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
              keys that each name has, never by running it again."
         ),
         action: Action::Run { one_by_one: true, runs: forward },
-        undo: Undo::Run { one_by_one: true, runs: vec![back] },
+        undo: Undo::Run {
+            one_by_one: true,
+            runs: vec![back],
+            then: vec![Action::Compare(Box::new(comparison::compare(blueprint, shard, Truth::Returned)))],
+        },
         cost: Cost::default(),
     }
 }

@@ -9,7 +9,9 @@ mod edges;
 mod estimate;
 mod finalize;
 mod gates;
+mod landing;
 mod preflight;
+mod settle;
 
 pub use blueprint::BuildError;
 
@@ -18,11 +20,21 @@ use super::{ChangeSummary, ClusterIdentity, FORMAT_VERSION, Graph, Plan, Replica
 use crate::assess::{Case, Finding};
 use blueprint::Blueprint;
 
+/// Whether the boundary is drawn while writers write.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fence {
+    /// While they write; where rows cannot tell what belongs where, execution stops and asks for a fence.
+    #[default]
+    Auto,
+    /// Only once the writers are still, which is looked at and not believed.
+    Manual,
+}
+
 /// Builds the plan for a case. The findings are those of [`crate::assess::assess`] for the same case.
 ///
 /// The result depends on nothing but the arguments: same input, same plan.
-pub fn build(case: &Case<'_>, findings: Vec<Finding>) -> Result<Plan, BuildError> {
-    let blueprint = Blueprint::new(case)?;
+pub fn build(case: &Case<'_>, findings: Vec<Finding>, fence: Fence) -> Result<Plan, BuildError> {
+    let blueprint = Blueprint::new(case, fence)?;
     let mut steps = gates::steps();
     for shard in &blueprint.shards {
         steps.extend(preflight::steps(&blueprint, shard));
