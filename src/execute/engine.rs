@@ -9,6 +9,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use super::carry_out::carry_out;
 use super::desk::Desk;
 use super::error::ExecuteError;
+use super::lock::Claim;
 use super::next_move::{Next, backward, forward, point_of_no_return};
 use super::ports::{Approver, Clock, Decision, News, Reporter, Servers};
 use super::take_back::take_back;
@@ -25,7 +26,8 @@ pub struct Engine<'a, S, R> {
     graph: Graph,
     pub(super) desk: Desk<'a, S>,
     reporter: &'a R,
-    clock: Clock,
+    pub(super) clock: Clock,
+    pub(super) claim: Claim,
     journal: Mutex<File>,
 }
 
@@ -59,9 +61,10 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         reporter: &'a R,
         journal: File,
         clock: Clock,
+        claim: Claim,
     ) -> Result<Self, ExecuteError> {
         let graph = Graph::new(&plan.steps, &plan.edges)?;
-        Ok(Self { plan, graph, desk: Desk::new(plan, servers), reporter, clock, journal: Mutex::new(journal) })
+        Ok(Self { plan, graph, desk: Desk::new(plan, servers), reporter, clock, claim, journal: Mutex::new(journal) })
     }
 
     /// Carries the plan on until it is finished, a gate waits, `until` is reached or a step fails.
@@ -69,7 +72,12 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         if self.progress().direction == Direction::Back {
             return Err(ExecuteError::RollingBack);
         }
-        self.begin_run().await?;
+        self.take_lock().await?;
+        self.under_lock(self.carry_on(until, approver)).await
+    }
+
+    async fn carry_on(&self, until: &Until, approver: &mut impl Approver) -> Result<Outcome, ExecuteError> {
+        self.end_what_is_in_doubt().await?;
         let mut running = FuturesUnordered::new();
         let mut under_way = BTreeSet::new();
         let mut stopping = None;
@@ -137,7 +145,12 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         if let Some((step, because)) = point_of_no_return(self.plan, &self.progress()) {
             return Err(ExecuteError::NoReturn { step: step.id.clone(), because: because.to_owned() });
         }
-        self.begin_run().await?;
+        self.take_lock().await?;
+        self.under_lock(self.undo_all(despite_differences)).await
+    }
+
+    async fn undo_all(&self, despite_differences: Option<String>) -> Result<Outcome, ExecuteError> {
+        self.end_what_is_in_doubt().await?;
         if despite_differences.is_none() {
             self.require_agreement().await?;
         }
@@ -183,7 +196,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
     }
 
     /// Takes over from a run that may have died: nothing that it started is left running on any server.
-    async fn begin_run(&self) -> Result<(), ExecuteError> {
+    async fn end_what_is_in_doubt(&self) -> Result<(), ExecuteError> {
         let in_doubt: Vec<StepId> = self
             .progress()
             .touched()
@@ -193,6 +206,8 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         for step in in_doubt.iter().filter_map(|id| self.plan.step(id)) {
             for replica in step.action.replicas() {
                 let prefix = super::ports::step_prefix(self.plan, &step.id);
+                // The prefix is that of every run of this plan: none but the holder of the lock may use it.
+                self.still_ours(step).await?;
                 self.desk
                     .servers
                     .end_leftovers(replica, &prefix)
@@ -200,12 +215,21 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
                     .map_err(|source| ExecuteError::Leftover { step: step.id.clone(), source })?;
             }
         }
-        self.record(Event::RunStarted { version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() })
+        Ok(())
+    }
+
+    /// Refuses to begin with a step unless this run still holds the lock.
+    async fn still_ours(&self, step: &Step) -> Result<(), ExecuteError> {
+        let looked = self.desk.look_at_lock().await;
+        looked.map_err(|source| ExecuteError::Call { step: step.id.clone(), source })
     }
 
     async fn forward_step(&self, step: &'a Step) -> (StepId, Result<(), ExecuteError>) {
         let began = Instant::now();
         let resumed = *self.progress().step(&step.id) == StepState::Started;
+        if let Err(error) = self.still_ours(step).await {
+            return (step.id.clone(), Err(error));
+        }
         let result = async {
             self.record(Event::Started { step: step.id.clone() })?;
             self.reporter.report(News::Started(step));
@@ -238,6 +262,9 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
     }
 
     async fn backward_step(&self, step: &'a Step) -> (StepId, Result<(), ExecuteError>) {
+        if let Err(error) = self.still_ours(step).await {
+            return (step.id.clone(), Err(error));
+        }
         let result = async {
             // Steps that left nothing are passed over in silence; the journal has them all.
             let leaves_something = matches!(step.undo, Undo::Run { .. });

@@ -12,6 +12,8 @@ mod engine;
 mod error;
 #[cfg(test)]
 mod fake;
+mod hold;
+pub mod lock;
 mod next_move;
 mod ports;
 mod runs;
@@ -23,4 +25,6 @@ pub use compare::verify;
 pub use engine::{Engine, Outcome, Until};
 pub use error::ExecuteError;
 pub use next_move::{Next, backward, forward, point_of_no_return};
-pub use ports::{Approver, Call, CallError, Clock, Decision, News, Reporter, Servers, query_prefix, step_prefix};
+pub use ports::{
+    Approver, Call, CallError, CallSession, Clock, Decision, News, Reporter, Servers, query_prefix, step_prefix,
+};
