@@ -5,7 +5,7 @@ use std::fs;
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-use crate::execute::lock::{Claim, Executor, TAKEOVER_SECONDS};
+use crate::lock::{Claim, Executor, TAKEOVER_SECONDS};
 
 /// Gives the machine another name and identity, where several share one host name, or to try two machines on one.
 const IDENTITY: &str = "SHARDWRIGHT_HOST_IDENTITY";

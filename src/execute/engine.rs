@@ -9,11 +9,11 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use super::carry_out::carry_out;
 use super::desk::Desk;
 use super::error::ExecuteError;
-use super::lock::Claim;
 use super::next_move::{Next, backward, forward, point_of_no_return};
 use super::ports::{Approver, Clock, Decision, News, Reporter, Servers};
 use super::take_back::take_back;
 use crate::journal::{Approval, Direction, Event, File, Progress, StepState};
+use crate::lock::Claim;
 use crate::plan::{Action, Gate, Graph, Phase, Plan, Step, StepId, Undo};
 
 /// Most steps under way at the same time; each works on one shard or one replica at a time.
@@ -73,7 +73,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
             return Err(ExecuteError::RollingBack);
         }
         self.take_lock().await?;
-        self.under_lock(self.carry_on(until, approver)).await
+        self.under_lock(Box::pin(self.carry_on(until, approver))).await
     }
 
     async fn carry_on(&self, until: &Until, approver: &mut impl Approver) -> Result<Outcome, ExecuteError> {
@@ -146,7 +146,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
             return Err(ExecuteError::NoReturn { step: step.id.clone(), because: because.to_owned() });
         }
         self.take_lock().await?;
-        self.under_lock(self.undo_all(despite_differences)).await
+        self.under_lock(Box::pin(self.undo_all(despite_differences))).await
     }
 
     async fn undo_all(&self, despite_differences: Option<String>) -> Result<Outcome, ExecuteError> {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::desk::Desk;
 use super::engine::Engine;
 use super::error::ExecuteError;
-use super::lock::{self, Holder, Seen};
 use super::ports::{Call, CallError, CallSession, News, Reporter, Servers, query_prefix};
 use crate::journal::Event;
+use crate::lock::{self, Holder, Seen};
 use crate::names::ReplicaId;
 use crate::plan::StepId;
 
@@ -133,10 +133,6 @@ impl<S: Servers> Desk<'_, S> {
         Call { on, sql, query_id: self.query_id(&step()), timeout: LOOK_TIMEOUT }
     }
 
-    fn lock_failed(&self, source: CallError) -> ExecuteError {
-        ExecuteError::Call { step: step(), source }
-    }
-
     /// A look, and the session in which what follows from it may be sent.
     async fn look(&self) -> Result<(Seen, String), ExecuteError> {
         let at = self.plan.lock_replica();
@@ -144,7 +140,7 @@ impl<S: Servers> Desk<'_, S> {
         let id = call.query_id.clone();
         let session = CallSession { id: id.clone(), must_exist: false };
         let answer = self.named(at, self.servers.call_in(call, session).await);
-        let answer = answer.map_err(|source| self.lock_failed(known(source)))?;
+        let answer = answer.map_err(|source| lock_failed(known(source)))?;
         Ok((lock::read(&answer), id))
     }
 
@@ -163,7 +159,7 @@ impl<S: Servers> Desk<'_, S> {
                 *self.hold.state() = State::With(holder.text());
                 Ok(true)
             }
-            (Seen::Free, Some(source)) => Err(self.lock_failed(source)),
+            (Seen::Free, Some(source)) => Err(lock_failed(source)),
             _ => Ok(false),
         }
     }
@@ -173,7 +169,7 @@ impl<S: Servers> Desk<'_, S> {
         let call = self.lock_call(self.plan.lock_replica(), lock::drop(&self.plan.objects.lock));
         let Err(source) = self.send_in(&call, session).await else { return Ok(()) };
         match self.look().await?.0 {
-            Seen::Held(seen) if seen.text() == holder.text() => Err(self.lock_failed(source)),
+            Seen::Held(seen) if seen.text() == holder.text() => Err(lock_failed(source)),
             _ => Ok(()),
         }
     }
@@ -262,7 +258,7 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
         }
         for replica in &self.desk.plan.cluster.replicas {
             // Whoever took the lock from us in the meantime must not have its queries ended.
-            self.desk.look_at_lock().await.map_err(|source| self.desk.lock_failed(source))?;
+            self.desk.look_at_lock().await.map_err(lock_failed)?;
             self.desk.end_run_of(holder, replica.id).await?;
         }
         Ok(true)
@@ -338,6 +334,10 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
 /// What the ids of queries about the lock bear in place of a step.
 fn step() -> StepId {
     StepId::new("lock")
+}
+
+fn lock_failed(source: CallError) -> ExecuteError {
+    ExecuteError::Call { step: step(), source }
 }
 
 /// A look changes nothing, so nothing is in doubt when its answer is lost.

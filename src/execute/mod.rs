@@ -13,7 +13,6 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod hold;
-pub mod lock;
 mod next_move;
 mod ports;
 mod runs;

@@ -56,7 +56,7 @@ pub trait Servers: Sync {
     /// Runs a statement and returns its answer as raw tab-separated text without the last line's end.
     fn call(&self, call: Call) -> impl Future<Output = Result<String, CallError>> + Send;
 
-    /// The same in a session, which is to last [`SESSION_SECONDS`](super::lock::SESSION_SECONDS) beyond it.
+    /// The same in a session, which is to last [`SESSION_SECONDS`](crate::lock::SESSION_SECONDS) beyond it.
     fn call_in(&self, call: Call, session: CallSession) -> impl Future<Output = Result<String, CallError>> + Send;
 
     /// Rows that the query with this id has written so far, if it is running.

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::fake::{Fake, Fault, FaultKind};
-use super::lock::{Claim, Executor};
 use super::ports::{Approver, Decision, News, Reporter};
 use super::{Engine, ExecuteError, Outcome, Until};
 use crate::assess::{Fixture, assess};
 use crate::journal::{self, Progress};
+use crate::lock::{Claim, Executor};
 use crate::names::ReplicaId;
 use crate::plan::{self, Gate, Phase, Plan, Step, StepId};
 

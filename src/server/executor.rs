@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::cluster::Cluster;
 use super::error::QueryError;
 use super::session::Statement;
-use crate::execute::lock::SESSION_SECONDS;
 use crate::execute::{Call, CallError, CallSession, Servers};
+use crate::lock::SESSION_SECONDS;
 use crate::names::ReplicaId;
 
 /// How long queries of a dead run may take to end once they are killed.

@@ -6,10 +6,13 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use shardwright::execute::{Call, CallSession, Servers};
+use shardwright::lock::{SESSION_SECONDS, TAKEOVER_SECONDS};
 use shardwright::names::ReplicaId;
 use shardwright::sandbox::Engine;
+use shardwright::server::{Cluster, Connection, Endpoint, ObserveSettings, Session};
 
-use crate::harness::{Running, shared};
+use crate::harness::{Running, block_on, shared};
 use crate::tool::{PLAN, Started, Tool};
 use crate::world::{ask_all, assert_nothing_left, everywhere, prepare, sync};
 
@@ -93,7 +96,7 @@ fn await_records(tool: &Tool, count: usize) {
     let path = tool.dir().join(format!("{PLAN}.journal.jsonl"));
     let began = Instant::now();
     while fs::read_to_string(&path).unwrap_or_default().lines().count() < count {
-        assert!(began.elapsed() < Duration::from_secs(60), "no {count} records");
+        assert!(began.elapsed() < Duration::from_mins(1), "no {count} records");
         sleep(Duration::from_millis(1));
     }
 }
@@ -154,6 +157,38 @@ fn on_current_servers_too() {
         let story = Story::new(&cluster, "lock_taken", "MergeTree");
         stopped_and_taken_over(&story, records);
         story.end();
+    }
+}
+
+async fn connected(cluster: &Running) -> Cluster {
+    let ports = cluster.replicas().map(|(_, ports)| (format!("127.0.0.1:{}", ports.native), ports.http));
+    let first = cluster.replicas().next().expect("a replica").1.http;
+    let settings = ObserveSettings {
+        http_ports: ports.collect(),
+        ..ObserveSettings::new("main", vec![Endpoint::new("127.0.0.1", first)])
+    };
+    let session = Session::new(&Connection { user: Some("default".to_owned()), password: None });
+    Cluster::connect(session, &settings).await.expect("the cluster answers")
+}
+
+/// What a takeover waits for: by then servers have forgotten every session that was opened before.
+#[test]
+fn a_session_lasts_as_long_as_it_must_and_no_longer_than_a_takeover_waits() {
+    let (old, new) = (shared(), Running::start(Engine::Chdb, 1, 1).unwrap_or_else(|error| panic!("{error}")));
+    for cluster in [&*old, &new] {
+        let in_session = |id: &str, must_exist| {
+            let session = CallSession { id: id.to_owned(), must_exist };
+            let (query_id, timeout) = (format!("{id}-{must_exist}"), Duration::from_secs(5));
+            let call = Call { on: ReplicaId::new(1, 1), sql: "SELECT 1".to_owned(), query_id, timeout };
+            block_on(async { connected(cluster).await.call_in(call, session).await }).map_err(|error| error.code)
+        };
+        assert_eq!(in_session("never", true), Err(Some(372)));
+        assert_eq!(in_session("short", false), Ok("1".to_owned()));
+        assert_eq!(in_session("long", false), Ok("1".to_owned()));
+        sleep(Duration::from_secs(SESSION_SECONDS - 1));
+        assert_eq!(in_session("short", true), Ok("1".to_owned()));
+        sleep(Duration::from_secs(TAKEOVER_SECONDS - SESSION_SECONDS));
+        assert_eq!(in_session("long", true), Err(Some(372)), "opened {} s ago", TAKEOVER_SECONDS - 1);
     }
 }
 

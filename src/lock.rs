@@ -71,7 +71,7 @@ pub struct Holder {
 
 impl Holder {
     /// The text in the lock. Two holders never have the same.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let plain = |text: &str| -> String {
             // No character that a server's normal form could write in another way.
             let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.:+/[]".contains(c);
@@ -103,7 +103,7 @@ impl fmt::Display for Holder {
 
 /// What a look at the lock showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Seen {
+pub(crate) enum Seen {
     /// There is no lock.
     Free,
     /// Somebody holds it.
@@ -117,7 +117,7 @@ fn text_in(answer: &str) -> Option<&str> {
     answer.strip_prefix('\'')?.strip_suffix('\'')
 }
 
-pub(super) fn read(answer: &str) -> Seen {
+pub(crate) fn read(answer: &str) -> Seen {
     let holder = || serde_json::from_str(text_in(answer)?).ok();
     match answer {
         "" => Seen::Free,
@@ -134,7 +134,7 @@ pub fn holder_in(default_expression: &str) -> Option<Holder> {
 }
 
 /// Asks who holds the lock. Also answers, with a name that is no holder's, if there is a table without that column.
-pub(super) fn look(lock: &TableName) -> String {
+pub(crate) fn look(lock: &TableName) -> String {
     format!(
         "SELECT any(if(name = 'holder', default_expression, 'no holder')) FROM \
          (SELECT name, default_expression FROM system.columns WHERE database = {} AND table = {} \
@@ -145,7 +145,7 @@ pub(super) fn look(lock: &TableName) -> String {
 }
 
 /// Takes the lock, or fails with code 57 if there is one.
-pub(super) fn create(lock: &TableName, holder: &Holder) -> String {
+pub(crate) fn create(lock: &TableName, holder: &Holder) -> String {
     let holder = quote_string(&holder.text());
     format!(
         "CREATE TABLE {} (`holder` String DEFAULT {holder}, `run` String, `renewed` DateTime) ENGINE = Memory",
@@ -154,12 +154,12 @@ pub(super) fn create(lock: &TableName, holder: &Holder) -> String {
 }
 
 /// Leaves a sign of life.
-pub(super) fn renew(lock: &TableName, run: &str) -> String {
+pub(crate) fn renew(lock: &TableName, run: &str) -> String {
     format!("INSERT INTO {} (`run`, `renewed`) SELECT {}, now()", lock.sql(), quote_string(run))
 }
 
 /// Seconds since a run's last sign of life, by the server's clock; empty if it has given none.
-pub(super) fn silence(lock: &TableName, run: &str) -> String {
+pub(crate) fn silence(lock: &TableName, run: &str) -> String {
     format!(
         "SELECT toInt64(toUInt32(now())) - toInt64(toUInt32(max(renewed))) FROM {} WHERE run = {} HAVING count() > 0",
         lock.sql(),
@@ -168,7 +168,7 @@ pub(super) fn silence(lock: &TableName, run: &str) -> String {
 }
 
 /// Gives the lock back.
-pub(super) fn drop(lock: &TableName) -> String {
+pub(crate) fn drop(lock: &TableName) -> String {
     format!("DROP TABLE {}", lock.sql())
 }
 
