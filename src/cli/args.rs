@@ -77,7 +77,7 @@ pub(super) enum Command {
     /// Undo everything that a plan has done.
     Rollback(Rollback),
     /// Drop old data and everything else that the plan made: the point of no return.
-    Finalize(PlanFile),
+    Finalize(Finalize),
     /// Start and stop a local cluster to try things on.
     Sandbox(Sandbox),
     /// Show all of it on a cluster of its own: fill a table, change its key, roll back, change it for good.
@@ -99,6 +99,20 @@ pub(super) struct Rollback {
     /// What only the new table has is lost then.
     #[arg(long, value_name = "REASON")]
     pub(super) despite_differences: Option<String>,
+    /// Take the lock from the run that holds it: that run stops before its next statement, and what it left running is ended.
+    /// Not needed after a crash on this machine.
+    #[arg(long)]
+    pub(super) take_over: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Finalize {
+    /// The plan's file.
+    pub(super) plan: PathBuf,
+    /// Take the lock from the run that holds it: that run stops before its next statement, and what it left running is ended.
+    /// Not needed after a crash on this machine.
+    #[arg(long)]
+    pub(super) take_over: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -275,6 +289,10 @@ pub(super) struct Execute {
     /// Approve what can be rolled back: the gate `start`. Never cutover, finalize or drift.
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(super) auto_approve: Option<AutoApprove>,
+    /// Take the lock from the run that holds it: that run stops before its next statement, and what it left running is ended.
+    /// Not needed after a crash on this machine.
+    #[arg(long)]
+    pub(super) take_over: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

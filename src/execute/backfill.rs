@@ -4,7 +4,7 @@ use super::carry_out::lines;
 use super::desk::COPY_TIMEOUT;
 use super::engine::Engine;
 use super::error::ExecuteError;
-use super::ports::{Call, CallError, News, Reporter, Servers, step_prefix};
+use super::ports::{Call, CallError, News, Reporter, Servers};
 use crate::journal::Event;
 use crate::plan::{Backfill, Step};
 use crate::words::count;
@@ -141,7 +141,7 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
     /// A statement whose outcome is unknown must not be still running when the next run looks. Once it is known to have
     /// ended nothing is in doubt: a copy is made anew, and whether a partition was attached is asked of the rows.
     async fn failed(&self, source: CallError) -> ExecuteError {
-        let prefix = step_prefix(self.engine.desk.plan, &self.step.id);
+        let prefix = self.engine.desk.own_prefix(&self.step.id);
         let ended =
             !source.outcome_unknown || self.engine.desk.servers.end_leftovers(self.work.on, &prefix).await.is_ok();
         let source = CallError { outcome_unknown: !ended, ..source };

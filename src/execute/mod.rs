@@ -13,6 +13,7 @@ mod engine;
 mod error;
 #[cfg(test)]
 mod fake;
+mod hold;
 mod landing;
 mod next_move;
 mod ports;
@@ -27,4 +28,6 @@ pub use compare::verify;
 pub use engine::{Engine, Outcome, Until};
 pub use error::ExecuteError;
 pub use next_move::{Next, backward, forward, point_of_no_return};
-pub use ports::{Approver, Call, CallError, Clock, Decision, News, Reporter, Servers, query_prefix, step_prefix};
+pub use ports::{
+    Approver, Call, CallError, CallSession, Clock, Decision, News, Reporter, Servers, query_prefix, step_prefix,
+};

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Gate, Graph, Phase, Plan, Run, Step, StepId, Undo};
 use crate::ddl::lexer::significant_tokens;
-use crate::names::{ReplicaId, TableName};
+use crate::names::{ReplicaId, TableName, own_name};
 
 /// Objections to a plan; none means that it may be used.
 pub fn check(plan: &Plan) -> Vec<String> {
@@ -20,6 +20,7 @@ pub fn check(plan: &Plan) -> Vec<String> {
     replicas(plan, &mut objections);
     statements(plan, &mut objections);
     coverage(plan, &mut objections);
+    lock(plan, &mut objections);
     objections
 }
 
@@ -202,6 +203,21 @@ fn coverage(plan: &Plan, objections: &mut Vec<String>) {
         }
         if !taken_back.contains(&(table.clone(), *id)) {
             objections.push(format!("{table} is made on {id} and no undo drops it"));
+        }
+    }
+}
+
+/// The lock is a table of its own beside the source, and no statement names it: only runs take it and give it back.
+fn lock(plan: &Plan, objections: &mut Vec<String>) {
+    let name = &plan.objects.lock;
+    if *name != own_name(&plan.objects.source, "lock") {
+        objections.push(format!("{name} is not the lock by which plans for {} meet", plan.objects.source));
+    }
+    for step in &plan.steps {
+        let ran = runs(&step.action).iter().chain(undo_runs(&step.undo)).flat_map(|run| run.sql.iter().cloned());
+        let copied = copying(plan, &step.action).into_iter().map(|(sql, _)| sql);
+        if ran.chain(copied).any(|sql| sql.contains(&name.sql())) {
+            objections.push(format!("{} has a statement about the lock {name}", step.id));
         }
     }
 }

@@ -126,6 +126,8 @@ pub struct Objects {
     pub mirror: TableName,
     /// The name used in between by a swap of three renames.
     pub swap: TableName,
+    /// The lock that keeps two runs apart, on the cluster's first replica while a run is under way. No step touches it.
+    pub lock: TableName,
 }
 
 /// A definition as it was on one or more replicas.
@@ -171,6 +173,12 @@ impl Plan {
     /// The step with this id.
     pub fn step(&self, id: &StepId) -> Option<&Step> {
         self.steps.iter().find(|step| &step.id == id)
+    }
+
+    /// The replica that has the lock: the first one, by which plans for the same cluster meet.
+    pub fn lock_replica(&self) -> ReplicaId {
+        let ids = self.cluster.replicas.iter().map(|replica| replica.id);
+        ids.min().unwrap_or(ReplicaId { shard: 1, replica: 1 })
     }
 
     /// The comparisons' queries, each with a replica on which it can be tried.

@@ -97,6 +97,18 @@ fn a_circle_is_objected_to() {
 }
 
 #[test]
+fn a_step_that_touches_the_lock_is_objected_to() {
+    assert_objects(
+        |plan| *statement(plan, "finalize.old.s1") = format!("DROP TABLE {}", plan.objects.lock.sql()),
+        "finalize.old.s1 has a statement about the lock d.events__sw_lock",
+    );
+    assert_objects(
+        |plan| plan.objects.lock = plan.objects.swap.clone(),
+        "d.events__sw_swap is not the lock by which plans for d.events meet",
+    );
+}
+
+#[test]
 fn a_way_around_a_gate_is_objected_to() {
     assert_objects(
         |plan| remove_edge(plan, "gate.start", "create.shadow.s1"),

@@ -12,6 +12,7 @@ mod dry_run;
 mod engines;
 mod harness;
 mod kill;
+mod lock;
 mod machine;
 mod main_job;
 mod names;

@@ -276,6 +276,7 @@ fn objects(case: &Case<'_>) -> Objects {
         staging: own_name(source, "staging"),
         mirror: own_name(source, "mirror"),
         swap: own_name(source, "swap"),
+        lock: own_name(source, "lock"),
     }
 }
 

@@ -8,6 +8,7 @@ use futures_util::future::join_all;
 
 use super::super::super::args::DryRun;
 use super::super::super::connect::Connected;
+use super::super::super::executor;
 use super::super::super::exit_code::Exit;
 use super::super::super::failure::Failure;
 use super::super::super::output::say;
@@ -109,7 +110,7 @@ async fn acts(connected: &Connected, plan: &Plan, collector: &Collector) -> Resu
     ] {
         say(&format!("— {title}"));
         let journal = journal::File::open(&path, "dry run", &planned::now())?;
-        let engine = Engine::new(plan, &connected.cluster, collector, journal, planned::now)?;
+        let engine = Engine::new(plan, &connected.cluster, collector, journal, planned::now, executor::claim(false))?;
         let outcome = match until {
             Some(until) => engine.execute(until, &mut ApproveAll).await,
             None => engine.roll_back(None).await,
