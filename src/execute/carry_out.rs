@@ -57,7 +57,7 @@ async fn clone_partitions<S: Servers, R: Reporter>(
     engine.require(step, clone.on, &clone.before).await?;
     let wanted = lines(&engine.desk.ask(step, clone.on, &clone.list).await?);
     for partition in &wanted {
-        let done = engine.desk.statement(step, clone.on, &clone.clone.fill(partition)).await;
+        let done = engine.desk.statement_for(step, partition, clone.on, &clone.clone.fill(partition)).await;
         // Cloning again is harmless, so the next run simply does it again.
         done.map_err(|source| ExecuteError::Call { step: step.clone(), source })?;
     }

@@ -95,7 +95,7 @@ pub(super) fn digest(hash: &str) -> String {
 }
 
 /// Which partition a row's part belongs to: the virtual column where there is one, else the beginning of the part's name.
-pub(super) fn partition_id_of_row(has_column: bool) -> &'static str {
+pub fn partition_id_of_row(has_column: bool) -> &'static str {
     if has_column { "_partition_id" } else { "splitByChar('_', _part)[1]" }
 }
 

@@ -14,7 +14,11 @@ const KILL_PATIENCE: Duration = Duration::from_mins(2);
 impl Servers for Cluster {
     async fn call(&self, call: Call) -> Result<String, CallError> {
         let raw = Statement { format: "TabSeparatedRaw".to_owned(), ..Statement::change(call.sql, call.timeout) };
-        Ok(self.run(call.on, &raw.with_query_id(call.query_id)).await?)
+        let mut statement = raw.with_query_id(call.query_id);
+        if let Some(comment) = call.log_comment {
+            statement = statement.with_setting("log_comment", comment);
+        }
+        Ok(self.run(call.on, &statement).await?)
     }
 
     async fn rows_written(&self, on: ReplicaId, query_id: &str) -> Option<u64> {

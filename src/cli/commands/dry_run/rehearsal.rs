@@ -13,30 +13,49 @@ use super::super::super::failure::Failure;
 use super::super::super::output::say;
 use super::super::super::progress::Progress;
 use super::super::planned;
-use super::stage::{self, Stage};
-use super::writers;
+use super::ground::Ground;
+use super::stage::Stage;
+use super::{Rows, writers};
 use crate::execute::{Approver, Decision, Engine, ExecuteError, News, Outcome, Reporter, Until};
 use crate::journal;
 use crate::plan::file::Sealed;
 use crate::plan::{Action, Gate, Phase, Plan, Step, StepId};
 use crate::rehearse::{Ledger, Report, StepOutcome, Verdict, adapt};
+use crate::words::count;
 
 /// Before the outcome of a step that failed.
 const FAILED: &str = "failed: ";
 
-/// Sets the stage, carries the plan out, and clears up.
-pub(super) async fn rehearse(connected: &Connected, sealed: &Sealed, args: &DryRun) -> Result<(Report, Exit), Failure> {
+/// Takes the ground, carries the plan out, and clears up whatever came of it.
+pub(super) async fn rehearse(
+    connected: &Connected,
+    sealed: &Sealed,
+    args: &DryRun,
+    rows: &Rows,
+) -> Result<(Report, Exit), Failure> {
+    let ground = Ground::take(connected, sealed).await?;
+    let result = rehearse_on(connected, sealed, &ground, args.writers, rows).await;
+    if args.on.is_some() && !args.keep {
+        ground.clear(connected, &sealed.plan).await?;
+    }
+    result
+}
+
+async fn rehearse_on(
+    connected: &Connected,
+    sealed: &Sealed,
+    ground: &Ground,
+    writers: u64,
+    rows: &Rows,
+) -> Result<(Report, Exit), Failure> {
     let plan = &sealed.plan;
-    let stage = Stage::set(connected, plan, args.rows).await?;
-    let adapted = adapt(plan, &stage.target, &stage.words);
+    let stage = Stage::set(connected, plan, ground, rows).await?;
+    let adapted = adapt(plan, stage.target, &stage.words);
     let collector = Collector { progress: Progress::new(), outcomes: Mutex::default() };
-    let (performed, ledger) = perform(connected, &adapted.plan, &stage, args.writers, &collector).await;
+    let (performed, ledger) = perform(connected, &adapted.plan, &stage, writers, &collector).await;
     let mut outcomes = collector.outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
     let place = |id: &str| adapted.plan.steps.iter().position(|step| step.id.as_str() == id);
     outcomes.sort_by_key(|outcome| place(&outcome.id));
-    if args.on.is_some() && !args.keep {
-        stage::clear(connected, &adapted.plan, &stage.target).await?;
-    }
     let lost = ledger.is_some_and(|ledger| ledger.lost + ledger.doubled > 0);
     let (error, exit) = match performed {
         Ok(()) if lost => (Some("rows were lost or doubled".to_owned()), Exit::VerificationFailed),
@@ -50,8 +69,9 @@ pub(super) async fn rehearse(connected: &Connected, sealed: &Sealed, args: &DryR
         format_version: crate::rehearse::FORMAT_VERSION,
         plan_sha256: sealed.sha256.clone(),
         verdict: if error.is_none() { Verdict::Passed } else { Verdict::Failed },
-        on: format!("ClickHouse {}, {} replicas", stage.version, stage.target.replicas.len()),
+        on: format!("ClickHouse {}, {}", ground.version, count(stage.target.replicas.len(), "replica")),
         rows: stage.rows,
+        rows_from: stage.rows_from.clone(),
         backfill_seconds_expected: expected(plan, &stage, &outcomes),
         steps: outcomes,
         ledger,
@@ -65,7 +85,7 @@ pub(super) async fn rehearse(connected: &Connected, sealed: &Sealed, args: &DryR
 async fn perform(
     connected: &Connected,
     plan: &Plan,
-    stage: &Stage,
+    stage: &Stage<'_>,
     writers: u64,
     collector: &Collector,
 ) -> (Result<(), Failure>, Option<Ledger>) {
@@ -185,7 +205,7 @@ impl Reporter for Collector {
 }
 
 /// How long the largest shard's backfill would take at the rate measured here.
-fn expected(plan: &Plan, stage: &Stage, outcomes: &[StepOutcome]) -> Option<u64> {
+fn expected(plan: &Plan, stage: &Stage<'_>, outcomes: &[StepOutcome]) -> Option<u64> {
     let is_backfill =
         |id: &str| plan.step(&StepId::new(id)).is_some_and(|step| matches!(step.action, Action::Backfill(_)));
     let slowest =
