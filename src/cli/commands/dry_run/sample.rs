@@ -27,22 +27,18 @@ pub(super) async fn copy(
 ) -> Result<(u64, String), Failure> {
     let firsts = homes(stage.target);
     let share = (stage.rows / firsts.len().max(1) as u64).max(1);
-    let mut read_on = Vec::new();
-    for home in &firsts {
+    let (mut rows, mut read_on) = (0, Vec::new());
+    for home in firsts {
         // The replica that the plan copies from, of the shard that this one plays.
-        let played = stage.target.replicas.iter().find(|(_, to)| *to == home).map(|(from, _)| from.shard);
+        let played = stage.target.replicas.iter().find(|(_, to)| **to == home).map(|(from, _)| from.shard);
         let size = plan.sizes.iter().find(|size| Some(size.shard) == played);
         let Some(on) = size.map(|size| size.backfill_replica) else { continue };
         say(&format!("copying rows of {} from {on}", plan.objects.source));
-        let sampler = Sampler { from, on, connected, home: *home, plan, stage };
+        let sampler = Sampler { from, on, connected, home, plan, stage };
+        let before = sampler.rows_here().await?;
         sampler.copy(share).await?;
+        rows += sampler.rows_here().await? - before;
         read_on.push(on.to_string());
-    }
-    let count = format!("SELECT count() FROM {}", plan.objects.source.sql());
-    let mut rows = 0;
-    for home in firsts {
-        let answer = connected.cluster.run(home, &Statement::read(count.as_str(), READ_TIMEOUT)).await;
-        rows += answer.map_err(|error| Failure::of(&error))?.parse::<u64>().unwrap_or(0);
     }
     Ok((rows, format!("a sample of the real rows, read from {} of cluster {}", read_on.join(", "), plan.cluster.name)))
 }
@@ -67,6 +63,13 @@ impl Sampler<'_> {
             self.copy_partition(partition, wanted).await?;
         }
         Ok(())
+    }
+
+    /// Rows that the sandbox has already: some may have come through queues.
+    async fn rows_here(&self) -> Result<u64, Failure> {
+        let count = Statement::read(format!("SELECT count() FROM {}", self.plan.objects.source.sql()), READ_TIMEOUT);
+        let answer = self.connected.cluster.run(self.home, &count).await.map_err(|error| Failure::of(&error))?;
+        Ok(answer.parse().unwrap_or(0))
     }
 
     async fn partitions(&self) -> Result<Vec<(String, u64)>, Failure> {

@@ -12,7 +12,7 @@ use crate::change::Wanted;
 use crate::ddl::read_engine;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::{Action, PartitionSize, Plan, definition};
-use crate::rehearse::{Fill, Target, Words, fill};
+use crate::rehearse::{Fill, Target, Words, fill, view_targets};
 use crate::server::{QueryError, Statement, normal_form};
 use crate::words::count;
 
@@ -145,7 +145,7 @@ impl<'a> Stage<'a> {
     /// queues. That a table is not filled ends nothing.
     async fn fill_others(&mut self, connected: &Connected, plan: &Plan) -> Result<(), Failure> {
         let names: Vec<TableName> = plan.related.iter().map(|print| print.table.clone()).collect();
-        let targets = crate::rehearse::view_targets(plan);
+        let (targets, partitions) = (view_targets(plan), partitions(plan));
         let snapshot = connected.cluster.observe(timeout(&connected.config), Some(&names)).await;
         for on in homes(self.target) {
             for table in names.iter().filter(|name| !targets.contains(name)).filter_map(|name| snapshot.table(on, name))
@@ -155,13 +155,17 @@ impl<'a> Stage<'a> {
                 if !takes_rows {
                     continue;
                 }
-                let fill = filling(table, &[], OTHER_ROWS);
+                // Of a cycle that is much longer, so that these few rows meet few partitions wherever views take them.
+                let fill = filling(table, &partitions, OTHER_ROWS * 100);
                 if fill.columns.is_empty() {
                     continue;
                 }
                 let sql = insert_sql(&table.name, &fill, 0, OTHER_ROWS);
                 if let Err(error) = insert(connected, on, sql).await {
-                    self.not_covered.push(format!("rows of {}: {}", table.name, error.message));
+                    let why = error.message.split(". ").next().unwrap_or_default();
+                    self.not_covered.push(format!("rows of {}: {why}", table.name));
+                } else {
+                    self.not_covered.push(format!("the real rows of {}: {OTHER_ROWS} were generated", table.name));
                 }
             }
         }
