@@ -2,6 +2,7 @@
 
 use super::blueprint::{Blueprint, ShardSite};
 use super::{copy, step_id};
+use crate::names::ReplicaId;
 use crate::plan::probes;
 use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Undo};
 
@@ -72,7 +73,11 @@ fn statement(blueprint: &Blueprint<'_>) -> String {
 fn look(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     let everywhere = |probe| ProbeOn { on: shard.replicas.clone(), probe };
     let mut probes = vec![everywhere(blueprint.source_is(&blueprint.new))];
-    probes.extend(blueprint.objects.distributed.iter().map(|table| everywhere(probes::distributed_answers(table))));
+    for table in &blueprint.objects.distributed {
+        let has_it = |id: &ReplicaId| blueprint.case.snapshot.table(*id, table).is_some();
+        let on: Vec<ReplicaId> = shard.replicas.iter().copied().filter(has_it).collect();
+        probes.extend((!on.is_empty()).then(|| ProbeOn { on, probe: probes::distributed_answers(table) }));
+    }
     Step {
         id: step_id(Phase::Reconcile, "check", shard.num),
         phase: Phase::Reconcile,
