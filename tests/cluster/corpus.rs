@@ -219,7 +219,8 @@ fn value(column: &Column) -> String {
     }
 }
 
-fn stage() -> &'static Running {
+/// Two shards of today's ClickHouse.
+pub(crate) fn stage() -> &'static Running {
     static STAGE: OnceLock<Running> = OnceLock::new();
     STAGE.get_or_init(|| Running::start(Engine::Chdb, 2, 1).unwrap())
 }

@@ -92,7 +92,7 @@ async fn perform(
     let stop = AtomicBool::new(false);
     let writing = join_all((0..writers).map(|writer| writers::write(&connected.cluster, plan, stage, writer, &stop)));
     let acting = async {
-        let result = acts(connected, plan, collector).await;
+        let result = acts(connected, plan, stage, collector).await;
         stop.store(true, Ordering::Relaxed);
         result
     };
@@ -116,25 +116,31 @@ async fn perform(
     }
 }
 
-async fn acts(connected: &Connected, plan: &Plan, collector: &Collector) -> Result<(), Failure> {
+async fn acts(connected: &Connected, plan: &Plan, stage: &Stage<'_>, collector: &Collector) -> Result<(), Failure> {
     let directory =
         tempfile::tempdir().map_err(|error| Failure::file("make", Path::new("a temporary directory"), &error))?;
     let path = directory.path().join("journal");
-    let soak = Until { before: Some(StepId::new("gate.finalize")), ask_each_step: false };
-    for (title, until) in [
-        ("forward, up to the cutover and beyond", Some(&soak)),
-        ("back", None),
-        ("forward again", Some(&soak)),
-        ("to the end", Some(&Until::default())),
-    ] {
+    let before = |gate: &str| Some(Until { before: Some(StepId::new(gate)), ask_each_step: false });
+    let acts = [
+        ("forward, up to the cutover", before("gate.cutover"), true),
+        ("cutover", before("gate.finalize"), true),
+        ("back", None, false),
+        ("forward again", before("gate.finalize"), true),
+        ("to the end", Some(Until::default()), false),
+    ];
+    for (act, (title, until, rows_come_in)) in (0_u64..).zip(acts) {
         say(&format!("— {title}"));
         let journal = journal::File::open(&path, "dry run", &planned::now())?;
         let engine = Engine::new(plan, &connected.cluster, collector, journal, planned::now)?;
         let outcome = match until {
-            Some(until) => engine.execute(until, &mut ApproveAll).await,
+            Some(until) => engine.execute(&until, &mut ApproveAll).await,
             None => engine.roll_back(None).await,
         };
         refuse_unfinished(outcome)?;
+        if rows_come_in {
+            // While a plan waits, life goes on; the comparisons that follow see whether the mirror carries all of it.
+            stage.let_rows_come_in(connected, &plan.objects.source, act).await?;
+        }
     }
     Ok(())
 }

@@ -23,6 +23,10 @@ const INSERTS_MIN: u64 = 4;
 const INSERTS_MAX: u64 = 300;
 /// Inserts of fewer rows than this meet no server's limit on partitions of one block.
 const INSERT_ROWS_MIN: u64 = 50;
+/// Numbers of rows that come in later: beyond those of the first ones, and before those of writers.
+const LATER_ROWS_FROM: u64 = 500_000_000_000;
+/// Numbers of shards, at most.
+const LATER_STRIDE: u64 = 10_000;
 /// Rows of each table that the others need: of dictionaries' sources, of queues.
 const OTHER_ROWS: u64 = 1000;
 /// `TOO_MANY_PARTS`: more partitions in one block than the server takes.
@@ -139,6 +143,21 @@ impl<'a> Stage<'a> {
             inserts += 1;
         }
         Ok(made)
+    }
+
+    /// A few more rows for the live table, each time others.
+    pub(super) async fn let_rows_come_in(
+        &self,
+        connected: &Connected,
+        table: &TableName,
+        act: u64,
+    ) -> Result<(), Failure> {
+        for (index, on) in (0_u64..).zip(homes(self.target)) {
+            let first = LATER_ROWS_FROM + (act * LATER_STRIDE + index) * INSERT_ROWS_MIN;
+            let sql = insert_sql(table, &self.fill, first, INSERT_ROWS_MIN);
+            insert(connected, on, sql).await.map_err(|error| Failure::of(&error))?;
+        }
+        Ok(())
     }
 
     /// Rows for the tables beside the source that no view fills: what dictionaries and joins read, and what comes in through
