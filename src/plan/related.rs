@@ -185,3 +185,69 @@ fn without_way_outside(definition: &str) -> String {
         _ => definition.to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assess::{Fixture, assess};
+    use crate::plan::build;
+
+    /// The related tables of the fixture's plan after these were added on the first replica.
+    fn found(more: &[&str]) -> Vec<String> {
+        let mut fixture = Fixture::new();
+        for sql in more {
+            fixture.add("s1r1", sql);
+        }
+        let case = fixture.case();
+        let plan = build(&case, assess(&case)).unwrap();
+        assert!(plan.related.iter().all(|print| print.on == [crate::names::ReplicaId::new(1, 1)]));
+        plan.related.into_iter().map(|print| print.definition).collect()
+    }
+
+    #[test]
+    fn readers_writers_and_what_they_need_are_related_and_nothing_else() {
+        let related = [
+            "CREATE TABLE d.a_buffer (id UInt64) ENGINE = Buffer('d', 'events_all', 16, 10, 100, 1, 2, 3, 4)",
+            "CREATE TABLE d.daily_data (day Date) ENGINE = SummingMergeTree ORDER BY day",
+            "CREATE MATERIALIZED VIEW d.e_monthly TO d.monthly_data AS SELECT day FROM d.daily_data",
+            "CREATE VIEW d.f_report AS SELECT * FROM d.monthly_data JOIN other.dimension USING day",
+            "CREATE TABLE d.monthly_data (day Date) ENGINE = SummingMergeTree ORDER BY day",
+            "CREATE TABLE d.queue_out (id UInt64) ENGINE = Null",
+            "CREATE MATERIALIZED VIEW d.to_buffer TO d.a_buffer AS SELECT id FROM d.queue_out",
+            "CREATE MATERIALIZED VIEW d.to_queue TO d.queue_out AS SELECT id FROM other.raw",
+            "CREATE TABLE other.dimension (day Date) ENGINE = Memory",
+            "CREATE TABLE other.raw (id UInt64) ENGINE = Null",
+        ];
+        let others = [
+            "CREATE TABLE d.unrelated (id UInt64) ENGINE = Memory",
+            "CREATE VIEW d.reader_of_the_dimension AS SELECT * FROM other.dimension",
+            "CREATE TABLE d.events__sw_shadow_of_another (id UInt64) ENGINE = Memory",
+        ];
+        assert_eq!(found(&[&related[..], &others[..]].concat()), related);
+    }
+
+    #[test]
+    fn a_plan_does_not_say_how_to_get_outside() {
+        let related = found(&[
+            "CREATE TABLE d.queue (id UInt64) ENGINE = Kafka('broker:9092', 't', 'g', 'CSV') SETTINGS kafka_sasl_password = 'pw'",
+            "CREATE TABLE d.people (id UInt64) ENGINE = MySQL('db:3306', 'd', 't', 'user', 'pw')",
+            "CREATE MATERIALIZED VIEW d.queue_mv TO d.events AS SELECT id FROM d.queue JOIN d.people USING id",
+        ]);
+        assert_eq!(
+            related,
+            [
+                "CREATE TABLE `d`.`people` (id UInt64) ENGINE = MySQL",
+                "CREATE TABLE `d`.`queue` (id UInt64) ENGINE = Kafka",
+                "CREATE MATERIALIZED VIEW d.queue_mv TO d.events AS SELECT id FROM d.queue JOIN d.people USING id",
+            ]
+        );
+        let dictionary = |source: &str| {
+            without_way_outside(&format!(
+                "CREATE DICTIONARY d.x (a UInt64) PRIMARY KEY a SOURCE({source}) LAYOUT(FLAT())"
+            ))
+        };
+        assert!(dictionary("MYSQL(HOST 'h' USER 'u' PASSWORD 'pw' DB 'd' TABLE 't')").contains("SOURCE(MYSQL())"));
+        let local = dictionary("CLICKHOUSE(HOST 'h' USER 'u' PASSWORD 'pw' DB 'd' TABLE 't')");
+        assert!(local.contains("SOURCE(CLICKHOUSE(HOST 'h' DB 'd' TABLE 't'))"), "{local}");
+    }
+}

@@ -64,6 +64,11 @@ impl Dialect {
         if self.exchange == Change::Lost {
             notes.push("EXCHANGE TABLES and DROP … SYNC, which the servers do not have: names were swapped by RENAME");
         }
+        if self.exchange == Change::Gained {
+            notes.push(
+                "a swap by RENAME, which on the servers would take views along: names were swapped by EXCHANGE TABLES",
+            );
+        }
         if self.partition_column == Change::Lost {
             notes.push(
                 "the column _partition_id, which the servers do not have: partitions were told by the names of parts",
@@ -99,8 +104,10 @@ impl Dialect {
 
     fn statement(&self, sql: &str) -> String {
         let mut sql = sql.to_owned();
-        if self.exchange == Change::Lost {
-            sql = self.without_exchange(sql);
+        match self.exchange {
+            Change::Lost => sql = self.without_exchange(sql),
+            Change::Gained => sql = self.with_exchange(sql),
+            Change::Same => {}
         }
         if self.partition_column == Change::Lost {
             sql = sql.replace(BY_COLUMN, BY_PART);
@@ -111,11 +118,23 @@ impl Dialect {
         sql
     }
 
-    fn without_exchange(&self, sql: String) -> String {
+    /// The two ways of swapping names: `EXCHANGE` and `RENAME`.
+    fn swaps(&self) -> [String; 2] {
         let Objects { source, shadow, swap, .. } = &self.objects;
         let [source, shadow, swap] = [source, shadow, swap].map(TableName::sql);
-        if sql == format!("EXCHANGE TABLES {source} AND {shadow}") {
-            return format!("RENAME TABLE {source} TO {swap}, {shadow} TO {source}, {swap} TO {shadow}");
+        let rename = format!("RENAME TABLE {source} TO {swap}, {shadow} TO {source}, {swap} TO {shadow}");
+        [format!("EXCHANGE TABLES {source} AND {shadow}"), rename]
+    }
+
+    fn with_exchange(&self, sql: String) -> String {
+        let [exchange, rename] = self.swaps();
+        if sql == rename { exchange } else { sql }
+    }
+
+    fn without_exchange(&self, sql: String) -> String {
+        let [exchange, rename] = self.swaps();
+        if sql == exchange {
+            return rename;
         }
         match sql.strip_suffix(" SYNC") {
             Some(drop) if sql.starts_with("DROP TABLE ") => drop.to_owned(),

@@ -195,8 +195,10 @@ impl<'a> Blueprint<'a> {
     pub(super) fn choices(&self) -> Vec<String> {
         let swap = if self.swaps_by_exchange {
             "names are swapped with EXCHANGE TABLES, which every replica has: no moment without the table"
+        } else if self.case.states().any(|(id, _)| self.case.exchanges_on(id)) {
+            "names are swapped with EXCHANGE TABLES on replicas that have it in this database, else by one RENAME of three names"
         } else {
-            "names are swapped by one RENAME of three names, since not every replica has EXCHANGE TABLES in this database"
+            "names are swapped by one RENAME of three names, since no replica has EXCHANGE TABLES in this database"
         };
         let attach = if self.is_replicated() {
             "chunks are attached with ATTACH PARTITION FROM; a Replicated table recognises a part that it already has"

@@ -28,11 +28,11 @@ fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
             // What came in while the gate was waiting is in the shadow only if the mirror was there.
             probes::has_engine(&blueprint.objects.mirror, "MaterializedView"),
         ],
-        sql: vec![statement(blueprint)],
+        sql: vec![statement(blueprint, id)],
         after: vec![blueprint.source_is(&blueprint.new), blueprint.shadow_is(&blueprint.old)],
     });
-    let back = Run {
-        on: shard.replicas.clone(),
+    let back = shard.runs(|id, _| Run {
+        on: Vec::new(),
         before: vec![
             blueprint.source_is(&blueprint.new),
             blueprint.shadow_is(&blueprint.old),
@@ -40,9 +40,9 @@ fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
             probes::has_engine(&blueprint.objects.mirror, "MaterializedView"),
             probes::same_columns(&blueprint.objects.source, &blueprint.objects.shadow),
         ],
-        sql: vec![statement(blueprint)],
+        sql: vec![statement(blueprint, id)],
         after: vec![blueprint.source_is(&blueprint.old), blueprint.shadow_is(&blueprint.new)],
-    };
+    });
     let (source, shadow) = (&blueprint.objects.source, &blueprint.objects.shadow);
     Step {
         id: step_id(Phase::Cutover, "", shard.num),
@@ -54,16 +54,16 @@ fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
              keys that each name has, never by running it again."
         ),
         action: Action::Run { one_by_one: true, runs: forward },
-        undo: Undo::Run { one_by_one: true, runs: vec![back] },
+        undo: Undo::Run { one_by_one: true, runs: back },
         cost: Cost::default(),
     }
 }
 
 /// The swap is its own opposite.
-fn statement(blueprint: &Blueprint<'_>) -> String {
+fn statement(blueprint: &Blueprint<'_>, on: ReplicaId) -> String {
     let objects = &blueprint.objects;
     let (source, shadow, swap) = (objects.source.sql(), objects.shadow.sql(), objects.swap.sql());
-    if blueprint.swaps_by_exchange {
+    if blueprint.case.exchanges_on(on) {
         format!("EXCHANGE TABLES {source} AND {shadow}")
     } else {
         format!("RENAME TABLE {source} TO {swap}, {shadow} TO {source}, {swap} TO {shadow}")
