@@ -106,7 +106,7 @@ fn a_sample_of_the_real_rows_is_copied_as_they_are() {
     let hash = format!("SELECT sum(cityHash64(id, ts, event, cooked)), uniqExact(toDate(ts)) {real} AND id IN {ids}");
     assert_eq!(stage().query(first, &hash), today().query(first, &hash), "the same rows, of every day");
     let comments = "SELECT count() FROM system.query_log WHERE query LIKE 'SELECT `id`%today_sample%LIMIT%' \
-                    AND Settings['readonly'] = '2' AND Settings['max_threads'] = '2' AND type = 'QueryFinish'";
+                    AND Settings['readonly'] = '2' AND Settings['max_execution_time'] = '120' AND type = 'QueryFinish'";
     today().query(first, "SYSTEM FLUSH LOGS");
     assert_ne!(today().query(first, comments), "0", "read with bounds");
     tool.expect(0, &["dry-run", PLAN, "--on", &on_stage(), "--sample", "100"]);

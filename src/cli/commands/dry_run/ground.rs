@@ -40,7 +40,11 @@ impl Ground {
             snapshot = observe(connected).await;
         }
         refuse_occupied(plan, &snapshot)?;
-        ground.mark(connected, plan, &snapshot).await?;
+        if let Err(error) = ground.mark(connected, plan, &snapshot).await {
+            // Half a marker; where it cannot be removed either, the first error is the one to tell.
+            _ = ground.clear(connected, plan).await;
+            return Err(error);
+        }
         Ok(ground)
     }
 
