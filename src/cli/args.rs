@@ -227,6 +227,9 @@ pub(super) struct DryRun {
     /// Rows to fill the table with, over all shards.
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(8..=100_000_000))]
     pub(super) rows: u64,
+    /// Rows to copy from the plan's own cluster instead, over all shards: some of each partition. It is only read, with bounds.
+    #[arg(long, value_name = "N", conflicts_with = "rows", value_parser = clap::value_parser!(u64).range(8..=100_000_000))]
+    pub(super) sample: Option<u64>,
     /// Writers that insert all the while; the report says what became of their rows.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=64))]
     pub(super) writers: u64,

@@ -8,6 +8,7 @@ use super::hold::Hold;
 use super::ports::{Call, CallError, Servers, step_prefix};
 use crate::names::ReplicaId;
 use crate::plan::{Plan, StepId};
+use crate::snapshot::Capability;
 
 /// A probe reads system tables; a server that takes longer is not fit to be changed.
 const PROBE_TIMEOUT: Duration = Duration::from_mins(2);
@@ -40,7 +41,7 @@ impl<'a, S: Servers> Desk<'a, S> {
     }
 
     /// A query id that no other query of this or an earlier run has.
-    pub(super) fn query_id(&self, step: &StepId) -> String {
+    fn query_id(&self, step: &StepId) -> String {
         let number = self.sent.fetch_add(1, Ordering::Relaxed);
         format!("{}{}-{number}", step_prefix(self.plan, step), self.run)
     }
@@ -62,18 +63,27 @@ impl<'a, S: Servers> Desk<'a, S> {
 
     /// A statement that changes something but is short.
     pub(super) async fn statement(&self, step: &StepId, on: ReplicaId, sql: &str) -> Result<String, CallError> {
-        let query_id = self.query_id(step);
-        self.send(Call { on, sql: sql.to_owned(), query_id, timeout: STATEMENT_TIMEOUT }).await
+        self.send(self.labelled(step, None, on, sql, STATEMENT_TIMEOUT)).await
     }
 
     /// A statement that changes something and may take its time.
     pub(super) async fn statement_slowly(&self, step: &StepId, on: ReplicaId, sql: &str) -> Result<String, CallError> {
-        let query_id = self.query_id(step);
-        self.send(Call { on, sql: sql.to_owned(), query_id, timeout: COPY_TIMEOUT }).await
+        self.send(self.labelled(step, None, on, sql, COPY_TIMEOUT)).await
+    }
+
+    /// The same, for a chunk.
+    pub(super) async fn statement_for(
+        &self,
+        step: &StepId,
+        chunk: &str,
+        on: ReplicaId,
+        sql: &str,
+    ) -> Result<String, CallError> {
+        self.send(self.labelled(step, Some(chunk), on, sql, STATEMENT_TIMEOUT)).await
     }
 
     async fn read(&self, step: &StepId, on: ReplicaId, sql: &str, timeout: Duration) -> Result<String, ExecuteError> {
-        let call = Call { on, sql: sql.to_owned(), query_id: self.query_id(step), timeout };
+        let call = self.labelled(step, None, on, sql, timeout);
         let result = self.named(on, self.servers.call(call).await);
         // A question changes nothing, so nothing is in doubt when its answer is lost.
         let known = |source| CallError { outcome_unknown: false, ..source };
@@ -83,6 +93,23 @@ impl<'a, S: Servers> Desk<'a, S> {
     /// An error names the replica as the plan does.
     pub(super) fn named<T>(&self, on: ReplicaId, result: Result<T, CallError>) -> Result<T, CallError> {
         result.map_err(|error| CallError { replica: self.replica_name(on), ..error })
+    }
+
+    /// A statement that says which plan, step and chunk it belongs to.
+    pub(super) fn labelled(
+        &self,
+        step: &StepId,
+        chunk: Option<&str>,
+        on: ReplicaId,
+        sql: &str,
+        timeout: Duration,
+    ) -> Call {
+        let comment = || match chunk {
+            Some(chunk) => format!("shardwright plan={} step={step} chunk={chunk}", self.plan.id),
+            None => format!("shardwright plan={} step={step}", self.plan.id),
+        };
+        let log_comment = self.plan.capabilities.contains(&Capability::LogComment).then(comment);
+        Call { on, sql: sql.to_owned(), query_id: self.query_id(step), log_comment, timeout }
     }
 
     /// A replica with its address, for people.

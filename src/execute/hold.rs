@@ -102,14 +102,14 @@ impl<S: Servers> Desk<'_, S> {
     /// Opens a session on a replica, and only then sees that the lock is still held.
     async fn open_session(&self, on: ReplicaId) -> Result<String, CallError> {
         let (at, look) = (self.plan.lock_replica(), lock::look(&self.plan.objects.lock));
-        let open = self.lock_call(on, if on == at { look.clone() } else { "SELECT 1".to_owned() });
+        let open = self.lock_call(on, if on == at { &look } else { "SELECT 1" });
         let id = open.query_id.clone();
         let session = CallSession { id: id.clone(), must_exist: false };
         let opened = self.named(on, self.servers.call_in(open, session).await).map_err(known)?;
         let seen = if on == at {
             opened
         } else {
-            self.named(at, self.servers.call(self.lock_call(at, look)).await).map_err(known)?
+            self.named(at, self.servers.call(self.lock_call(at, &look)).await).map_err(known)?
         };
         self.expect_ours(&seen)?;
         Ok(id)
@@ -118,7 +118,7 @@ impl<S: Servers> Desk<'_, S> {
     /// Sees that the lock is still held.
     pub(super) async fn look_at_lock(&self) -> Result<(), CallError> {
         let (at, look) = (self.plan.lock_replica(), lock::look(&self.plan.objects.lock));
-        let seen = self.named(at, self.servers.call(self.lock_call(at, look)).await).map_err(known)?;
+        let seen = self.named(at, self.servers.call(self.lock_call(at, &look)).await).map_err(known)?;
         self.expect_ours(&seen)
     }
 
@@ -129,14 +129,14 @@ impl<S: Servers> Desk<'_, S> {
         })
     }
 
-    fn lock_call(&self, on: ReplicaId, sql: String) -> Call {
-        Call { on, sql, query_id: self.query_id(&step()), timeout: LOOK_TIMEOUT }
+    fn lock_call(&self, on: ReplicaId, sql: &str) -> Call {
+        self.labelled(&step(), None, on, sql, LOOK_TIMEOUT)
     }
 
     /// A look, and the session in which what follows from it may be sent.
     async fn look(&self) -> Result<(Seen, String), ExecuteError> {
         let at = self.plan.lock_replica();
-        let call = self.lock_call(at, lock::look(&self.plan.objects.lock));
+        let call = self.lock_call(at, &lock::look(&self.plan.objects.lock));
         let id = call.query_id.clone();
         let session = CallSession { id: id.clone(), must_exist: false };
         let answer = self.named(at, self.servers.call_in(call, session).await);
@@ -147,7 +147,7 @@ impl<S: Servers> Desk<'_, S> {
     /// Takes a lock that nobody holds. False if somebody was quicker.
     async fn create(&self, holder: &Holder) -> Result<bool, ExecuteError> {
         let at = self.plan.lock_replica();
-        let call = self.lock_call(at, lock::create(&self.plan.objects.lock, holder));
+        let call = self.lock_call(at, &lock::create(&self.plan.objects.lock, holder));
         let failed = match self.named(at, self.servers.call(call).await) {
             Ok(_) => None,
             Err(error) if error.code == Some(TABLE_ALREADY_EXISTS) => return Ok(false),
@@ -166,7 +166,7 @@ impl<S: Servers> Desk<'_, S> {
 
     /// Removes the lock of another run, if it is the one that was looked at a moment ago.
     async fn remove(&self, holder: &Holder, session: &str) -> Result<(), ExecuteError> {
-        let call = self.lock_call(self.plan.lock_replica(), lock::drop(&self.plan.objects.lock));
+        let call = self.lock_call(self.plan.lock_replica(), &lock::drop(&self.plan.objects.lock));
         let Err(source) = self.send_in(&call, session).await else { return Ok(()) };
         match self.look().await?.0 {
             Seen::Held(seen) if seen.text() == holder.text() => Err(lock_failed(source)),
@@ -175,7 +175,7 @@ impl<S: Servers> Desk<'_, S> {
     }
 
     async fn sign_of_life(&self, holder: &Holder) -> String {
-        let call = self.lock_call(self.plan.lock_replica(), lock::silence(&self.plan.objects.lock, &holder.run));
+        let call = self.lock_call(self.plan.lock_replica(), &lock::silence(&self.plan.objects.lock, &holder.run));
         match self.servers.call(call).await {
             Ok(seconds) if !seconds.is_empty() => format!("last sign of life {seconds} s ago"),
             _ => "it has given no sign of life".to_owned(),
@@ -285,7 +285,7 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
                 tokio::time::sleep(RENEW_EVERY).await;
                 let renew = lock::renew(&self.desk.plan.objects.lock, &self.desk.run);
                 // A sign of life that is not given changes nothing; a lock that was lost is noted.
-                _ = self.desk.send(self.desk.lock_call(self.desk.plan.lock_replica(), renew)).await;
+                _ = self.desk.send(self.desk.lock_call(self.desk.plan.lock_replica(), &renew)).await;
             }
         };
         let result = tokio::select! {
@@ -309,7 +309,7 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
 
     /// Gives the lock back if it is still held.
     async fn release(&self) -> Result<(), ExecuteError> {
-        let call = || self.desk.lock_call(self.desk.plan.lock_replica(), lock::drop(&self.desk.plan.objects.lock));
+        let call = || self.desk.lock_call(self.desk.plan.lock_replica(), &lock::drop(&self.desk.plan.objects.lock));
         let mut sent = self.desk.send(call()).await;
         if sent.is_err() && self.desk.hold.lost().is_none() {
             // Its answer may have been lost; and what is gone was dropped by us.

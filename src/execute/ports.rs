@@ -17,6 +17,8 @@ pub struct Call {
     pub sql: String,
     /// Begins with the plan's prefix, so that what a dead executor left running can be found.
     pub query_id: String,
+    /// The same for people: plan, step and chunk. Only where every replica has the setting `log_comment`.
+    pub log_comment: Option<String>,
     /// After this long the outcome is unknown.
     pub timeout: Duration,
 }

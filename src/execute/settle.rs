@@ -35,12 +35,12 @@ enum Broken {
     /// Another attempt may go better.
     Again(String),
     /// It would not.
-    Failed(ExecuteError),
+    Failed(Box<ExecuteError>),
 }
 
 impl From<ExecuteError> for Broken {
     fn from(error: ExecuteError) -> Self {
-        Self::Failed(error)
+        Self::Failed(Box::new(error))
     }
 }
 
@@ -57,7 +57,7 @@ pub(super) async fn settle<S: Servers, R: Reporter>(
         match settler.attempt().await {
             Ok(evidence) if attempt == 1 => return Ok(evidence),
             Ok(evidence) => return Ok(format!("{evidence}, at attempt {attempt}")),
-            Err(Broken::Failed(error)) => return Err(error),
+            Err(Broken::Failed(error)) => return Err(*error),
             Err(Broken::Again(reason)) => _ = reasons.insert(reason),
         }
         tokio::time::sleep(PAUSE * attempt).await;

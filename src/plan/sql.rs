@@ -95,7 +95,7 @@ pub(super) fn digest(hash: &str) -> String {
 }
 
 /// Which partition a row's part belongs to: the virtual column where there is one, else the beginning of the part's name.
-pub(super) fn partition_id_of_row(has_column: bool) -> &'static str {
+pub fn partition_id_of_row(has_column: bool) -> &'static str {
     if has_column { "_partition_id" } else { "splitByChar('_', _part)[1]" }
 }
 
@@ -134,8 +134,9 @@ pub(super) fn truncate(table: &TableName) -> String {
     format!("TRUNCATE TABLE {}", table.sql())
 }
 
-/// Lists inserts that run on a server, whatever their table: an insert elsewhere may reach ours through views.
-pub(super) fn running_inserts(has_kind: bool) -> String {
+/// Lists inserts that run on a server, whatever their table: an insert elsewhere may reach ours through views. `has_kind` says
+/// whether `system.processes` tells the kind of a query.
+pub fn running_inserts(has_kind: bool) -> String {
     let is_insert = if has_kind {
         "query_kind IN ('Insert', 'AsyncInsertFlush', 'Create')".to_owned()
     } else {

@@ -2,13 +2,17 @@
 //! it, and what is reported. All of it pure; `dry-run` in the command line carries it out with the very engine of `execute`.
 
 mod adapt;
+mod dialect;
 mod fill;
+mod leftovers;
 mod recreate;
 mod report;
+mod stand_in;
 #[cfg(test)]
 mod tests;
 
 pub use adapt::{Adapted, Target, Words, adapt};
 pub use fill::{Fill, fill};
-pub use recreate::{Made, recreate};
+pub use leftovers::{MARKERS, is_own, marker, names};
+pub use recreate::{Made, create_database, databases, recreate, view_targets};
 pub use report::{FORMAT_VERSION, Ledger, Report, StepOutcome, Verdict};

@@ -41,6 +41,7 @@ pub use self::engine::{Engine, EngineChoice};
 pub use self::error::SandboxError;
 pub use self::layout::{Member, ReplicaPorts};
 pub use self::lifecycle::{Sandbox, down, up, up_unless};
+pub use self::process::{is_running, this_process};
 pub use self::status::{MemberState, MemberStatus, SandboxStatus, status};
 
 /// The name of a sandbox's cluster in `remote_servers`.

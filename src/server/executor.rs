@@ -42,7 +42,10 @@ impl Servers for Cluster {
 
 fn statement(call: Call) -> Statement {
     let raw = Statement { format: "TabSeparatedRaw".to_owned(), ..Statement::change(call.sql, call.timeout) };
-    let statement = raw.with_query_id(call.query_id).with_setting("max_query_size", QUERY_BYTES_MAX);
+    let mut statement = raw.with_query_id(call.query_id).with_setting("max_query_size", QUERY_BYTES_MAX);
+    if let Some(comment) = call.log_comment {
+        statement = statement.with_setting("log_comment", comment);
+    }
     // Rows that are put right are wanted, although a block like theirs may have been inserted before.
     statement.with_setting("insert_deduplicate", "0")
 }

@@ -6,15 +6,18 @@
 
 #![expect(clippy::print_stdout, reason = "figures and seeds, for --nocapture and for tests that fail")]
 
+mod broken_plans;
 mod chdb;
 mod corpus;
 mod dry_run;
+mod dry_run_today;
 mod engines;
 mod harness;
 mod kill;
 mod lock;
 mod machine;
 mod main_job;
+mod mixed_versions;
 mod names;
 mod refusals;
 mod sandbox;

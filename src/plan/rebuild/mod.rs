@@ -16,7 +16,9 @@ mod settle;
 pub use blueprint::BuildError;
 
 use super::step::{Phase, Step, StepId};
-use super::{ChangeSummary, ClusterIdentity, FORMAT_VERSION, Graph, Plan, ReplicaIdentity, ShardSize, Strategy};
+use super::{
+    ChangeSummary, ClusterIdentity, FORMAT_VERSION, Graph, Plan, ReplicaIdentity, ShardSize, Strategy, related,
+};
 use crate::assess::{Case, Finding};
 use blueprint::Blueprint;
 
@@ -50,6 +52,7 @@ pub fn build(case: &Case<'_>, findings: Vec<Finding>, fence: Fence) -> Result<Pl
         id: blueprint.id.clone(),
         strategy: Strategy::Mirror,
         choices: blueprint.choices(),
+        capabilities: case.snapshot.common_capabilities(),
         cluster: identity(case),
         change: ChangeSummary {
             statement: case.change.statement.clone(),
@@ -59,7 +62,7 @@ pub fn build(case: &Case<'_>, findings: Vec<Finding>, fence: Fence) -> Result<Pl
         },
         objects: blueprint.objects.clone(),
         fingerprints: blueprint.fingerprints.clone(),
-        related: blueprint.related(),
+        related: related::related(case, &blueprint.objects, &blueprint.fingerprints),
         findings,
         sizes: blueprint.shards.iter().map(size).collect(),
         steps,

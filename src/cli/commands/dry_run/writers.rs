@@ -30,7 +30,13 @@ pub(super) struct Written {
 }
 
 /// Inserts until told to stop: in turn through a `Distributed` table, if there is one, and into each replica directly.
-pub(super) async fn write(cluster: &Cluster, plan: &Plan, stage: &Stage, writer: u64, stop: &AtomicBool) -> Written {
+pub(super) async fn write(
+    cluster: &Cluster,
+    plan: &Plan,
+    stage: &Stage<'_>,
+    writer: u64,
+    stop: &AtomicBool,
+) -> Written {
     let mut written = Written::default();
     let places = places(plan, stage);
     let mut first = FIRST + writer * STRIDE;
@@ -56,7 +62,7 @@ pub(super) async fn write(cluster: &Cluster, plan: &Plan, stage: &Stage, writer:
     written
 }
 
-fn places(plan: &Plan, stage: &Stage) -> Vec<(ReplicaId, TableName)> {
+fn places(plan: &Plan, stage: &Stage<'_>) -> Vec<(ReplicaId, TableName)> {
     let mut places = Vec::new();
     for on in stage.target.replicas.values() {
         places.push((*on, plan.objects.source.clone()));
@@ -69,7 +75,7 @@ fn places(plan: &Plan, stage: &Stage) -> Vec<(ReplicaId, TableName)> {
 pub(super) async fn settle(
     cluster: &Cluster,
     table: &TableName,
-    stage: &Stage,
+    stage: &Stage<'_>,
     all: &[Written],
 ) -> Result<Ledger, QueryError> {
     let mut ledger = Ledger::default();
@@ -102,7 +108,7 @@ fn merged(inserts: &[(u64, u64)]) -> Vec<(u64, u64)> {
 async fn found(
     cluster: &Cluster,
     table: &TableName,
-    stage: &Stage,
+    stage: &Stage<'_>,
     first: u64,
     count: u64,
 ) -> Result<(u64, u64), QueryError> {
@@ -129,7 +135,7 @@ async fn found(
 }
 
 /// The generated values under their columns' names.
-fn named(stage: &Stage) -> String {
+fn named(stage: &Stage<'_>) -> String {
     let pairs = stage.fill.pairs();
     pairs.map(|(column, value)| format!("{value} AS {column}")).collect::<Vec<_>>().join(", ")
 }
