@@ -3,8 +3,6 @@
 //! The wheel is fetched once into the user's cache folder and shared by all runs. What can go wrong with fetching it is
 //! tested with a stand-in for Python that is as quick as a shell script.
 
-#![allow(clippy::unwrap_used, reason = "what is outside of the tests here is part of them")]
-
 use std::fs;
 use std::net::TcpListener;
 
@@ -38,7 +36,9 @@ fn two_shards_of_a_current_clickhouse() {
     }
 
     distributed(&running, "d");
-    running.query(FIRST, "INSERT INTO d.d SETTINGS distributed_foreground_insert = 1 SELECT number FROM numbers(100)");
+    running.query(FIRST, "INSERT INTO d.d SELECT number FROM numbers(100)");
+    // The other shard's half comes in the background.
+    running.eventually(SECOND, "SELECT count() FROM d.t", "50");
     for (id, parity) in [(FIRST, "0"), (SECOND, "1")] {
         assert_eq!(
             running.query(id, "SELECT count(), any(a % 2), uniqExact(a % 2) FROM d.t"),

@@ -1,7 +1,5 @@
 //! A machine of stand-ins: a folder of scripts as `PATH`, a cache folder and a place for a sandbox.
 
-#![allow(clippy::unwrap_used, reason = "what is outside of the tests here is part of them")]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;

@@ -4,6 +4,7 @@
 //! All tests share one sandbox of 2 shards x 2 replicas and keep apart by database. A test that stops or pauses members
 //! takes the sandbox for itself ([`harness::alone`]) or starts one of its own ([`harness::Running::start`]).
 
+#![allow(clippy::unwrap_used, reason = "what is outside of the tests here is part of them")]
 #![expect(clippy::print_stdout, reason = "figures and seeds, for --nocapture and for tests that fail")]
 
 mod chdb;
