@@ -9,12 +9,14 @@
 
 mod chdb;
 mod corpus;
+mod demo;
 mod dry_run;
 mod engines;
 mod harness;
 mod kill;
 mod machine;
 mod main_job;
+mod mishaps;
 mod names;
 mod refusals;
 mod sandbox;

@@ -113,6 +113,7 @@ fn an_engine_that_does_not_answer_is_no_engine() {
     let mut said = String::new();
     tool.stderr.as_mut().unwrap().read_to_string(&mut said).unwrap();
     assert!(said.contains("engine docker: Cannot connect to the Docker daemon"), "{said}");
+    assert!(said.contains("hint: --engine auto takes the first engine that this machine can run"), "{said}");
     assert!(!machine.dir.join("sandbox/state.json").exists());
     assert!(status(&machine.dir.join("sandbox")).unwrap().is_none());
 }

@@ -43,6 +43,11 @@ impl Tool {
         Self { dir: tempfile::tempdir().expect("a temporary directory"), config: cluster.config_path() }
     }
 
+    /// For commands that need no cluster, or bring their own.
+    pub(crate) fn without_cluster() -> Self {
+        Self { dir: tempfile::tempdir().expect("a temporary directory"), config: "none.toml".into() }
+    }
+
     /// Its directory, which is the current one of every command.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()
@@ -131,6 +136,11 @@ impl Started {
     /// The process's id.
     pub(crate) fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).expect("a process id")
+    }
+
+    /// The file that it says things into.
+    pub(crate) fn stderr(&self) -> PathBuf {
+        self.output.path().join("stderr")
     }
 
     /// Whether it has ended by itself.

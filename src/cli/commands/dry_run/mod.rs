@@ -11,6 +11,7 @@ use super::super::args::{DryRun, Global};
 use super::super::connect::{Connected, connect_to};
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
+use super::super::interrupts::Interrupts;
 use super::super::output::{data, say};
 use super::planned;
 use crate::plan::Plan;
@@ -36,9 +37,10 @@ pub(in super::super) async fn run(_global: &Global, args: &DryRun) -> Result<Exi
         rehearsal::rehearse(&connected, &sealed, args).await
     };
     // Whatever happens, and when somebody presses Ctrl-C, what was started is stopped.
+    let mut interrupts = Interrupts::listen()?;
     let result = tokio::select! {
         result = work => result,
-        _ = tokio::signal::ctrl_c() => Err(Failure::new("interrupted").hint("what the dry run made on a sandbox of yours may be left there")),
+        () = interrupts.next() => Err(Failure::new("interrupted").hint("what the dry run made on a sandbox of yours may be left there")),
     };
     if own && !args.keep {
         sandbox::down(Path::new(DIR), false, &mut |line| say(line)).await?;
