@@ -12,6 +12,7 @@ const SANDBOX: &str = ".shardwright/demo";
 
 fn is_told(engine: &str, servers: usize) {
     let tool = Tool::without_cluster();
+    let _supervisor = tool.supervise("demo");
     let ran = tool.expect(0, &["demo", "--engine", engine, "--rows", ROWS]);
     assert!(ran.stderr.contains("\nEvery check held."), "{ran}");
     let checks = ran.stderr.lines().filter(|line| line.starts_with("held: ")).count();
@@ -49,6 +50,7 @@ fn a_signal_at_any_time_leaves_no_process_behind() {
         ("undoing: ", Signal::HUP),
     ] {
         let tool = Tool::without_cluster();
+        let _supervisor = tool.supervise("demo");
         let run = tool.start(&["demo", "--rows", ROWS]);
         await_words(&run, moment);
         run.signal(signal);

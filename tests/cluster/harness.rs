@@ -22,7 +22,7 @@ pub(crate) struct Running {
     sandbox: Sandbox,
     replicas: u32,
     dir: PathBuf,
-    supervisor: Child,
+    _supervisor: Supervisor,
 }
 
 /// Which servers a shared sandbox has, two shards of them.
@@ -187,10 +187,10 @@ impl Running {
     /// Starts a sandbox in a directory of its own.
     pub(crate) fn start(engine: Engine, shards: u32, replicas: u32) -> Result<Self, String> {
         let dir = fresh_dir();
-        let supervisor = start_supervisor(&dir);
+        let supervisor = Supervisor::of(&dir);
         let options = SandboxOptions { shards, replicas: Some(replicas), ..options(engine, &dir) };
         match block_on(up(&options, &mut |_| {})) {
-            Ok(sandbox) => Ok(Self { sandbox, replicas, dir, supervisor }),
+            Ok(sandbox) => Ok(Self { sandbox, replicas, dir, _supervisor: supervisor }),
             Err(error) => Err(format!("{error}\n{}", error.hint().unwrap_or_default())),
         }
     }
@@ -264,16 +264,6 @@ impl Running {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.supervisor.stdin.take());
-        let ended = self.supervisor.wait();
-        if !std::thread::panicking() {
-            assert!(ended.expect("the supervisor ends").success(), "see {}", supervisor_log(&self.dir).display());
-        }
-    }
-}
-
 /// Two shards. No package is installed, a test never changes the machine; the user's cache is what it is for.
 pub(crate) fn options(engine: Engine, dir: &Path) -> SandboxOptions {
     let only = EngineChoice::Only(engine);
@@ -295,20 +285,37 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 /// Waits for the end of the pipe, takes the sandbox down, and removes what a start that failed or never began has left.
 const SUPERVISOR: &str = r#"cat > /dev/null; "$0" sandbox down --dir "$1" && rm -rf -- "$1" "$1.supervisor.log""#;
 
-fn start_supervisor(dir: &Path) -> Child {
-    let log = File::create(supervisor_log(dir)).expect("the supervisor's log");
-    Command::new("sh")
-        .args(["-c", SUPERVISOR, env!("CARGO_BIN_EXE_shardwright")])
-        .arg(dir)
-        .stdin(Stdio::piped())
-        .stdout(log.try_clone().expect("the supervisor's log"))
-        .stderr(log)
-        .process_group(0)
-        .spawn()
-        .expect("the supervisor starts")
+/// Takes a sandbox down when it is dropped, or when the tests end in whatever way.
+pub(crate) struct Supervisor {
+    shell: Child,
+    log: PathBuf,
 }
 
-/// Beside the sandbox's directory, which the supervisor removes.
-fn supervisor_log(dir: &Path) -> PathBuf {
-    dir.with_extension("supervisor.log")
+impl Supervisor {
+    /// Of the sandbox that is or will be in `dir`, whose parent is there.
+    pub(crate) fn of(dir: &Path) -> Self {
+        // Beside the sandbox's directory, which is removed.
+        let path = dir.with_extension("supervisor.log");
+        let log = File::create(&path).expect("the supervisor's log");
+        let shell = Command::new("sh")
+            .args(["-c", SUPERVISOR, env!("CARGO_BIN_EXE_shardwright")])
+            .arg(dir)
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().expect("the supervisor's log"))
+            .stderr(log)
+            .process_group(0)
+            .spawn()
+            .expect("the supervisor starts");
+        Self { shell, log: path }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        drop(self.shell.stdin.take());
+        let ended = self.shell.wait();
+        if !std::thread::panicking() {
+            assert!(ended.expect("the supervisor ends").success(), "see {}", self.log.display());
+        }
+    }
 }

@@ -113,6 +113,7 @@ fn a_dry_run_that_is_stopped_leaves_no_process_behind() {
         &["CREATE TABLE dry_stopped.t (a UInt64, b String) ENGINE = MergeTree ORDER BY a"],
     );
     let tool = Tool::new(&cluster);
+    let _supervisor = tool.supervise("dry-run");
     tool.plan("ALTER TABLE dry_stopped.t MODIFY ORDER BY (b, a)");
     for (moment, signal) in [("starting s2r1", Signal::INT), ("filling dry_stopped.t", Signal::TERM)] {
         let run = tool.start(&["dry-run", PLAN]);

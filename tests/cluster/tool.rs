@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::harness::Running;
+use crate::harness::{Running, Supervisor};
 
 /// No command of any test takes this long.
-const RUN_MAX: Duration = Duration::from_mins(3);
+const RUN_MAX: Duration = Duration::from_mins(5);
 
 /// The plan's file in a tool's directory.
 pub(crate) const PLAN: &str = "plan.json";
@@ -46,6 +46,13 @@ impl Tool {
     /// For commands that need no cluster, or bring their own.
     pub(crate) fn without_cluster() -> Self {
         Self { dir: tempfile::tempdir().expect("a temporary directory"), config: "none.toml".into() }
+    }
+
+    /// Watches over the sandbox that a command makes by itself, `name` in the directory `.shardwright`.
+    pub(crate) fn supervise(&self, name: &str) -> Supervisor {
+        let parent = self.dir().join(".shardwright");
+        fs::create_dir_all(&parent).expect("a directory for the sandbox");
+        Supervisor::of(&parent.join(name))
     }
 
     /// Its directory, which is the current one of every command.
@@ -182,6 +189,16 @@ impl Started {
     fn ran(&self, status: ExitStatus) -> Ran {
         let text = |name: &str| fs::read_to_string(self.output.path().join(name)).expect("the output is UTF-8");
         Ran { code: status.code(), stdout: text("stdout"), stderr: text("stderr"), args: self.args.clone() }
+    }
+}
+
+/// A test that fails leaves no command behind.
+impl Drop for Started {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            _ = self.child.kill();
+            _ = self.child.wait();
+        }
     }
 }
 
