@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::exit_code::Exit;
 use crate::plan::Gate;
+use crate::sandbox::{Engine, EngineChoice};
 
 /// Changes the schema of live, sharded ClickHouse tables: plan, review, carry out step by step, roll back or finalize.
 #[derive(Debug, Parser)]
@@ -364,6 +365,18 @@ pub(super) enum SandboxEngine {
     Debian,
 }
 
+impl From<SandboxEngine> for EngineChoice {
+    fn from(asked: SandboxEngine) -> Self {
+        match asked {
+            SandboxEngine::Auto => Self::Auto,
+            SandboxEngine::Docker => Self::Only(Engine::Docker),
+            SandboxEngine::Binary => Self::Only(Engine::Binary),
+            SandboxEngine::Chdb => Self::Only(Engine::Chdb),
+            SandboxEngine::Debian => Self::Only(Engine::Debian),
+        }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(super) struct SandboxDown {
     /// Where the sandbox lives.
@@ -389,6 +402,9 @@ pub(super) struct Demo {
     /// Rows to load.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100_000..=50_000_000))]
     pub(super) rows: u64,
+    /// What runs the servers; see `sandbox up --help`. With docker, binary or debian, shards have two replicas each.
+    #[arg(long, value_enum, default_value_t = SandboxEngine::Chdb)]
+    pub(super) engine: SandboxEngine,
     /// Leave the sandbox running at the end. Ctrl-C takes it down all the same.
     #[arg(long)]
     pub(super) keep: bool,

@@ -11,8 +11,6 @@
 //!
 //! Those in `tests/corpus/refused` end with `-- expect: exit N text` instead: the product says no, and touches nothing.
 
-#![allow(clippy::unwrap_used, reason = "what is outside of the tests here is part of them")]
-
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fs;

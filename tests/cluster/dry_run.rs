@@ -1,7 +1,5 @@
 //! `dry-run`: a plan made on the replicated 18.16.1 cluster, rehearsed on a current ClickHouse without replication.
 
-#![allow(clippy::unwrap_used, reason = "what is outside of the tests here is part of them")]
-
 use std::fs;
 use std::sync::OnceLock;
 

@@ -179,7 +179,8 @@ fn a_session_lasts_as_long_as_it_must_and_no_longer_than_a_takeover_waits() {
         let in_session = |id: &str, must_exist| {
             let session = CallSession { id: id.to_owned(), must_exist };
             let (query_id, timeout) = (format!("{id}-{must_exist}"), Duration::from_secs(5));
-            let call = Call { on: ReplicaId::new(1, 1), sql: "SELECT 1".to_owned(), query_id, timeout };
+            let call =
+                Call { on: ReplicaId::new(1, 1), sql: "SELECT 1".to_owned(), query_id, log_comment: None, timeout };
             block_on(async { connected(cluster).await.call_in(call, session).await }).map_err(|error| error.code)
         };
         assert_eq!(in_session("never", true), Err(Some(372)));

@@ -13,6 +13,7 @@ use super::super::args::{DryRun, Global};
 use super::super::connect::{Connected, connect_to};
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
+use super::super::interrupts::Interrupts;
 use super::super::output::{data, say};
 use super::planned;
 use crate::plan::Plan;
@@ -57,9 +58,10 @@ pub(in super::super) async fn run(global: &Global, args: &DryRun) -> Result<Exit
         rehearsal::rehearse(&connected, &sealed, args, &rows).await
     };
     // Whatever happens, and when somebody presses Ctrl-C, what was started is stopped.
+    let mut interrupts = Interrupts::listen()?;
     let result = tokio::select! {
         result = work => result,
-        _ = tokio::signal::ctrl_c() => Err(Failure::new("interrupted").hint("what the dry run made on a sandbox of yours is left there; the next dry run of this plan removes it")),
+        () = interrupts.next() => Err(Failure::new("interrupted").hint("what the dry run made on a sandbox of yours is left there; the next dry run of this plan removes it")),
     };
     if own && !args.keep {
         sandbox::down(Path::new(DIR), false, &mut |line| say(line)).await?;
