@@ -12,15 +12,13 @@ use super::error::ExecuteError;
 use super::landing::{drain, running};
 use super::ports::{CallError, Reporter, Servers};
 use crate::names::{ReplicaId, quote_string};
-use crate::plan::{GapBy, Settle, Step, StepId};
+use crate::plan::{GapBy, Settle, Step, StepId, Template};
 use crate::words::count;
 
 /// Attempts before a person is asked.
 const ATTEMPTS_MAX: u32 = 6;
 /// Pause before another attempt, so that merges can catch up; it grows with each.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How often a partition is cloned anew when inserts come in meanwhile.
-const CLONES_MAX: u32 = 10;
 /// How long writers must be still to count as still.
 const STILL: Duration = Duration::from_secs(3);
 /// How long writers are waited for to be still.
@@ -95,8 +93,16 @@ struct Settler<'a, 'p, S, R> {
     fence: bool,
 }
 
-/// Active parts by name: partition id and merge level.
-type Parts = BTreeMap<String, (String, String)>;
+/// An active part, as the server lists it.
+#[derive(Clone)]
+struct Part {
+    partition: String,
+    level: String,
+    rows: String,
+}
+
+/// Active parts by name.
+type Parts = BTreeMap<String, Part>;
 
 impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
     /// Takes back what an earlier attempt left; the tables are as they were made.
@@ -163,7 +169,7 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
             return Err(Broken::Again("parts of the source were merged, changed or dropped meanwhile".to_owned()));
         }
         let gap: Vec<&String> = parts.keys().filter(|part| !cloned.contains_key(*part)).collect();
-        if gap.iter().any(|part| parts[*part].1 != "0") {
+        if gap.iter().any(|part| parts[*part].level != "0") {
             return Err(Broken::Again("parts of the source were merged meanwhile".to_owned()));
         }
         if self.fence && !gap.is_empty() {
@@ -184,91 +190,127 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
         ))
     }
 
-    /// Clones every partition. Gives the parts that are known to be in the snapshot; no other part of the source is.
+    /// Clones every partition. Gives the parts that are in the snapshot; no other part of the source is.
     async fn clone_all(&self) -> Result<Parts, Broken> {
-        let partitions: BTreeSet<String> = self.parts().await?.into_values().map(|(partition, _)| partition).collect();
-        let mut cloned = Parts::new();
+        let before = self.parts().await?;
+        let partitions: BTreeSet<&String> = before.values().map(|part| &part.partition).collect();
+        for partition in &partitions {
+            self.change(&self.work.clone.fill(partition)).await?;
+        }
+        let after = self.parts().await?;
+        if before.keys().any(|part| !after.contains_key(part)) {
+            return Err(Broken::Again("parts of the source were merged, changed or dropped meanwhile".to_owned()));
+        }
+        let copies = self.listed(&self.work.cloned).await?;
+        let mut cloned = before.clone();
         for partition in partitions {
-            cloned.extend(self.clone_partition(&partition).await?);
+            let of = |parts: &Parts| -> Parts {
+                parts
+                    .iter()
+                    .filter(|(_, part)| &part.partition == partition)
+                    .map(|(name, part)| (name.clone(), part.clone()))
+                    .collect()
+            };
+            let mut came = of(&after);
+            came.retain(|name, _| !before.contains_key(name));
+            cloned.extend(self.cloned_of(&of(&before), came, &of(&copies)).await?);
         }
         Ok(cloned)
     }
 
-    async fn clone_partition(&self, partition: &str) -> Result<Parts, Broken> {
-        for _ in 0..CLONES_MAX {
-            let before = self.parts_of(partition).await?;
-            self.change(&self.work.clone.fill(partition)).await?;
-            let in_snapshot = self.ask(&self.work.cloned.fill(partition)).await?.parse::<usize>();
-            if in_snapshot == Ok(before.len()) {
-                return Ok(before);
-            }
-            // Parts came in between the list and the clone. Where all that are there now were cloned, that is as good.
-            let after = self.parts_of(partition).await?;
-            if in_snapshot == Ok(after.len()) {
-                return Ok(after);
-            }
+    /// Which of the parts that came in while a partition was cloned are among its clones. Parts of the same digest hold the
+    /// same rows, so it does not matter which of them is taken.
+    async fn cloned_of(&self, before: &Parts, came: Parts, copies: &Parts) -> Result<Parts, Broken> {
+        match copies.len().checked_sub(before.len()) {
+            Some(0) => return Ok(Parts::new()),
+            Some(more) if more == came.len() => return Ok(came),
+            Some(more) if more < came.len() => {}
+            _ => return Err(Broken::Again("the snapshot does not hold what was cloned into it".to_owned())),
         }
-        Err(Broken::Again(format!("inserts into partition {partition} come faster than it is cloned")))
+        let rows: BTreeSet<&String> = came.values().map(|part| &part.rows).collect();
+        let alike = |parts: &Parts| -> Vec<String> {
+            parts.iter().filter(|(_, part)| rows.contains(&part.rows)).map(|(name, _)| name.clone()).collect()
+        };
+        let mut spare: BTreeMap<String, usize> = BTreeMap::new();
+        for digest in self.digests(&self.work.digest_cloned, &alike(copies)).await?.into_values() {
+            *spare.entry(digest).or_default() += 1;
+        }
+        let known = self.digests(&self.work.digest, &alike(before)).await?;
+        for digest in known.into_values() {
+            spare.entry(digest).and_modify(|times| *times = times.saturating_sub(1));
+        }
+        let mut cloned = came;
+        let digests = self.digests(&self.work.digest, &cloned.keys().cloned().collect::<Vec<_>>()).await?;
+        cloned.retain(|name, _| {
+            let left = digests.get(name).and_then(|digest| spare.get_mut(digest)).filter(|times| **times > 0);
+            left.map(|times| *times -= 1).is_some()
+        });
+        if copies.len() - before.len() == cloned.len() {
+            Ok(cloned)
+        } else {
+            Err(Broken::Again("parts of the source and their copies do not match".to_owned()))
+        }
+    }
+
+    /// Count and sum of hashes by part.
+    async fn digests(&self, template: &Template, parts: &[String]) -> Result<BTreeMap<String, String>, ExecuteError> {
+        if parts.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let answer = self.ask_slowly(&template.fill_all(&[("parts", &list(parts.iter().map(String::as_str)))])).await?;
+        let pair = |line: &str| line.split_once('\t').map(|(part, digest)| (part.to_owned(), digest.to_owned()));
+        answer.lines().map(|line| pair(line).ok_or_else(|| self.unreadable(line))).collect()
     }
 
     /// Copies the rows of the gap that the mirror did not write. Gives their number.
     async fn copy_lacking(&self, gap: &[&String]) -> Result<u64, Broken> {
-        let gap_parts = list(gap.iter().map(|part| part.as_str()));
-        let answer = self.ask_slowly(&self.work.gap.lacking.fill_all(&[("parts", &gap_parts)])).await?;
-        let statements = match self.work.gap.by {
-            GapBy::Row => self.lacking_rows(&gap_parts, &answer),
-            GapBy::Part => self.lacking_parts(&answer)?,
-        };
-        if statements.is_empty() {
-            return Ok(0);
+        let work = &self.work.gap;
+        let found =
+            self.ask_slowly(&work.found.fill_all(&[("parts", &list(gap.iter().map(|part| part.as_str())))])).await?;
+        let (unwritten, whole, mut rows) = self.sorted(&found)?;
+        self.change(&work.clear).await?;
+        if !unwritten.is_empty() {
+            self.change_slowly(&work.copy.fill_all(&[("parts", &list(unwritten.into_iter()))])).await?;
         }
-        self.change(&self.work.gap.clear).await?;
-        for sql in &statements {
-            self.change_slowly(sql).await?;
-        }
-        for partition in lines(&self.ask(&self.work.gap.staged).await?) {
-            self.change(&self.work.gap.attach.fill(&partition)).await?;
-        }
-        self.change(&self.work.gap.clear).await?;
-        Ok(self.rows_lacking(&answer))
-    }
-
-    /// A statement for each number of copies that rows lack.
-    fn lacking_rows(&self, parts: &str, answer: &str) -> Vec<String> {
-        let times = answer.lines().filter_map(|line| line.split('\t').next());
-        times.map(|times| self.work.gap.copy.fill_all(&[("parts", parts), ("times", times)])).collect()
-    }
-
-    /// A statement for the parts of which the mirror wrote nothing.
-    fn lacking_parts(&self, answer: &str) -> Result<Vec<String>, Broken> {
-        let mut lacking = Vec::new();
-        for line in answer.lines() {
-            match line.split('\t').collect::<Vec<_>>()[..] {
-                [part, _, "0"] => lacking.push(part),
-                [_, rows, found] if rows == found => {}
-                [part, rows, found] => {
-                    let reason = format!(
-                        "{found} of the {rows} rows of part {part} are in the shadow table: whether the mirror wrote it cannot be told"
-                    );
-                    return Err(ExecuteError::Fence { step: self.step.clone(), replica: self.home(), reason }.into());
-                }
-                _ => return Err(self.unreadable(line).into()),
+        if work.by == GapBy::Row && !whole.is_empty() {
+            // All of their rows are there, but perhaps from other inserts of the same rows.
+            let parts = list(whole.into_iter());
+            let lacking = self.ask_slowly(&work.lacking.fill_all(&[("parts", &parts)])).await?;
+            for line in lacking.lines() {
+                let [times, count] = line.split('\t').collect::<Vec<_>>()[..] else {
+                    return Err(self.unreadable(line).into());
+                };
+                self.change_slowly(&work.copy_rows.fill_all(&[("parts", &parts), ("times", times)])).await?;
+                rows += times.parse::<u64>().unwrap_or(0) * count.parse::<u64>().unwrap_or(0);
             }
         }
-        let fill = |parts: &[&str]| self.work.gap.copy.fill_all(&[("parts", &list(parts.iter().copied()))]);
-        Ok(if lacking.is_empty() { Vec::new() } else { vec![fill(&lacking)] })
+        for partition in lines(&self.ask(&work.staged).await?) {
+            self.change(&work.attach.fill(&partition)).await?;
+        }
+        self.change(&work.clear).await?;
+        Ok(rows)
     }
 
-    fn rows_lacking(&self, answer: &str) -> u64 {
-        let numbers = |line: &str| -> Option<(u64, u64)> {
-            let mut fields = line.split('\t');
-            let pair = (fields.next()?, fields.next()?);
-            Some(match self.work.gap.by {
-                GapBy::Row => (pair.0.parse().ok()?, pair.1.parse().ok()?),
-                GapBy::Part => (u64::from(fields.next()? == "0"), pair.1.parse().ok()?),
-            })
-        };
-        answer.lines().filter_map(numbers).map(|(times, rows)| times * rows).sum()
+    /// Parts that the mirror did not write, parts all of whose rows are there, and the rows of the former.
+    fn sorted<'f>(&self, found: &'f str) -> Result<(Vec<&'f str>, Vec<&'f str>, u64), Broken> {
+        let (mut unwritten, mut whole, mut lacking) = (Vec::new(), Vec::new(), 0);
+        for line in found.lines() {
+            let [part, rows, seen] = line.split('\t').collect::<Vec<_>>()[..] else {
+                return Err(self.unreadable(line).into());
+            };
+            if rows == seen {
+                whole.push(part);
+            } else if self.work.gap.by == GapBy::Row || seen == "0" {
+                unwritten.push(part);
+                lacking += rows.parse::<u64>().unwrap_or(0);
+            } else {
+                let reason = format!(
+                    "{seen} of the {rows} rows of part {part} are in the shadow table: whether the mirror wrote it cannot be told"
+                );
+                return Err(ExecuteError::Fence { step: self.step.clone(), replica: self.home(), reason }.into());
+            }
+        }
+        Ok((unwritten, whole, lacking))
     }
 
     /// Waits until no insert runs on any replica and no part comes to the table for a while.
@@ -304,20 +346,19 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
     }
 
     async fn parts(&self) -> Result<Parts, ExecuteError> {
-        let answer = self.ask(&self.work.parts).await?;
-        let mut parts = Parts::new();
-        for line in answer.lines() {
-            let [name, partition, level] = line.split('\t').collect::<Vec<_>>()[..] else {
-                return Err(self.unreadable(line));
-            };
-            parts.insert(name.to_owned(), (partition.to_owned(), level.to_owned()));
-        }
-        Ok(parts)
+        self.listed(&self.work.parts).await
     }
 
-    async fn parts_of(&self, partition: &str) -> Result<Parts, ExecuteError> {
-        let mut parts = self.parts().await?;
-        parts.retain(|_, (of, _)| of == partition);
+    async fn listed(&self, sql: &str) -> Result<Parts, ExecuteError> {
+        let answer = self.ask(sql).await?;
+        let mut parts = Parts::new();
+        for line in answer.lines() {
+            let [name, partition, level, rows] = line.split('\t').collect::<Vec<_>>()[..] else {
+                return Err(self.unreadable(line));
+            };
+            let part = Part { partition: partition.to_owned(), level: level.to_owned(), rows: rows.to_owned() };
+            parts.insert(name.to_owned(), part);
+        }
         Ok(parts)
     }
 

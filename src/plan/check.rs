@@ -127,6 +127,7 @@ fn copying<'a>(plan: &'a Plan, action: &Action) -> Vec<(String, &'a TableName)> 
             let mut all = vec![
                 (settle.clone.to_string(), &objects.snapshot),
                 (settle.gap.copy.to_string(), &objects.staging),
+                (settle.gap.copy_rows.to_string(), &objects.staging),
                 (settle.gap.attach.to_string(), &objects.shadow),
                 (settle.gap.clear.clone(), &objects.staging),
             ];

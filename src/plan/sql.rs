@@ -104,20 +104,18 @@ pub(super) fn list_partitions(table: &TableName) -> String {
     format!("SELECT DISTINCT partition_id FROM system.parts WHERE {} AND active ORDER BY partition_id", of_table(table))
 }
 
-/// Lists a table's active parts: name, partition id, merge level.
+/// Lists a table's active parts: name, partition id, merge level, rows.
 pub(super) fn list_parts(table: &TableName) -> String {
     format!(
-        "SELECT name, partition_id, toString(level) FROM system.parts WHERE {} AND active ORDER BY name",
+        "SELECT name, partition_id, toString(level), toString(rows) FROM system.parts WHERE {} AND active ORDER BY name",
         of_table(table)
     )
 }
 
-/// Number of active parts of a partition.
-pub(super) fn count_parts(table: &TableName) -> Template {
-    Template::new(
-        &format!("SELECT count() FROM system.parts WHERE {} AND active AND partition_id = ", of_table(table)),
-        "",
-    )
+/// Rows and sum of row hashes of each of the parts `{parts}`.
+pub(super) fn digest_parts(table: &TableName, hash: &str) -> Template {
+    Template::text(&format!("SELECT _part, {} FROM {} WHERE _part IN (", digest(hash), table.sql()))
+        .hole("parts", ") GROUP BY _part")
 }
 
 /// 1 when some partition of a table has four fifths of the parts from which on inserts are slowed down.

@@ -249,12 +249,16 @@ pub struct Settle {
     pub crowded: String,
     /// After how many seconds without merges the attempt is given up.
     pub seconds_max: u64,
-    /// Lists the source's active parts: name, partition id, merge level.
+    /// Lists the source's active parts: name, partition id, merge level, rows.
     pub parts: String,
     /// Clones partition `{chunk}` of the source into the snapshot by hard links; done twice it is as if done once.
     pub clone: Template,
-    /// Number of parts of partition `{chunk}` in the snapshot.
-    pub cloned: Template,
+    /// The same list of the snapshot, whose parts have names of their own.
+    pub cloned: String,
+    /// Count and sum of row hashes of each of the source's parts `{parts}`: a part and its clone have the same.
+    pub digest: Template,
+    /// The same of the snapshot's parts.
+    pub digest_cloned: Template,
     /// Creates the mirror.
     pub mirror: Vec<Run>,
     /// What to do about the parts that are neither cloned nor certain to be mirrored.
@@ -264,12 +268,16 @@ pub struct Settle {
 /// Rows of the parts `{parts}` that are in neither snapshot nor shadow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    /// Whether parts are told by single rows and how often each occurs, or only as a whole.
+    /// Whether a part of which some rows are found is told row by row, or is for a person.
     pub by: GapBy,
-    /// By row: lines of "how often a row is lacking" and "how many such rows". By part: lines of part, rows, rows found.
-    pub lacking: Template,
-    /// Copies what is lacking into the staging table: rows that lack `{times}` copies, or the parts `{parts}`.
+    /// Lines of part, rows, and how many of these are in the shadow table. A part that the mirror wrote is there whole.
+    pub found: Template,
+    /// Copies the parts `{parts}` into the staging table.
     pub copy: Template,
+    /// Of parts all of whose rows are there: lines of "how often a row is lacking" and "how many such rows".
+    pub lacking: Template,
+    /// Copies rows that lack `{times}` copies into the staging table.
+    pub copy_rows: Template,
     /// Lists the partition ids of the staging table.
     pub staged: String,
     /// Attaches partition `{chunk}` of the staging table to the shadow table.
@@ -282,7 +290,7 @@ pub struct Gap {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GapBy {
-    /// Each row and how often it occurs: exact, whatever is inserted twice.
+    /// A part that lacks any row lacks all; the rest by how often each row occurs. Exact, whatever is inserted twice.
     Row,
     /// All of a part's rows or none: anything between is for a person.
     Part,

@@ -177,11 +177,22 @@ fn settle<'p>(work: &'p Settle, known: &'p [PartitionSize]) -> Vec<Passage<'p>> 
     let parts =
         line(Role::Ask, "lists the parts of the source: those of this list are cloned", Sql::Fixed(&work.parts));
     passages.push(once(vec![work.on], vec![parts]));
-    let each = vec![
-        line(Role::Do, "clones one partition by hard links", Sql::Chunk(&work.clone)),
-        line(Role::After, "as many parts as were listed; else list and clone anew", Sql::Chunk(&work.cloned)),
-    ];
+    let each = vec![line(Role::Do, "clones one partition by hard links", Sql::Chunk(&work.clone))];
     passages.push(chunks(work.on, known, each));
+    let cloned = vec![
+        line(
+            Role::Ask,
+            "lists the clones: where there are more than were listed, some came in meanwhile",
+            Sql::Fixed(&work.cloned),
+        ),
+        line(
+            Role::Watch,
+            "parts that came in meanwhile: those with the same answer as a clone are cloned",
+            Sql::Chunk(&work.digest),
+        ),
+        line(Role::Watch, "the same of the clones", Sql::Chunk(&work.digest_cloned)),
+    ];
+    passages.push(once(vec![work.on], cloned));
     passages.extend(work.mirror.iter().map(|one| run(one, false)));
     passages.push(drain(&work.drain));
     passages.push(once(vec![work.on], gap(work)));
@@ -190,14 +201,24 @@ fn settle<'p>(work: &'p Settle, known: &'p [PartitionSize]) -> Vec<Passage<'p>> 
 }
 
 fn gap(work: &Settle) -> Vec<Line<'_>> {
-    let lacking = match work.gap.by {
-        GapBy::Row => "how often rows of these parts are lacking in the shadow table, and how many such rows",
-        GapBy::Part => "how many rows of each of these parts are in the shadow table: none, or all",
+    let found = match work.gap.by {
+        GapBy::Row => {
+            "how many rows of each of these parts are in the shadow table: all, or the mirror did not write it"
+        }
+        GapBy::Part => {
+            "how many rows of each of these parts are in the shadow table: all or none, else writers must pause"
+        }
     };
     vec![
         line(Role::Ask, "lists the parts again: {parts} are those that have come", Sql::Fixed(&work.parts)),
-        line(Role::Ask, lacking, Sql::Chunk(&work.gap.lacking)),
-        line(Role::Do, "copies what is lacking", Sql::Chunk(&work.gap.copy)),
+        line(Role::Ask, found, Sql::Chunk(&work.gap.found)),
+        line(Role::Do, "copies the parts that the mirror did not write", Sql::Chunk(&work.gap.copy)),
+        line(
+            Role::Ask,
+            "of the other parts: how often rows are lacking, and how many such rows",
+            Sql::Chunk(&work.gap.lacking),
+        ),
+        line(Role::Do, "copies those, for each number of times", Sql::Chunk(&work.gap.copy_rows)),
         line(
             Role::Ask,
             "lists the partitions of the staging table, each {chunk} in turn",

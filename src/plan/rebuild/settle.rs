@@ -60,7 +60,9 @@ fn settle(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Settle {
         seconds_max: WITHOUT_MERGES_SECONDS_MAX,
         parts: sql::list_parts(source),
         clone: sql::replace_partition(snapshot, source),
-        cloned: sql::count_parts(snapshot),
+        cloned: sql::list_parts(snapshot),
+        digest: sql::digest_parts(source, &sql::row_hash(blueprint.stored())),
+        digest_cloned: sql::digest_parts(snapshot, &sql::row_hash(blueprint.stored())),
         mirror: mirror(blueprint, shard),
         gap: gap(blueprint),
     }
@@ -107,33 +109,24 @@ fn gap(blueprint: &Blueprint<'_>) -> Gap {
     ));
     // Where the keys decide which rows an insert collapses, source and shadow hold different rows of the same insert.
     let by = if comparison::mode(blueprint) == CompareMode::Keys { GapBy::Part } else { GapBy::Row };
-    let (lacking, copy) = match by {
-        GapBy::Row => {
-            let lacking = lacking(blueprint, &hash);
-            let rows = insert.hole("parts", &format!(") AND {hash} IN (SELECT h FROM (")).then(&lacking);
-            (
-                Template::text("SELECT d, count() FROM (")
-                    .then(&lacking)
-                    .then(&Template::text(") GROUP BY d ORDER BY d")),
-                rows.then(&Template::text(") WHERE d = "))
-                    .hole("times", ") LIMIT ")
-                    .hole("times", &format!(" BY {hash}")),
-            )
-        }
-        GapBy::Part => (
-            Template::text(&format!(
-                "SELECT _part, count(), sum({hash} IN (SELECT {hash} FROM {})) FROM {} WHERE _part IN (",
-                objects.shadow.sql(),
-                objects.source.sql()
-            ))
-            .hole("parts", ") GROUP BY _part ORDER BY _part"),
-            insert.hole("parts", ")"),
-        ),
-    };
+    let lacking = lacking(blueprint, &hash);
+    let rows = insert.clone().hole("parts", &format!(") AND {hash} IN (SELECT h FROM (")).then(&lacking);
     Gap {
         by,
-        lacking,
-        copy,
+        found: Template::text(&format!(
+            "SELECT _part, count(), sum({hash} IN (SELECT {hash} FROM {})) FROM {} WHERE _part IN (",
+            objects.shadow.sql(),
+            objects.source.sql()
+        ))
+        .hole("parts", ") GROUP BY _part ORDER BY _part"),
+        copy: insert.hole("parts", ")"),
+        lacking: Template::text("SELECT d, count() FROM (")
+            .then(&lacking)
+            .then(&Template::text(") GROUP BY d ORDER BY d")),
+        copy_rows: rows
+            .then(&Template::text(") WHERE d = "))
+            .hole("times", ") LIMIT ")
+            .hole("times", &format!(" BY {hash}")),
         staged: sql::list_partitions(staging),
         attach: sql::attach_partition(&objects.shadow, staging),
         clear: sql::truncate(staging),
