@@ -79,7 +79,7 @@ pub(super) async fn agree<S: Servers, R: Reporter>(
     let mut round = 0;
     loop {
         round += 1;
-        let seen = compare_all(&engine.desk, &step.id, compare, truth).await?;
+        let seen = compare_all(&engine.desk, &step.id, compare).await?;
         let Some(differing) = seen.iter().find(|seen| !seen.difference.rows.is_empty()) else {
             return Ok(evidence(compare, &seen, repaired));
         };
@@ -95,7 +95,7 @@ pub(super) async fn look<S: Servers>(
     step: &StepId,
     compare: &Compare,
 ) -> Result<String, ExecuteError> {
-    let seen = compare_all(desk, step, compare, Truth::Left).await?;
+    let seen = compare_all(desk, step, compare).await?;
     match seen.iter().find(|seen| !seen.difference.rows.is_empty()) {
         None => Ok(evidence(compare, &seen, 0)),
         Some(differing) => Err(rows_differ(desk, step, differing)),
@@ -106,16 +106,14 @@ async fn compare_all<S: Servers>(
     desk: &Desk<'_, S>,
     step: &StepId,
     compare: &Compare,
-    truth: Truth,
 ) -> Result<Vec<Seen>, ExecuteError> {
-    try_join_all(compare.on.iter().map(|on| compare_on(desk, step, compare, truth, *on))).await
+    try_join_all(compare.on.iter().map(|on| compare_on(desk, step, compare, *on))).await
 }
 
 async fn compare_on<S: Servers>(
     desk: &Desk<'_, S>,
     step: &StepId,
     compare: &Compare,
-    truth: Truth,
     on: ReplicaId,
 ) -> Result<Seen, ExecuteError> {
     let Differing { partitions, rows, unequal, report } = differing(desk, step, compare, on).await?;
@@ -133,7 +131,7 @@ async fn compare_on<S: Servers>(
     };
     seen.followed = suspects.len();
     let mut rows = look.read(&suspects).await?;
-    rows.retain(|_, reading| reading.differs() && (truth != Truth::Returned || reading.beyond() > 0));
+    rows.retain(|_, reading| reading.differs());
     seen.difference = Difference { partitions: unequal, rows };
     Ok(seen)
 }

@@ -11,6 +11,7 @@ use super::error::ExecuteError;
 use super::landing::{catch_up, drain};
 use super::ports::{Reporter, Servers};
 use super::settle::settle;
+use super::swap::swap;
 use crate::plan::{Action, ProbeOn, Step, StepId};
 
 /// Carries out a step and says in a few words what was seen.
@@ -34,6 +35,7 @@ pub(super) async fn act<S: Servers, R: Reporter>(
         Action::Check { probes } => check(engine, &step.id, probes).await,
         Action::Run { one_by_one, runs } => engine.run_all(&step.id, runs, *one_by_one, resumed).await,
         Action::Settle(work) => settle(engine, step, work).await,
+        Action::Swap(work) => swap(engine, step, work, resumed).await,
         Action::Backfill(work) => backfill(engine, step, work).await,
         Action::CatchUp(wait) => catch_up(&engine.desk, &step.id, wait).await,
         Action::Drain(wait) => drain(&engine.desk, &step.id, wait).await,

@@ -209,8 +209,10 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         let progress = self.progress();
         let is_swapped = |shard: Option<u32>| {
             let mut swaps = self.plan.steps.iter().filter(|step| step.phase == Phase::Cutover && step.shard == shard);
-            swaps
-                .any(|step| matches!(step.action, Action::Run { .. }) && *progress.step(&step.id) != StepState::Pending)
+            swaps.any(|step| {
+                matches!(step.action, Action::Run { .. } | Action::Swap(_))
+                    && *progress.step(&step.id) != StepState::Pending
+            })
         };
         let looks = |step: &&Step| matches!(step.action, Action::CatchUp(_) | Action::Compare(_));
         let reconcile = self.plan.steps.iter().filter(|step| step.phase == Phase::Reconcile).filter(looks);
@@ -258,8 +260,10 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
             .map(|(id, _)| id.clone())
             .collect();
         for step in cut_short.iter().filter_map(|id| self.plan.step(id)) {
-            if let Action::Settle(work) = &step.action {
-                start_merges(self, &step.id, work).await?;
+            match &step.action {
+                Action::Settle(work) => start_merges(self, &step.id, &work.unmirror.on, &work.start_merges).await?,
+                Action::Swap(work) => start_merges(self, &step.id, &work.compare.on, &work.start_merges).await?,
+                _ => {}
             }
         }
         Ok(())

@@ -20,6 +20,7 @@ mod ports;
 mod repair;
 mod runs;
 mod settle;
+mod swap;
 mod take_back;
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,8 @@ use crate::words::count;
 
 /// Hashes in one statement. A mutation is kept in Keeper, where a value is at most a megabyte.
 const HASHES_AT_ONCE: usize = 5_000;
+/// Hashes named in a report.
+const HASHES_SHOWN_MAX: usize = 10;
 /// How long a mutation of the table that nobody reads may take.
 const MUTATION_PATIENCE: Duration = Duration::from_hours(6);
 /// How often a wait looks again.
@@ -30,7 +32,7 @@ pub(super) async fn repair<S: Servers, R: Reporter>(
     let mender = Mender { engine, step, work, partitions: list(&difference.partitions) };
     let owed = match truth {
         Truth::Left => BTreeMap::new(),
-        Truth::TwoCopies | Truth::Returned => mender.owed(difference)?,
+        Truth::TwoCopies | Truth::Told => mender.owed(difference, truth)?,
     };
     if !owed.is_empty() {
         return mender.give(owed).await;
@@ -54,22 +56,27 @@ struct Mender<'a, 'p, S, R> {
 type ByTimes = BTreeMap<u64, Vec<u64>>;
 
 impl<S: Servers, R: Reporter> Mender<'_, '_, S, R> {
-    /// Rows that the left table lacks. An insert in the middle of a swap leaves both its copies in the old data; an odd number
-    /// of copies has another cause, and which table is right then is for a person to say.
-    fn owed(&self, difference: &Difference) -> Result<ByTimes, ExecuteError> {
-        let beyond = || difference.rows.iter().filter(|(_, reading)| reading.beyond() > 0);
-        let odd: Vec<u64> =
-            beyond().filter(|(_, row)| !(row.right + row.after).is_multiple_of(2)).map(|(hash, _)| *hash).collect();
-        if !odd.is_empty() {
+    /// Rows that the left table has none of, though the right one has: an insert in the middle of a swap may leave both its
+    /// copies there, or a failed one its only copy. One copy too many on the right is left over from such an insert too. Where
+    /// several are, of a row that is on both sides, equal rows were inserted, and what happened to which only a person may say.
+    fn owed(&self, difference: &Difference, truth: Truth) -> Result<ByTimes, ExecuteError> {
+        let unclear: Vec<u64> = difference
+            .rows
+            .iter()
+            .filter(|(_, row)| truth == Truth::TwoCopies && row.after > 0 && row.beyond() > 1)
+            .map(|(hash, _)| *hash)
+            .collect();
+        if !unclear.is_empty() {
             let rows = vec![format!(
-                "{} in the shadow table more often than in the source by an odd number, which a swap does not explain: hashes {}",
-                count(odd.len(), "row"),
-                numbers(&odd[..odd.len().min(10)])
+                "{} in the shadow table by several more often than in the source, which cannot be told from rows alone: hashes {}",
+                count(unclear.len(), "row"),
+                numbers(&unclear[..unclear.len().min(HASHES_SHOWN_MAX)])
             )];
             let replica = self.engine.desk.replica_name(self.work.on);
             return Err(ExecuteError::Rows { step: self.step.id.clone(), replica, rows });
         }
-        Ok(by_times(&difference.rows, |row| if row.beyond() > 0 { (row.right - row.after) / 2 } else { 0 }))
+        let owed = |row: Reading| if row.after == 0 && row.beyond() > 0 { row.right.div_ceil(2) } else { 0 };
+        Ok(by_times(&difference.rows, owed))
     }
 
     /// Brings rows into the left table, past all views.

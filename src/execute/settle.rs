@@ -68,9 +68,10 @@ pub(super) async fn settle<S: Servers, R: Reporter>(
 pub(super) async fn start_merges<S: Servers, R: Reporter>(
     engine: &Engine<'_, S, R>,
     step: &StepId,
-    work: &Settle,
+    on: &[ReplicaId],
+    statements: &[String],
 ) -> Result<(), ExecuteError> {
-    let each = work.unmirror.on.iter().flat_map(|on| work.start_merges.iter().map(move |sql| (*on, sql)));
+    let each = on.iter().flat_map(|on| statements.iter().map(move |sql| (*on, sql)));
     for (on, sql) in each {
         let started = engine.desk.statement(step, on, sql).await;
         // A table that is not there has no merges to start.
@@ -154,7 +155,7 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
             // Nothing that was sent may still be at work when the next attempt begins.
             self.engine.end_leftovers(self.step, &self.work.unmirror.on).await?;
         }
-        start_merges(self.engine, self.step, self.work).await?;
+        start_merges(self.engine, self.step, &self.work.unmirror.on, &self.work.start_merges).await?;
         outcome.map(|seen| format!("{seen}; merges were stopped for {:.1} s", began.elapsed().as_secs_f64()))
     }
 
@@ -413,6 +414,6 @@ async fn drain_replication<S: Servers, R: Reporter>(settler: &Settler<'_, '_, S,
 }
 
 /// String literals, separated by commas.
-fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+pub(super) fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     texts.map(quote_string).collect::<Vec<_>>().join(", ")
 }

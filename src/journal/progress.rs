@@ -21,6 +21,7 @@ pub struct Progress {
     runs: BTreeSet<String>,
     steps: BTreeMap<StepId, StepState>,
     chunks: BTreeMap<StepId, BTreeMap<String, Chunk>>,
+    marks: BTreeMap<StepId, [BTreeSet<String>; 2]>,
     next_seq: u64,
 }
 
@@ -136,6 +137,11 @@ impl Progress {
         done.fold((0, 0), |(rows, count), more| (rows + more, count + 1))
     }
 
+    /// The parts that the old and the new table had before a swap that is under way.
+    pub fn marks(&self, step: &StepId) -> Option<&[BTreeSet<String>; 2]> {
+        self.marks.get(step)
+    }
+
     fn apply(&mut self, event: &Event) -> Result<(), String> {
         if let Event::Opened { plan_sha256 } = event {
             if self.next_seq != 0 {
@@ -155,6 +161,10 @@ impl Progress {
             }
             Event::Approved(approval) => {
                 self.approvals.insert(approval.gate, approval.clone());
+            }
+            Event::Marked { step, old, new } => {
+                let marks = [old, new].map(|parts| parts.iter().cloned().collect());
+                self.marks.insert(step.clone(), marks);
             }
             Event::ChunkStarted { step, chunk } => {
                 self.expect_started(step)?;
@@ -190,6 +200,9 @@ impl Progress {
         }
         if next == StepState::Pending {
             self.chunks.remove(step);
+        }
+        if matches!(next, StepState::Pending | StepState::Done { .. }) {
+            self.marks.remove(step);
         }
         self.steps.insert(step.clone(), next);
         Ok(())

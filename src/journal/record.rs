@@ -45,6 +45,15 @@ pub enum Event {
         /// The step.
         step: StepId,
     },
+    /// The parts that two tables have before their names are swapped: what comes later is looked at.
+    Marked {
+        /// The step.
+        step: StepId,
+        /// Of the table that had the source's name when the plan was made.
+        old: Vec<String>,
+        /// Of the new table.
+        new: Vec<String>,
+    },
     /// A chunk of a backfill is about to be copied into an empty staging table.
     ChunkStarted {
         /// The step.

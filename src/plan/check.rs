@@ -243,6 +243,7 @@ fn runs(action: &Action) -> &[Run] {
     match action {
         Action::Run { runs, .. } => runs,
         Action::Settle(settle) => &settle.mirror,
+        Action::Swap(swap) => &swap.runs,
         _ => &[],
     }
 }

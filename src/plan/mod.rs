@@ -24,7 +24,7 @@ pub use related::leads_outside;
 pub use sql::{partition_id_of_row, row_hash, running_inserts};
 pub use step::{
     Action, Backfill, CatchUp, Compare, CompareMode, Cost, Drain, Drill, Gap, GapBy, Gate, Give, PartitionSize, Phase,
-    Probe, ProbeOn, Repair, Run, Settle, Step, StepId, Truth, Undo,
+    Probe, ProbeOn, Repair, Run, Settle, Step, StepId, Swap, Truth, Undo,
 };
 pub use template::Template;
 

@@ -163,6 +163,8 @@ pub enum Action {
     },
     /// Draws the line between the rows that are copied and those that the mirror writes, without stopping the writers.
     Settle(Box<Settle>),
+    /// Swaps the names where that takes several renames, and brings over what inserts in the middle of it misplaced.
+    Swap(Box<Swap>),
     /// Copies the snapshot into the shadow table through the staging table, chunk by chunk.
     Backfill(Backfill),
     /// Waits until the replicas have every part that was in the replication log of a table when the wait began.
@@ -363,6 +365,37 @@ pub enum CompareMode {
     Keys,
 }
 
+/// A swap by renames. An insert that begins before it and looks its views up after it writes to the old data twice. With merges
+/// stopped, parts are the inserts that made them, so such an insert is known by its two equal parts there and none in the new.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Swap {
+    /// The backfill replica.
+    pub on: ReplicaId,
+    /// Whether the new table comes to the source's name, or goes back.
+    pub forward: bool,
+    /// The renames, replica by replica.
+    pub runs: Vec<Run>,
+    /// Stops merges of both tables, on every replica.
+    pub stop_merges: Vec<String>,
+    /// Starts them again, whatever happens.
+    pub start_merges: Vec<String>,
+    /// Lists the active parts under the source's name, and under the shadow's: name, partition id, merge level, rows.
+    pub parts: [String; 2],
+    /// Count and sum of row hashes of each of the parts `{parts}` under the source's name, and under the shadow's. None where
+    /// equal inserts make different parts in both tables, so that only rows can be compared.
+    pub digests: Option<[Template; 2]>,
+    /// Empties the staging table.
+    pub clear: String,
+    /// Copies the parts `{parts}` under the shadow's name into the staging table.
+    pub copy: Template,
+    /// Lists the partition ids of the staging table.
+    pub staged: String,
+    /// Attaches partition `{chunk}` of the staging table to the table under the source's name.
+    pub attach: Template,
+    /// Both tables, compared row by row: afterwards, and instead where parts do not tell.
+    pub compare: Compare,
+}
+
 /// A comparison of two tables by partition of the old partition key, exact while rows come in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compare {
@@ -406,8 +439,8 @@ pub enum Truth {
     Left,
     /// Every insert left two copies over both tables, wherever a swap of the names let them go.
     TwoCopies,
-    /// The same; but the right table is given up, so only what the left one lacks matters.
-    Returned,
+    /// The same, and parts have told already which inserts left none on the left: a row that is there is there often enough.
+    Told,
 }
 
 /// Putting single rows right, those with `{hashes}` in the partitions `{partitions}`.
@@ -481,7 +514,7 @@ impl Action {
         match self {
             Self::Gate { .. } | Self::Check { .. } | Self::CatchUp(_) | Self::Drain(_) => true,
             Self::Compare(compare) => compare.repair.is_none(),
-            Self::Run { .. } | Self::Settle(_) | Self::Backfill(_) => false,
+            Self::Run { .. } | Self::Settle(_) | Self::Swap(_) | Self::Backfill(_) => false,
         }
     }
 
@@ -492,6 +525,7 @@ impl Action {
             Self::Check { probes } => probes.iter().flat_map(|probe| probe.on.clone()).collect(),
             Self::Run { runs, .. } => runs.iter().flat_map(|run| run.on.clone()).collect(),
             Self::Settle(settle) => settle.unmirror.on.clone(),
+            Self::Swap(swap) => swap.compare.on.clone(),
             Self::Backfill(backfill) => vec![backfill.on],
             Self::CatchUp(wait) => wait.on.clone(),
             Self::Drain(drain) => drain.on.clone(),

@@ -11,7 +11,8 @@ use crate::catalog::{Column, Keys};
 use crate::ddl::read_table;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::{
-    Action, Drain, Plan, Probe, ProbeOn, ReplicaIdentity, Run, Settle, Step, Undo, probes, running_inserts,
+    Action, Compare, Drain, Plan, Probe, ProbeOn, Repair, ReplicaIdentity, Run, Settle, Step, Swap, Undo, probes,
+    running_inserts,
 };
 use crate::snapshot::Capability;
 
@@ -166,15 +167,14 @@ impl Adapter<'_> {
                 self.not_covered.insert("replication: the servers have none, so nothing was waited for".to_owned());
                 Action::Check { probes: Vec::new() }
             }
+            Action::Swap(swap) => Action::Swap(Box::new(Swap {
+                on: self.one(swap.on),
+                runs: self.runs(&swap.runs),
+                compare: self.compare(&swap.compare),
+                ..(**swap).clone()
+            })),
             Action::Drain(wait) => Action::Drain(self.drain(wait)),
-            Action::Compare(compare) => {
-                let repair = compare
-                    .repair
-                    .as_ref()
-                    .map(|repair| crate::plan::Repair { on: self.one(repair.on), ..repair.clone() });
-                let (on, drain) = (self.on(&compare.on), self.drain(&compare.drain));
-                Action::Compare(Box::new(crate::plan::Compare { on, drain, repair, ..(**compare).clone() }))
-            }
+            Action::Compare(compare) => Action::Compare(Box::new(self.compare(compare))),
             Action::Gate { gate } => Action::Gate { gate: *gate },
         }
     }
@@ -188,6 +188,12 @@ impl Adapter<'_> {
             mirror: self.runs(&settle.mirror),
             ..settle.clone()
         }
+    }
+
+    fn compare(&self, compare: &Compare) -> Compare {
+        let repair = compare.repair.as_ref().map(|repair| Repair { on: self.one(repair.on), ..repair.clone() });
+        let (on, drain) = (self.on(&compare.on), self.drain(&compare.drain));
+        Compare { on, drain, repair, ..compare.clone() }
     }
 
     fn drain(&self, wait: &Drain) -> Drain {

@@ -2,7 +2,7 @@
 
 use crate::names::ReplicaId;
 use crate::plan::{
-    Action, Backfill, CatchUp, Compare, CompareMode, Drain, GapBy, PartitionSize, Probe, ProbeOn, Run, Settle,
+    Action, Backfill, CatchUp, Compare, CompareMode, Drain, GapBy, PartitionSize, Probe, ProbeOn, Run, Settle, Swap,
     Template, Undo,
 };
 
@@ -136,6 +136,7 @@ pub(super) fn of<'p>(
         Action::Run { one_by_one, runs } => runs.iter().map(|one| run(one, *one_by_one)).collect(),
         Action::Settle(work) => settle(work, known(work.on)),
         Action::Backfill(copy) => backfill(copy, same_partitions),
+        Action::Swap(work) => swap(work),
         Action::CatchUp(wait) => vec![catch_up(wait)],
         Action::Drain(wait) => vec![drain(wait)],
         Action::Compare(tables) => vec![compare(tables)],
@@ -198,6 +199,41 @@ fn settle<'p>(work: &'p Settle, known: &'p [PartitionSize]) -> Vec<Passage<'p>> 
     passages.push(once(vec![work.on], gap(work)));
     passages.push(merges("starts merges again, whatever happened", &work.start_merges));
     passages
+}
+
+fn swap(work: &Swap) -> Vec<Passage<'_>> {
+    let on_all = |says, statements| -> Passage<'_> { once(work.compare.on.clone(), all_lines(says, statements)) };
+    let parts = |says| work.parts.iter().map(|sql| line(Role::Ask, says, Sql::Fixed(sql))).collect();
+    let mut passages = vec![
+        on_all("stops merges for a moment, so that parts stay the inserts that they were", &work.stop_merges),
+        once(vec![work.on], parts("lists the parts of one table before the swap")),
+    ];
+    passages.extend(work.runs.iter().map(|one| run(one, true)));
+    passages.push(drain(&work.compare.drain));
+    let mut told: Vec<Line> = parts("lists them again: {parts} are those that have come");
+    let digests = work.digests.iter().flatten();
+    let says = "rows and sum of hashes of what has come: what the old data has twice and the new table not at all is brought over";
+    told.extend(digests.map(|sql| line(Role::Ask, says, Sql::Chunk(sql))));
+    told.push(line(Role::Do, "empties the staging table", Sql::Fixed(&work.clear)));
+    told.push(line(Role::Do, "copies such parts, one of each two", Sql::Chunk(&work.copy)));
+    told.push(line(
+        Role::Ask,
+        "lists the partitions of the staging table, each {chunk} in turn",
+        Sql::Fixed(&work.staged),
+    ));
+    told.push(line(
+        Role::Do,
+        "attaches a partition of the staging table to the table that is read and written",
+        Sql::Staged { sql: &work.attach, same: false },
+    ));
+    passages.push(once(vec![work.on], told));
+    passages.push(on_all("starts merges again, whatever happened", &work.start_merges));
+    passages.push(compare(&work.compare));
+    passages
+}
+
+fn all_lines<'p>(says: &'static str, statements: &'p [String]) -> Vec<Line<'p>> {
+    statements.iter().map(|sql| line(Role::Do, says, Sql::Fixed(sql))).collect()
 }
 
 fn gap(work: &Settle) -> Vec<Line<'_>> {

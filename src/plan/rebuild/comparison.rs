@@ -31,7 +31,7 @@ const ORDER_FREE: [&str; 12] = [
 const BUCKETS: u32 = 65_536;
 
 /// The comparison of source and shadow on every replica of a shard.
-pub(super) fn compare(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, truth: Truth) -> Compare {
+pub(super) fn compare(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, truth: Truth, staging: &TableName) -> Compare {
     let mode = mode(blueprint);
     let (left, right) = (&blueprint.objects.source, &blueprint.objects.shadow);
     Compare {
@@ -42,7 +42,7 @@ pub(super) fn compare(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, truth: T
         drill: drill(blueprint, mode),
         drain: landing::drain(blueprint, shard),
         truth,
-        repair: repair(blueprint, shard, mode, truth),
+        repair: repair(blueprint, shard, mode, staging),
     }
 }
 
@@ -100,7 +100,9 @@ fn rows(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> Temp
 }
 
 /// Rows can be put right one by one where the engine keeps rows as they are, or the last of several.
-fn repair(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, mode: CompareMode, truth: Truth) -> Option<Repair> {
+///
+/// `staging` has the definition of the table under the source's name, so that its parts can be attached there.
+fn repair(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, mode: CompareMode, staging: &TableName) -> Option<Repair> {
     let is_last = matches!(mode, CompareMode::Final) && blueprint.engine.plain_name() == "ReplacingMergeTree";
     if mode != CompareMode::Rows && !is_last {
         return None;
@@ -118,8 +120,6 @@ fn repair(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, mode: CompareMode, t
     let given: Vec<&Column> = blueprint.stored().filter(|column| !column.is_materialized()).collect();
     let given = sql::column_list(given);
     let stored = sql::column_list(blueprint.stored());
-    // After a swap back it is the old definition that a staging table must have, and the snapshot has it.
-    let staging = if truth == Truth::Returned { &objects.snapshot } else { &objects.staging };
     Some(Repair {
         on: shard.home,
         add: Template::text(&format!("INSERT INTO {} ({given}) ", right.sql())).then(&pick(&given, left)),

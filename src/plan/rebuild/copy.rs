@@ -119,7 +119,7 @@ pub(super) fn sync(
 /// The comparison of source and shadow.
 pub(super) fn verify(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, phase: Phase, what: &str) -> Step {
     let truth = if phase == Phase::Reconcile { Truth::TwoCopies } else { Truth::Left };
-    let compare = comparison::compare(blueprint, shard, truth);
+    let compare = comparison::compare(blueprint, shard, truth, &blueprint.objects.staging);
     let how = match compare.mode {
         CompareMode::Rows => "every row, by count and sum of row hashes",
         CompareMode::Final => "rows as FINAL shows them, by count and sum of row hashes",

@@ -3,8 +3,9 @@
 use super::blueprint::{Blueprint, ShardSite};
 use super::{comparison, copy, step_id};
 use crate::names::ReplicaId;
-use crate::plan::probes;
-use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Truth, Undo};
+use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Swap, Truth, Undo};
+use crate::plan::template::Template;
+use crate::plan::{probes, sql};
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
     // The gate may have waited for days: what was true before it is looked at once more.
@@ -44,6 +45,15 @@ fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
         after: vec![blueprint.source_is(&blueprint.old), blueprint.shadow_is(&blueprint.new)],
     });
     let (source, shadow) = (&blueprint.objects.source, &blueprint.objects.shadow);
+    let (action, undo) = if shard.replicas.iter().all(|id| blueprint.case.exchanges_on(*id)) {
+        let after = comparison::compare(blueprint, shard, Truth::TwoCopies, &blueprint.objects.snapshot);
+        let then = vec![Action::Compare(Box::new(after))];
+        (Action::Run { one_by_one: true, runs: forward }, Undo::Run { one_by_one: true, runs: back, then })
+    } else {
+        let then = vec![Action::Swap(Box::new(renames(blueprint, shard, false, back)))];
+        let action = Action::Swap(Box::new(renames(blueprint, shard, true, forward)));
+        (action, Undo::Run { one_by_one: true, runs: Vec::new(), then })
+    };
     Step {
         id: step_id(Phase::Cutover, "", shard.num),
         phase: Phase::Cutover,
@@ -53,13 +63,41 @@ fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
             "{source} becomes the new table and {shadow} the old data, replica by replica. Whether it happened is told by the \
              keys that each name has, never by running it again."
         ),
-        action: Action::Run { one_by_one: true, runs: forward },
-        undo: Undo::Run {
-            one_by_one: true,
-            runs: back,
-            then: vec![Action::Compare(Box::new(comparison::compare(blueprint, shard, Truth::Returned)))],
-        },
+        action,
+        undo,
         cost: Cost::default(),
+    }
+}
+
+/// A swap whose renames an insert can fall between.
+fn renames(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, forward: bool, runs: Vec<Run>) -> Swap {
+    let objects = &blueprint.objects;
+    let (source, shadow) = (&objects.source, &objects.shadow);
+    // Parts are attached to what bears the source's name afterwards: the snapshot has the old definition.
+    let staging = if forward { &objects.staging } else { &objects.snapshot };
+    let hash = sql::row_hash(blueprint.stored());
+    let columns = sql::column_list(blueprint.stored());
+    let both = |verb: &str| [source, shadow].map(|table| format!("SYSTEM {verb} MERGES {}", table.sql())).into();
+    let same_parts = blueprint.old.partition == blueprint.new.partition;
+    Swap {
+        on: shard.home,
+        forward,
+        runs,
+        stop_merges: both("STOP"),
+        start_merges: both("START"),
+        parts: [source, shadow].map(sql::list_parts),
+        digests: same_parts.then(|| [source, shadow].map(|table| sql::digest_parts(table, &hash))),
+        clear: sql::truncate(staging),
+        copy: Template::text(&format!(
+            "INSERT INTO {} ({columns}) {}SELECT {columns} FROM {} WHERE _part IN (",
+            staging.sql(),
+            blueprint.insert_settings(),
+            shadow.sql()
+        ))
+        .hole("parts", ")"),
+        staged: sql::list_partitions(staging),
+        attach: sql::attach_partition(source, staging),
+        compare: comparison::compare(blueprint, shard, Truth::TwoCopies, staging),
     }
 }
 
