@@ -65,6 +65,13 @@
 //! after the look: a process that was stopped in between is refused by the server. Taking the lock over means to replace it
 //! by one with a higher token, to wait for longer than such sessions last, and to end what the other run left running.
 //!
+//! ## What is exact while writers write
+//!
+//! A step never trusts that nothing is under way; it waits for what had begun (`execute::landing`) and looks. The boundary
+//! (`execute::settle`) is one step that begins anew from nothing whenever it is cut short. Comparing (`execute::agree`) reads
+//! left, right, left around such waits, so that what it reports outlives every insert, and `execute::repair` only ever adds what is
+//! certain to be lacking. A swap by renames (`execute::swap`) knows the inserts that fell between by whole parts.
+//!
 //! ## Why a backfill chunk is there exactly once
 //!
 //! A chunk is one partition of the snapshot, the hard-link clone of the source at the boundary:

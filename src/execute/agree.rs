@@ -83,7 +83,9 @@ pub(super) async fn agree<S: Servers, R: Reporter>(
         let Some(differing) = seen.iter().find(|seen| !seen.difference.rows.is_empty()) else {
             return Ok(evidence(compare, &seen, repaired));
         };
-        let able = compare.repair.as_ref().filter(|repair| round < ROUNDS_MAX && differing.on == repair.on);
+        let lacks = differing.difference.rows.values().any(|row| row.lacking() > 0);
+        let may = round < ROUNDS_MAX && (truth != Truth::Kept || lacks);
+        let able = compare.repair.as_ref().filter(|repair| may && differing.on == repair.on);
         let Some(work) = able else { return Err(rows_differ(&engine.desk, &step.id, differing)) };
         repaired += repair(engine, step, compare, work, truth, &differing.difference).await?;
     }

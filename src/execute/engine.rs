@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use super::agree::agree;
 use super::carry_out::carry_out;
 use super::desk::Desk;
 use super::error::ExecuteError;
@@ -16,7 +17,7 @@ use super::take_back::take_back;
 use crate::journal::{Approval, Direction, Event, File, Progress, StepState};
 use crate::lock::Claim;
 use crate::names::ReplicaId;
-use crate::plan::{Action, Gate, Graph, Phase, Plan, Step, StepId, Undo};
+use crate::plan::{Action, Gate, Graph, Phase, Plan, Step, StepId, Truth, Undo};
 
 /// Most steps under way at the same time; each works on one shard or one replica at a time.
 const STEPS_AT_ONCE_MAX: usize = 16;
@@ -217,7 +218,15 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         let looks = |step: &&Step| matches!(step.action, Action::CatchUp(_) | Action::Compare(_));
         let reconcile = self.plan.steps.iter().filter(|step| step.phase == Phase::Reconcile).filter(looks);
         for step in reconcile.filter(|step| is_swapped(step.shard)) {
-            carry_out(self, step, false).await?;
+            match &step.action {
+                // Reconciled long ago: what differs now was written or deleted since.
+                Action::Compare(compare) if progress.is_done(&step.id) => {
+                    _ = agree(self, step, compare, Truth::Kept).await?
+                }
+                _ => {
+                    carry_out(self, step, false).await?;
+                }
+            }
         }
         Ok(())
     }

@@ -31,7 +31,7 @@ pub(super) async fn repair<S: Servers, R: Reporter>(
 ) -> Result<u64, ExecuteError> {
     let mender = Mender { engine, step, work, partitions: list(&difference.partitions) };
     let owed = match truth {
-        Truth::Left => BTreeMap::new(),
+        Truth::Left | Truth::Kept => BTreeMap::new(),
         Truth::TwoCopies | Truth::Told => mender.owed(difference, truth)?,
     };
     if !owed.is_empty() {

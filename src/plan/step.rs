@@ -437,6 +437,8 @@ pub struct Drill {
 pub enum Truth {
     /// The left table is right: inserts go to it first.
     Left,
+    /// The left table is right, but nothing is deleted from the right one: somebody may go back to it for what was deleted.
+    Kept,
     /// Every insert left two copies over both tables, wherever a swap of the names let them go.
     TwoCopies,
     /// The same, and parts have told already which inserts left none on the left: a row that is there is there often enough.
