@@ -221,7 +221,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
             match &step.action {
                 // Reconciled long ago: what differs now was written or deleted since.
                 Action::Compare(compare) if progress.is_done(&step.id) => {
-                    _ = agree(self, step, compare, Truth::Kept).await?
+                    drop(agree(self, step, compare, Truth::Kept).await?);
                 }
                 _ => {
                     carry_out(self, step, false).await?;
