@@ -3,20 +3,12 @@
 #![allow(clippy::unwrap_used, reason = "what is outside of the tests here is part of them")]
 
 use std::fs;
-use std::sync::OnceLock;
 
 use serde_json::Value;
 use shardwright::names::ReplicaId;
-use shardwright::sandbox::Engine;
 
-use crate::harness::{Running, shared};
+use crate::harness::{current, shared};
 use crate::tool::{PLAN, Tool};
-
-/// The cluster that plans are rehearsed on.
-fn stage() -> &'static Running {
-    static STAGE: OnceLock<Running> = OnceLock::new();
-    STAGE.get_or_init(|| Running::start(Engine::Chdb, 2, 1).unwrap())
-}
 
 /// A table with a view, a `Distributed` table over it, and a plan to change its key.
 fn planned(database: &str, definition: &str) -> Tool {
@@ -50,8 +42,8 @@ fn planned(database: &str, definition: &str) -> Tool {
 const TABLE: &str = "(id UInt64, ts DateTime, event String, note Nullable(String)) ENGINE = ReplicatedMergeTree(KEEPER) \
                      PARTITION BY toYYYYMM(ts) ORDER BY (id, event)";
 
-fn on_stage() -> String {
-    stage().config_path().display().to_string()
+fn on_current() -> String {
+    current().config_path().display().to_string()
 }
 
 fn report(tool: &Tool) -> Value {
@@ -61,7 +53,7 @@ fn report(tool: &Tool) -> Value {
 
 fn tables_on_stage(database: &str) -> String {
     let count = format!("SELECT count() FROM system.tables WHERE database = '{database}'");
-    stage().ids().into_iter().map(|id| stage().query(id, &count)).collect::<Vec<_>>().join(" ")
+    current().ids().into_iter().map(|id| current().query(id, &count)).collect::<Vec<_>>().join(" ")
 }
 
 #[test]
@@ -69,7 +61,7 @@ fn a_plan_for_old_replicated_servers_is_rehearsed_on_a_current_one() {
     let tool = planned("dry_passes", TABLE);
     let before = tool.expect(0, &["show", PLAN]);
     assert!(before.stderr.contains("this plan has not been dry-run"), "{before}");
-    tool.expect(0, &["dry-run", PLAN, "--on", &on_stage(), "--rows", "20000"]);
+    tool.expect(0, &["dry-run", PLAN, "--on", &on_current(), "--rows", "20000"]);
     let report = report(&tool);
     assert_eq!(report["verdict"], "passed");
     assert_eq!(report["plan_sha256"], tool.plan_json()["sha256"]);
@@ -92,7 +84,7 @@ fn a_plan_for_old_replicated_servers_is_rehearsed_on_a_current_one() {
 #[test]
 fn writers_show_what_the_simple_boundary_does() {
     let tool = planned("dry_writers", TABLE);
-    let ran = tool.run(&["dry-run", PLAN, "--on", &on_stage(), "--rows", "20000", "--writers", "4"]);
+    let ran = tool.run(&["dry-run", PLAN, "--on", &on_current(), "--rows", "20000", "--writers", "4"]);
     let report = report(&tool);
     let count = |key: &str| report["ledger"][key].as_u64().unwrap();
     assert!(count("acknowledged") > 0);
@@ -110,7 +102,7 @@ fn a_definition_that_the_sandbox_refuses_fails_the_dry_run() {
     // 18.16 wants a mirror to give MATERIALIZED columns to its target; the other end refuses such a view.
     let table = TABLE.replace("note Nullable(String)", "note Nullable(String), day Date MATERIALIZED toDate(ts)");
     let tool = planned("dry_refused", &table);
-    let ran = tool.expect(1, &["dry-run", PLAN, "--on", &on_stage(), "--rows", "20000"]);
+    let ran = tool.expect(1, &["dry-run", PLAN, "--on", &on_current(), "--rows", "20000"]);
     let report = report(&tool);
     assert_eq!(report["verdict"], "failed");
     let error = report["error"].as_str().unwrap();
@@ -126,16 +118,16 @@ fn only_a_sandbox_that_is_not_the_plans_own_cluster_is_written_to() {
     let own = shared().config_path().display().to_string();
     let ran = tool.expect(1, &["dry-run", PLAN, "--on", &own]);
     assert!(ran.stderr.contains("belongs to the plan's own cluster"), "{ran}");
-    let text = fs::read_to_string(stage().config_path()).unwrap();
+    let text = fs::read_to_string(current().config_path()).unwrap();
     assert!(text.contains("sandbox = true"));
     fs::write(tool.dir().join("production.toml"), text.replace("sandbox = true", "")).unwrap();
     let ran = tool.expect(1, &["dry-run", PLAN, "--on", "production.toml"]);
     assert!(ran.stderr.contains("lacks `sandbox = true`"), "{ran}");
-    let first = stage().ids()[0];
-    stage().fresh_database("dry_where");
-    stage().query(first, "CREATE TABLE dry_where.t (precious UInt8) ENGINE = MergeTree ORDER BY precious");
-    let ran = tool.expect(1, &["dry-run", PLAN, "--on", &on_stage()]);
+    let first = current().ids()[0];
+    current().fresh_database("dry_where");
+    current().query(first, "CREATE TABLE dry_where.t (precious UInt8) ENGINE = MergeTree ORDER BY precious");
+    let ran = tool.expect(1, &["dry-run", PLAN, "--on", &on_current()]);
     assert!(ran.stderr.contains("has a table dry_where.t on s1r1 already"), "{ran}");
-    assert_eq!(stage().query(first, "SELECT name FROM system.columns WHERE database = 'dry_where'"), "precious");
+    assert_eq!(current().query(first, "SELECT name FROM system.columns WHERE database = 'dry_where'"), "precious");
     assert!(!tool.dir().join("plan.json.dry-run.json").exists());
 }

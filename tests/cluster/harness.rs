@@ -36,6 +36,7 @@ pub(crate) struct Alone {
 
 static SHARED: OnceLock<Result<Running, String>> = OnceLock::new();
 static SINGLE: OnceLock<Result<Running, String>> = OnceLock::new();
+static CURRENT: OnceLock<Result<Running, String>> = OnceLock::new();
 static IN_USE: RwLock<()> = RwLock::new(());
 
 /// The shared sandbox, together with other tests. Each keeps to a database of its own.
@@ -62,6 +63,14 @@ impl Drop for Alone {
 /// A second sandbox, of two shards with one replica each: the place of tables that are not replicated.
 pub(crate) fn single() -> &'static Running {
     match SINGLE.get_or_init(|| Running::start(Engine::Debian, 2, 1).inspect(extend_users)) {
+        Ok(running) => running,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// A third one, of two shards of a current ClickHouse without replication.
+pub(crate) fn current() -> &'static Running {
+    match CURRENT.get_or_init(|| Running::start(Engine::Chdb, 2, 1)) {
         Ok(running) => running,
         Err(error) => panic!("{error}"),
     }

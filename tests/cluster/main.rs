@@ -8,10 +8,13 @@
 
 mod chdb;
 mod corpus;
+mod dice;
 mod dry_run;
 mod engines;
+mod exact;
 mod harness;
 mod kill;
+mod load;
 mod machine;
 mod main_job;
 mod names;

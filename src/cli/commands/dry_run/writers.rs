@@ -67,7 +67,9 @@ pub(super) async fn settle(
     written: Vec<Account>,
 ) -> Result<Ledger, QueryError> {
     let mut all = Account::default();
-    written.into_iter().for_each(|account| all.extend(account));
+    for account in written {
+        all.extend(account);
+    }
     let mut ledger = Ledger::default();
     for Span { first, count, least, .. } in all.spans() {
         if least == 0 {
