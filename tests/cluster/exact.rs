@@ -261,7 +261,7 @@ fn controls(end: End, replacing: bool, cluster: &Running) {
     let spec = Spec { changes: true, ..Spec::new(7) };
     let mut book = set_up(cluster, &schema, &spec);
     let load = Load::start(cluster, &schema, &spec);
-    load.wait_for_inserts(400);
+    load.wait_for_inserts(200);
     load.phase("changes");
     load.allow_changes();
     std::thread::sleep(Duration::from_secs(1));

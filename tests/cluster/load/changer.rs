@@ -89,7 +89,7 @@ async fn mutate(shared: &Shared, writer: &mut Writer<'_>, home: u32, first: u64,
 /// Old servers answer before a mutation is carried out, and a table may have another name by then.
 async fn has_ended(shared: &Shared, home: u32, first: u64) -> bool {
     let sql = format!(
-        "SELECT count(), sum(is_done) FROM system.mutations WHERE database = '{}' AND position(command, '{first}') > 0",
+        "SELECT count(), sum(is_done) FROM system.mutations WHERE database = '{}' AND position(command, 'id >= {first})') > 0",
         shared.schema.database
     );
     let began = Instant::now();

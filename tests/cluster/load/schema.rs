@@ -54,7 +54,8 @@ impl Schema {
         if self.replacing { " FINAL" } else { "" }
     }
 
-    /// Makes the table and the `Distributed` table over it.
+    /// Makes the table and the `Distributed` table over it. Hundreds of inserts a second make many parts, which merges must have time
+    /// to meet, and many files, which need not stay for eight minutes.
     pub(crate) fn tables(&self) -> [String; 2] {
         let Self { database, end, replacing, key } = self;
         let mut arguments = Vec::new();
@@ -70,7 +71,7 @@ impl Schema {
             format!(
                 "CREATE TABLE {database}.t ({columns}, bucket UInt64 MATERIALIZED intDiv(id, 7)) \
                  ENGINE = {}({}) PARTITION BY toYYYYMM(at) ORDER BY ({key}) \
-                 SETTINGS parts_to_delay_insert = 3000, parts_to_throw_insert = 6000",
+                 SETTINGS parts_to_delay_insert = 3000, parts_to_throw_insert = 6000, old_parts_lifetime = 20",
                 self.engine(),
                 arguments.join(", ")
             ),
