@@ -336,7 +336,8 @@ fn readers_see(end: End, cluster: &Running) {
     println!("{:?}\n{}", harvest.phases, texts(&harvest).join("\n"));
     let [before, tampered, gone] = [0, 1, 2].map(|phase: usize| harvest.phases[phase].1.clone());
     assert_eq!((before.wrong, before.read_errors, before.write_errors), (0, 0, 0));
-    assert!(tampered.wrong > 0 && tampered.read_errors == 0, "{tampered:?}");
+    // A read that began in this phase may meet the next one: errors say nothing here.
+    assert!(tampered.wrong > 0, "{tampered:?}");
     assert!(gone.read_errors > 0 && gone.write_errors > 0, "{gone:?}");
     everywhere(cluster, &[&format!("DROP DATABASE {database}")]);
 }
