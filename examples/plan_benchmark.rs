@@ -13,7 +13,7 @@ use shardwright::assess::{Case, assess};
 use shardwright::catalog::{Column, Keys, Partition, Replication, Table};
 use shardwright::change::{Change, Wanted};
 use shardwright::names::{ReplicaId, TableName};
-use shardwright::plan::{build, check, file};
+use shardwright::plan::{Fence, build, check, file};
 use shardwright::snapshot::{Capability, Observation, ReplicaState, Snapshot};
 use shardwright::topology::{Replica, Shard, Topology};
 
@@ -47,7 +47,7 @@ fn measure(shards: u32) -> Result<(), Box<dyn Error>> {
     let began = Instant::now();
     let findings = assess(&case);
     let assessed = began.elapsed().as_secs_f64();
-    let plan = build(&case, findings)?;
+    let plan = build(&case, findings, Fence::Auto)?;
     let built = began.elapsed().as_secs_f64();
     let objections = check(&plan);
     let checked = began.elapsed().as_secs_f64();

@@ -37,37 +37,48 @@ pub const TABLES: &str = "SELECT name FROM system.tables WHERE database = 'app' 
 /// The sorting key, as the server has it.
 pub const SORTED_BY: &str = "SELECT sorting_key FROM system.tables WHERE database = 'app' AND name = 'events_local'";
 
-/// The replicated tables, to wait for.
-pub const REPLICATED: [&str; 2] = ["app.events_local", "app.daily_counts_local"];
+/// The tables that hold rows.
+pub const LOCAL: [&str; 2] = ["app.events_local", "app.daily_counts_local"];
 
-/// Creates everything, on a cluster of this name.
+/// Creates everything, on each replica of a cluster of this name; `replicated` where its shards have several.
 ///
 /// A granule is 1024 rows, an eighth of the default, so that a million rows show what the default does to many more.
-pub fn tables(cluster: &str) -> Vec<String> {
+pub fn tables(cluster: &str, replicated: bool) -> Vec<String> {
+    let events = engine(replicated, "ReplacingMergeTree", LOCAL[0], "version");
+    let counts = engine(replicated, "SummingMergeTree", LOCAL[1], "");
     vec![
-        format!("CREATE DATABASE app ON CLUSTER {cluster}"),
+        "CREATE DATABASE app".to_owned(),
         format!(
-            "CREATE TABLE app.events_local ON CLUSTER {cluster} (
+            "CREATE TABLE app.events_local (
     team_id UInt64, event String, timestamp DateTime, uuid UUID, distinct_id String, properties String, version UInt64
-) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{{shard}}/app.events_local', '{{replica}}', version)
+) ENGINE = {events}
 PARTITION BY toYYYYMM(timestamp) ORDER BY ({})
 SETTINGS index_granularity = 1024",
             KEYS[0]
         ),
         format!(
-            "CREATE TABLE app.events ON CLUSTER {cluster} AS app.events_local
+            "CREATE TABLE app.events AS app.events_local
 ENGINE = Distributed({cluster}, app, events_local, cityHash64(distinct_id))"
         ),
         format!(
-            "CREATE TABLE app.daily_counts_local ON CLUSTER {cluster} (team_id UInt64, day Date, event String, events UInt64)
-ENGINE = ReplicatedSummingMergeTree('/clickhouse/tables/{{shard}}/app.daily_counts_local', '{{replica}}')
+            "CREATE TABLE app.daily_counts_local (team_id UInt64, day Date, event String, events UInt64)
+ENGINE = {counts}
 PARTITION BY toYYYYMM(day) ORDER BY (team_id, day, event)"
         ),
-        format!(
-            "CREATE MATERIALIZED VIEW app.daily_counts_mv ON CLUSTER {cluster} TO app.daily_counts_local
+        "CREATE MATERIALIZED VIEW app.daily_counts_mv TO app.daily_counts_local
 AS SELECT team_id, toDate(timestamp) AS day, event, count() AS events FROM app.events_local GROUP BY team_id, day, event"
-        ),
+            .to_owned(),
     ]
+}
+
+/// `Replicated…` with a Keeper path of its own, or plain.
+fn engine(replicated: bool, family: &str, table: &str, args: &str) -> String {
+    let keeper = format!("'/clickhouse/tables/{{shard}}/{table}', '{{replica}}'");
+    match (replicated, args) {
+        (false, _) => format!("{family}({args})"),
+        (true, "") => format!("Replicated{family}({keeper})"),
+        (true, _) => format!("Replicated{family}({keeper}, {args})"),
+    }
 }
 
 /// Different events among `rows` rows.
@@ -129,6 +140,14 @@ mod tests {
             (first.parse().unwrap(), count.parse().unwrap(), version.parse().unwrap())
         };
         inserts(rows).into_iter().map(parse).collect()
+    }
+
+    #[test]
+    fn engines_are_replicated_where_there_are_replicas() {
+        let (plain, replicated) = (tables("main", false).concat(), tables("main", true).concat());
+        assert!(plain.contains("ENGINE = ReplacingMergeTree(version)\n") && !plain.contains("Replicated"), "{plain}");
+        let keeper = "'/clickhouse/tables/{shard}/app.daily_counts_local', '{replica}'";
+        assert!(replicated.contains(&format!("ENGINE = ReplicatedSummingMergeTree({keeper})\n")), "{replicated}");
     }
 
     #[test]

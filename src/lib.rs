@@ -17,6 +17,7 @@
 //! | module | job | pure |
 //! |---|---|---|
 //! | [`names`] | names of tables and replicas; the one place that quotes | yes |
+//! | [`lock`] | what the lock in the cluster is, and who holds it | yes |
 //! | [`topology`], [`catalog`], [`snapshot`] | what a cluster is, what a replica holds, both at one moment | yes |
 //! | [`ddl`] | reads definitions and key changes from tokens; refuses what it does not know | yes |
 //! | [`change`] | ties a statement to the tables of a snapshot | yes |
@@ -57,6 +58,13 @@
 //! ends whatever the dead one left running on the servers (query ids carry plan and step), then looks as above. Where
 //! looking does not tell, the run ends with exit code 8 and changes nothing.
 //!
+//! ## One run at a time
+//!
+//! A run holds a [`lock`] in the cluster from its beginning to its end. Every statement that changes something goes through
+//! one place (`Desk::send` in [`execute`]), which looks at the lock first and sends the statement in a session that ends soon
+//! after the look: a process that was stopped in between is refused by the server. Taking the lock over means to replace it
+//! by one with a higher token, to wait for longer than such sessions last, and to end what the other run left running.
+//!
 //! ## Why a backfill chunk is there exactly once
 //!
 //! A chunk is one partition of the snapshot, the hard-link clone of the source at the boundary:
@@ -83,6 +91,7 @@ pub mod demo;
 pub mod execute;
 pub mod inspect;
 pub mod journal;
+pub mod lock;
 pub mod names;
 pub mod plan;
 pub mod rehearse;

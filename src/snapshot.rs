@@ -64,6 +64,10 @@ pub enum Capability {
     /// A view that writes into a table leaves its MATERIALIZED columns to it, and must. Servers as old as 18.16 refuse the
     /// insert unless the view gives them.
     ViewsLeaveMaterialized,
+    /// `system.processes` says of what kind a query is.
+    QueryKind,
+    /// Inserts may be queued and written later.
+    AsyncInserts,
 }
 
 /// Free space of one disk.

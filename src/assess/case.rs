@@ -59,7 +59,16 @@ impl<'a> Case<'a> {
 
     /// Whether names can be swapped by EXCHANGE TABLES: every server knows it, and everywhere the table's database is Atomic.
     pub fn swaps_by_exchange(&self) -> bool {
-        self.snapshot.all_have(Capability::Exchange) && self.databases().all(|(_, engine)| engine == Some("Atomic"))
+        self.states().all(|(id, _)| self.exchanges_on(id))
+    }
+
+    /// Whether names can be swapped by EXCHANGE TABLES on one replica. Servers that have it must swap so: there a RENAME takes
+    /// the views of a table along to its new name, and the mirror with them.
+    pub fn exchanges_on(&self, id: ReplicaId) -> bool {
+        self.snapshot.state(id).is_some_and(|state| {
+            let engine = state.databases.get(&self.change.table.database).map(String::as_str);
+            state.capabilities.contains(&Capability::Exchange) && engine == Some("Atomic")
+        })
     }
 
     /// The engine of the table's database on every replica that answered; none where there is no such database.

@@ -1,5 +1,6 @@
 //! Where two definitions of a table differ.
 
+use crate::ddl::lexer::{Token, TokenKind, significant_tokens};
 use crate::ddl::{CreateTable, DdlError, ItemKind, key_items, read_table};
 
 use crate::words::sql;
@@ -64,7 +65,11 @@ impl Parts {
     pub(super) fn differences(&self, other: &Self) -> Vec<Difference> {
         let only_other = other.0.iter().filter(|(label, _)| self.get(label).is_none());
         let labels = self.0.iter().chain(only_other).map(|(label, _)| label);
-        let differences = labels.filter(|label| self.get(label) != other.get(label)).map(|label| Difference {
+        let is_same = |label: &str| match (self.get(label), other.get(label)) {
+            (Some(one), Some(other)) => one == other || spelling(one) == spelling(other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let differences = labels.filter(|label| !is_same(label)).map(|label| Difference {
             part: label.clone(),
             left: self.get(label).map(str::to_owned),
             right: other.get(label).map(str::to_owned),
@@ -100,6 +105,25 @@ fn label(kind: &ItemKind) -> String {
     }
 }
 
+/// A text's tokens, with quotes only around names that need them: old servers write `id` where new ones write `` `id` ``.
+fn spelling(text: &str) -> Option<Vec<String>> {
+    let token = |token: Token| {
+        let text = &text[token.span];
+        let name = text.strip_prefix('`').and_then(|rest| rest.strip_suffix('`'));
+        name.filter(|name| token.kind == TokenKind::QuotedIdentifier && is_plain(name)).unwrap_or(text).to_owned()
+    };
+    Some(significant_tokens(text).ok()?.into_iter().map(token).collect())
+}
+
+/// Whether a name means the same without quotes.
+fn is_plain(name: &str) -> bool {
+    const VALUES: [&str; 5] = ["NULL", "TRUE", "FALSE", "INTERVAL", "CASE"];
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    name.chars().all(is_word)
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && !VALUES.iter().any(|value| name.eq_ignore_ascii_case(value))
+}
+
 /// Settings by name: their order means nothing.
 fn in_order(settings: &str) -> String {
     let Ok(mut items) = key_items(settings) else { return settings.to_owned() };
@@ -121,6 +145,16 @@ mod tests {
         let left = "CREATE TABLE d.t (a Int8) ENGINE = ReplicatedReplacingMergeTree('/x/1', 'r1', a) ORDER BY a SETTINGS p = 1, q = 2";
         let right = "CREATE TABLE d.u (a Int8) ENGINE = ReplicatedReplacingMergeTree('/x/{s}', '{r}', a) ORDER BY a SETTINGS q = 2, p = 1";
         assert_eq!(differences(left, right), [""; 0]);
+    }
+
+    #[test]
+    fn how_a_server_quotes_and_spaces_does_not_count() {
+        let old = "CREATE TABLE d.t ( a UInt8,  `b c` String DEFAULT concat(a, 'x')) ENGINE = MergeTree PARTITION BY a ORDER BY (a, `b c`)";
+        let new = "CREATE TABLE d.t (`a` UInt8, `b c` String DEFAULT concat(`a`, 'x')) ENGINE = MergeTree PARTITION BY `a` ORDER BY (a,`b c`)";
+        assert_eq!(differences(old, new), [""; 0]);
+        let value = "CREATE TABLE d.t (a UInt8 DEFAULT `NULL`) ENGINE = Log";
+        let name = "CREATE TABLE d.t (a UInt8 DEFAULT NULL) ENGINE = Log";
+        assert_eq!(differences(value, name).len(), 1, "a column called NULL is not the value");
     }
 
     #[test]

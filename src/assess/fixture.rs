@@ -61,7 +61,7 @@ impl Fixture {
     }
 
     /// What one replica answered.
-    pub(super) fn state(&mut self, id: &str) -> &mut ReplicaState {
+    pub(crate) fn state(&mut self, id: &str) -> &mut ReplicaState {
         match self.snapshot.replicas.get_mut(&id.parse().unwrap()) {
             Some(Observation::Answered(state)) => state,
             other => panic!("{id}: {other:?}"),
@@ -120,7 +120,7 @@ impl Fixture {
     }
 
     /// A further table or view on one replica.
-    pub(super) fn add(&mut self, on: &str, create_query: &str) {
+    pub(crate) fn add(&mut self, on: &str, create_query: &str) {
         let table = table(create_query);
         self.state(on).tables.insert(table.name.clone(), table);
     }

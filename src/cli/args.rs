@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use super::exit_code::Exit;
 use crate::plan::Gate;
+use crate::sandbox::{Engine, EngineChoice};
 
 /// Changes the schema of live, sharded ClickHouse tables: plan, review, carry out step by step, roll back or finalize.
 #[derive(Debug, Parser)]
@@ -77,7 +78,7 @@ pub(super) enum Command {
     /// Undo everything that a plan has done.
     Rollback(Rollback),
     /// Drop old data and everything else that the plan made: the point of no return.
-    Finalize(PlanFile),
+    Finalize(Finalize),
     /// Start and stop a local cluster to try things on.
     Sandbox(Sandbox),
     /// Show all of it on a cluster of its own: fill a table, change its key, roll back, change it for good.
@@ -99,6 +100,20 @@ pub(super) struct Rollback {
     /// What only the new table has is lost then.
     #[arg(long, value_name = "REASON")]
     pub(super) despite_differences: Option<String>,
+    /// Take the lock from the run that holds it: that run stops before its next statement, and what it left running is ended.
+    /// Not needed after a crash on this machine.
+    #[arg(long)]
+    pub(super) take_over: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Finalize {
+    /// The plan's file.
+    pub(super) plan: PathBuf,
+    /// Take the lock from the run that holds it: that run stops before its next statement, and what it left running is ended.
+    /// Not needed after a crash on this machine.
+    #[arg(long)]
+    pub(super) take_over: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -129,6 +144,9 @@ pub(super) struct Plan {
     /// How the change is carried out. `auto` chooses `mirror`, the only strategy that this version has.
     #[arg(long, value_enum, default_value_t)]
     pub(super) strategy: StrategyChoice,
+    /// Whether boundaries are drawn while writers write, or only once they are still.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) fence: FenceChoice,
     /// Where the plan is written.
     #[arg(short, long, default_value = "plan.json")]
     pub(super) output: PathBuf,
@@ -145,6 +163,24 @@ pub(super) enum StrategyChoice {
     #[default]
     Auto,
     Mirror,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(super) enum FenceChoice {
+    /// While writers write.
+    #[default]
+    Auto,
+    /// Once a person has paused them.
+    Manual,
+}
+
+impl From<FenceChoice> for crate::plan::Fence {
+    fn from(choice: FenceChoice) -> Self {
+        match choice {
+            FenceChoice::Auto => Self::Auto,
+            FenceChoice::Manual => Self::Manual,
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -192,6 +228,9 @@ pub(super) struct DryRun {
     /// Rows to fill the table with, over all shards.
     #[arg(long, default_value_t = 200_000, value_parser = clap::value_parser!(u64).range(8..=100_000_000))]
     pub(super) rows: u64,
+    /// Rows to copy from the plan's own cluster instead, over all shards: some of each partition. It is only read, with bounds.
+    #[arg(long, value_name = "N", conflicts_with = "rows", value_parser = clap::value_parser!(u64).range(8..=100_000_000))]
+    pub(super) sample: Option<u64>,
     /// Writers that insert all the while; the report says what became of their rows.
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=64))]
     pub(super) writers: u64,
@@ -248,9 +287,16 @@ pub(super) struct Execute {
     /// Ask before every step, not only at gates.
     #[arg(long)]
     pub(super) step: bool,
+    /// Draw boundaries only once writers are still, as when a run has asked for it. That they are is looked at, not believed.
+    #[arg(long)]
+    pub(super) fence: bool,
     /// Approve what can be rolled back: the gate `start`. Never cutover, finalize or drift.
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(super) auto_approve: Option<AutoApprove>,
+    /// Take the lock from the run that holds it: that run stops before its next statement, and what it left running is ended.
+    /// Not needed after a crash on this machine.
+    #[arg(long)]
+    pub(super) take_over: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -319,6 +365,18 @@ pub(super) enum SandboxEngine {
     Debian,
 }
 
+impl From<SandboxEngine> for EngineChoice {
+    fn from(asked: SandboxEngine) -> Self {
+        match asked {
+            SandboxEngine::Auto => Self::Auto,
+            SandboxEngine::Docker => Self::Only(Engine::Docker),
+            SandboxEngine::Binary => Self::Only(Engine::Binary),
+            SandboxEngine::Chdb => Self::Only(Engine::Chdb),
+            SandboxEngine::Debian => Self::Only(Engine::Debian),
+        }
+    }
+}
+
 #[derive(Debug, clap::Args)]
 pub(super) struct SandboxDown {
     /// Where the sandbox lives.
@@ -344,6 +402,9 @@ pub(super) struct Demo {
     /// Rows to load.
     #[arg(long, default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(100_000..=50_000_000))]
     pub(super) rows: u64,
+    /// What runs the servers; see `sandbox up --help`. With docker, binary or debian, shards have two replicas each.
+    #[arg(long, value_enum, default_value_t = SandboxEngine::Chdb)]
+    pub(super) engine: SandboxEngine,
     /// Leave the sandbox running at the end. Ctrl-C takes it down all the same.
     #[arg(long)]
     pub(super) keep: bool,

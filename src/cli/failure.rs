@@ -75,7 +75,11 @@ impl From<ExecuteError> for Failure {
         let exit = match &error {
             ExecuteError::Drift { .. } => Exit::Stale,
             ExecuteError::Verification { .. } => Exit::VerificationFailed,
-            ExecuteError::Journal(JournalError::Locked { .. }) => Exit::Locked,
+            ExecuteError::Journal(JournalError::Locked { .. })
+            | ExecuteError::Locked { .. }
+            | ExecuteError::ForeignLock { .. }
+            | ExecuteError::TakenOver { .. } => Exit::Locked,
+            ExecuteError::OtherJournal { .. } | ExecuteError::LeftoverOfHolder { .. } => Exit::InDoubt,
             other if other.is_in_doubt() => Exit::InDoubt,
             _ => Exit::Error,
         };

@@ -5,6 +5,7 @@
 mod args;
 mod commands;
 mod connect;
+mod executor;
 mod exit_code;
 mod failure;
 mod interrupts;
@@ -48,7 +49,7 @@ async fn dispatch(args: Args) -> Result<Exit, failure::Failure> {
         Command::Status(status) => commands::status::run(&status),
         Command::Verify(verify) => commands::verify::run(global, &verify.plan).await,
         Command::Rollback(rollback) => commands::rollback::run(global, &rollback).await,
-        Command::Finalize(finalize) => commands::finalize::run(global, &finalize.plan).await,
+        Command::Finalize(finalize) => commands::finalize::run(global, &finalize).await,
         Command::Sandbox(sandbox) => commands::sandbox::run(&sandbox).await,
         Command::Demo(demo) => commands::demo::run(&demo).await,
     }

@@ -59,6 +59,12 @@ impl Bars {
     fn report(&self, news: &News<'_>) {
         match news {
             News::Started(step) | News::Undoing(step) => self.start(step),
+            News::TookOver { .. } => {
+                if let Some(line) = final_line(news) {
+                    // The terminal may have gone; the run goes on.
+                    _ = self.all.println(line);
+                }
+            }
             News::Copied { step, rows, chunk } => {
                 let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(bar) = running.get(step.id.as_str()) {
@@ -107,6 +113,11 @@ fn final_line(news: &News<'_>) -> Option<String> {
         News::Done { step, took, evidence } => format!("{:<22} {evidence} ({:.1} s)", step.id, took.as_secs_f64()),
         News::Failed { step, error } => format!("{:<22} FAILED: {error}", step.id),
         News::Undone(step) => format!("{:<22} undone", step.id),
+        News::TookOver { holder, is_gone } => {
+            let why =
+                if *is_gone { "its process has ended" } else { "waiting until nothing of it can arrive any more" };
+            format!("took over from {holder}: {why}")
+        }
         News::Started(_) | News::Undoing(_) | News::Copied { .. } => return None,
     })
 }
@@ -127,6 +138,6 @@ fn line(news: &News<'_>, last: &Mutex<BTreeMap<String, Instant>>) -> Option<Stri
             let (rows, all) = (figures::rows(*rows), figures::rows(step.cost.rows));
             Some(format!("{:<22} {rows} of {all}, partition {chunk}", step.id))
         }
-        News::Done { .. } | News::Failed { .. } | News::Undone(_) => final_line(news),
+        News::TookOver { .. } | News::Done { .. } | News::Failed { .. } | News::Undone(_) => final_line(news),
     }
 }

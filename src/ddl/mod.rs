@@ -10,20 +10,24 @@
 mod adjacency;
 mod alter;
 mod create;
+mod dictionary;
 pub mod engine;
 mod error;
 pub mod expression;
 mod key;
 pub mod lexer;
+mod mentions;
 mod quoting;
 mod reader;
 pub mod statement;
 pub mod view;
 
+pub use dictionary::{Dictionary, read_dictionary};
 pub use engine::{Clauses, DistributedArgs, Engine, read_engine};
 pub use error::DdlError;
 pub use expression::columns_of;
 pub use key::key_items;
+pub use mentions::mentions;
 pub use statement::{
     AlterKeys, CreateTable, Item, ItemKind, Name, Statement, Text, read_change, read_name, read_table,
 };

@@ -23,6 +23,10 @@ pub struct View {
     pub sources: Vec<Name>,
     /// The query, verbatim.
     pub select: Text,
+    /// The engine of the inner table, with its arguments and without its clauses, verbatim.
+    pub engine: Option<Text>,
+    /// `DEFINER = … SQL SECURITY …`, verbatim.
+    pub security: Option<Text>,
 }
 
 /// Reads `CREATE VIEW` or `CREATE MATERIALIZED VIEW`, as in `system.tables.create_table_query`.
@@ -37,13 +41,13 @@ pub fn read_view(create_query: &str) -> Result<View, DdlError> {
     reader.skip_uuid()?;
     reader.on_cluster()?;
     let target = read_target(&mut reader)?;
-    skip_to_query(&mut reader)?;
+    let (engine, security) = read_to_query(&mut reader)?;
     let start = reader.place();
     let select = reader.clause("a query", |_| false)?;
     reader.expect_end()?;
     reader.return_to(start);
     let sources = Sources::default().read(&mut reader)?;
-    Ok(View { name, materialized, target, sources, select })
+    Ok(View { name, materialized, target, sources, select, engine, security })
 }
 
 /// `[TO [db.]t]`, which comes before columns and engine. Words of a REFRESH clause are stepped over.
@@ -61,22 +65,60 @@ fn read_target(reader: &mut Reader<'_>) -> Result<Option<Name>, DdlError> {
     Ok(None)
 }
 
-/// Steps over columns, engine and clauses, and over the `AS` after them.
-fn skip_to_query(reader: &mut Reader<'_>) -> Result<(), DdlError> {
+/// Steps over columns, engine and clauses, and over the `AS` after them. Gives the engine and who the view acts as.
+fn read_to_query(reader: &mut Reader<'_>) -> Result<(Option<Text>, Option<Text>), DdlError> {
+    let (mut engine, mut security) = (None, None);
     let mut depth = 0_usize;
     while !reader.at_end() {
         match reader.kind(0) {
+            Some(TokenKind::Word) if depth == 0 && engine.is_none() && reader.sees(&["ENGINE"]) => {
+                engine = Some(read_engine_name(reader)?);
+                continue;
+            }
+            Some(TokenKind::Word) if depth == 0 && security.is_none() && begins_security(reader) => {
+                security = read_security(reader);
+                continue;
+            }
             Some(TokenKind::Open) => depth += 1,
             Some(TokenKind::Close) => depth = depth.saturating_sub(1),
             _ if depth == 0 && reader.sees(&["AS"]) && begins_query(reader, 1) => {
                 reader.advance();
-                return Ok(());
+                return Ok((engine, security));
             }
             _ => {}
         }
         reader.advance();
     }
     Err(reader.unexpected("`AS SELECT`"))
+}
+
+/// `ENGINE [=] name[(…)]`
+fn read_engine_name(reader: &mut Reader<'_>) -> Result<Text, DdlError> {
+    reader.expect(&["ENGINE"])?;
+    reader.take_symbol("=");
+    let start = reader.peek(0).map_or(0, |token| token.span.start);
+    reader.identifier()?;
+    if reader.take_symbol("(") {
+        if reader.text(0) != ")" {
+            reader.clause("an engine's arguments", |_| false)?;
+        }
+        reader.expect_symbol(")")?;
+    }
+    let end = reader.behind(1).map_or(start, |token| token.span.end);
+    Ok(reader.text_at(start..end))
+}
+
+fn begins_security(reader: &Reader<'_>) -> bool {
+    reader.sees(&["DEFINER"]) && reader.text(1) == "=" || reader.sees(&["SQL", "SECURITY"])
+}
+
+/// `[DEFINER = user] [SQL SECURITY word]`: three tokens each.
+fn read_security(reader: &mut Reader<'_>) -> Option<Text> {
+    let start = reader.peek(0)?.span.start;
+    while begins_security(reader) {
+        (0..3).for_each(|_| reader.advance());
+    }
+    Some(reader.text_at(start..reader.behind(1)?.span.end))
 }
 
 fn begins_query(reader: &Reader<'_>, ahead: usize) -> bool {
@@ -294,6 +336,25 @@ mod tests {
         .unwrap();
         assert!(!plain.materialized);
         assert_eq!(names(&plain.sources), ["h_ddl/plain"]);
+    }
+
+    #[test]
+    fn the_inner_engine_and_who_a_view_acts_as() {
+        let parts = |sql: &str| {
+            let view = read_view(sql).unwrap();
+            [view.engine, view.security].map(|text| text.map(|text| text.text).unwrap_or_default())
+        };
+        assert_eq!(
+            parts(
+                "CREATE MATERIALIZED VIEW m (`a` Int8) ENGINE = ReplicatedSummingMergeTree('/x', '{replica}') ORDER BY a AS SELECT a FROM t"
+            ),
+            ["ReplicatedSummingMergeTree('/x', '{replica}')", ""]
+        );
+        assert_eq!(
+            parts("CREATE MATERIALIZED VIEW m TO t (`a` Int8) DEFINER = me SQL SECURITY DEFINER AS SELECT a FROM s"),
+            ["", "DEFINER = me SQL SECURITY DEFINER"]
+        );
+        assert_eq!(parts("CREATE VIEW v SQL SECURITY INVOKER AS SELECT a FROM s"), ["", "SQL SECURITY INVOKER"]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::carry_out::lines;
 use super::desk::COPY_TIMEOUT;
 use super::engine::Engine;
 use super::error::ExecuteError;
-use super::ports::{Call, CallError, News, Reporter, Servers, step_prefix};
+use super::ports::{CallError, News, Reporter, Servers};
 use crate::journal::Event;
 use crate::plan::{Backfill, Step};
 use crate::words::count;
@@ -61,7 +61,7 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
     /// Fills the staging table with a chunk and proves that it is the same rows. Gives their number.
     async fn copy(&self, chunk: &str) -> Result<u64, ExecuteError> {
         for sql in &self.work.clear {
-            self.change(sql).await?;
+            self.change(chunk, sql).await?;
         }
         self.engine.record(Event::ChunkStarted { step: self.step.id.clone(), chunk: chunk.to_owned() })?;
         self.copy_watched(chunk).await?;
@@ -91,13 +91,9 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
     /// Runs the copy and tells how it gets on.
     async fn copy_watched(&self, chunk: &str) -> Result<(), ExecuteError> {
         let (before, _) = self.engine.progress().chunks_done(&self.step.id);
-        let query_id = self.engine.desk.query_id(&self.step.id);
-        let call = Call {
-            on: self.work.on,
-            sql: self.work.copy.fill(chunk),
-            query_id: query_id.clone(),
-            timeout: COPY_TIMEOUT,
-        };
+        let sql = self.work.copy.fill(chunk);
+        let call = self.engine.desk.labelled(&self.step.id, Some(chunk), self.work.on, &sql, COPY_TIMEOUT);
+        let query_id = call.query_id.clone();
         let copying = self.engine.desk.send(call);
         let watching = async {
             loop {
@@ -128,11 +124,11 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
             chunk: chunk.to_owned(),
             partition: partition.to_owned(),
         })?;
-        self.change(&self.work.attach.fill(partition)).await
+        self.change(chunk, &self.work.attach.fill(partition)).await
     }
 
-    async fn change(&self, sql: &str) -> Result<(), ExecuteError> {
-        match self.engine.desk.statement(&self.step.id, self.work.on, sql).await {
+    async fn change(&self, chunk: &str, sql: &str) -> Result<(), ExecuteError> {
+        match self.engine.desk.statement_for(&self.step.id, chunk, self.work.on, sql).await {
             Ok(_) => Ok(()),
             Err(source) => Err(self.failed(source).await),
         }
@@ -141,7 +137,7 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
     /// A statement whose outcome is unknown must not be still running when the next run looks. Once it is known to have
     /// ended nothing is in doubt: a copy is made anew, and whether a partition was attached is asked of the rows.
     async fn failed(&self, source: CallError) -> ExecuteError {
-        let prefix = step_prefix(self.engine.desk.plan, &self.step.id);
+        let prefix = self.engine.desk.own_prefix(&self.step.id);
         let ended =
             !source.outcome_unknown || self.engine.desk.servers.end_leftovers(self.work.on, &prefix).await.is_ok();
         let source = CallError { outcome_unknown: !ended, ..source };

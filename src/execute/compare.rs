@@ -2,17 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::try_join_all;
-
+use super::agree::look;
 use super::desk::Desk;
 use super::error::ExecuteError;
 use super::ports::Servers;
 use crate::names::ReplicaId;
-use crate::plan::{Action, Compare, CompareMode, Phase, Plan, StepId};
-use crate::words::count;
+use crate::plan::{Action, Compare, Phase, Plan, StepId};
 
 /// Partitions listed in a report of differences; the rest is counted.
 const DIFFERENCES_SHOWN_MAX: usize = 10;
+
+/// What stands for a partition where a line cannot be read; no label of a partition begins so.
+const UNREADABLE: &str = "(!) (";
 
 /// Compares source and shadow of a plan now, shard by shard, as its step `verify` does. Changes nothing, needs no journal.
 /// Gives a line of evidence for each shard.
@@ -21,49 +22,48 @@ pub async fn verify<S: Servers>(plan: &Plan, servers: &S) -> Result<Vec<String>,
     let mut evidence = Vec::new();
     for step in plan.steps.iter().filter(|step| step.phase == Phase::Verify) {
         if let Action::Compare(compare) = &step.action {
-            let seen = compare_tables(&desk, &step.id, compare).await?;
+            let seen = look(&desk, &step.id, compare).await?;
             evidence.push(format!("{}: {seen}", step.id));
         }
     }
     Ok(evidence)
 }
 
-/// Compares two tables on every replica named.
-pub(super) async fn compare_tables<S: Servers>(
-    desk: &Desk<'_, S>,
-    step: &StepId,
-    compare: &Compare,
-) -> Result<String, ExecuteError> {
-    let compared = try_join_all(compare.on.iter().map(|on| compare_on(desk, step, compare, *on))).await?;
-    let (partitions, rows) = compared.first().copied().unwrap_or_default();
-    if compare.mode == CompareMode::Keys {
-        let replicas = count(compared.len(), "replica");
-        return Ok(format!("{rows} different keys agree on {replicas}; the rows' other values were not compared"));
-    }
-    let replicas = count(compared.len(), "replica");
-    Ok(format!("{rows} rows in {} agree on {replicas}", count(partitions, "partition")))
+/// What the digests of all partitions tell.
+#[derive(Debug)]
+pub(super) struct Differing {
+    pub(super) partitions: usize,
+    pub(super) rows: u64,
+    /// The partitions whose digests differ.
+    pub(super) unequal: Vec<String>,
+    /// The same for people.
+    pub(super) report: Vec<String>,
 }
 
-/// Number of partitions and rows compared.
-async fn compare_on<S: Servers>(
+/// Compares digests partition by partition. Digests that were not taken at the same time differ where rows come in; those that
+/// agree prove that every row the left table had is in the right one.
+pub(super) async fn differing<S: Servers>(
     desk: &Desk<'_, S>,
     step: &StepId,
     compare: &Compare,
     on: ReplicaId,
-) -> Result<(usize, u64), ExecuteError> {
+) -> Result<Differing, ExecuteError> {
     let left = digests("source", &desk.ask_slowly(step, on, &compare.left).await?);
     let right = digests("shadow", &desk.ask_slowly(step, on, &compare.right).await?);
-    let mut differences = differences(&left, &right);
-    if differences.is_empty() {
-        let rows = left.values().filter_map(|digest| digest.split('\t').next()?.parse::<u64>().ok()).sum();
-        return Ok((left.len(), rows));
-    }
-    let more = differences.len().saturating_sub(DIFFERENCES_SHOWN_MAX);
-    differences.truncate(DIFFERENCES_SHOWN_MAX);
+    let mut report = differences(&left, &right);
+    let more = report.len().saturating_sub(DIFFERENCES_SHOWN_MAX);
+    report.truncate(DIFFERENCES_SHOWN_MAX);
     if more > 0 {
-        differences.push(format!("and {more} more"));
+        report.push(format!("and {more} more"));
     }
-    Err(ExecuteError::Verification { step: step.clone(), replica: desk.replica_name(on), differences })
+    if left.keys().chain(right.keys()).any(|partition| partition.starts_with(UNREADABLE)) {
+        let (step, replica) = (step.clone(), desk.replica_name(on));
+        return Err(ExecuteError::Verification { step, replica, differences: report });
+    }
+    let all: BTreeSet<&String> = left.keys().chain(right.keys()).collect();
+    let unequal = all.into_iter().filter(|partition| left.get(*partition) != right.get(*partition)).cloned().collect();
+    let rows = left.values().filter_map(|digest| digest.split('\t').next()?.parse::<u64>().ok()).sum();
+    Ok(Differing { partitions: left.len(), rows, unequal, report })
 }
 
 /// Partition to `count` and `sum`, as written. A line that cannot be read gets an entry that no other side can equal, so
@@ -75,7 +75,10 @@ fn digests(side: &str, answer: &str) -> BTreeMap<String, String> {
         let (partition, digest) = (fields.next().unwrap_or_default(), fields.next().unwrap_or_default());
         let readable = digest.split('\t').count() == 2 && digest.split('\t').all(|n| n.parse::<u64>().is_ok());
         if !readable || digests.insert(partition.to_owned(), digest.to_owned()).is_some() {
-            digests.insert(format!("(line {} of the {side}'s answer cannot be read)", number + 1), line.to_owned());
+            digests.insert(
+                format!("{UNREADABLE}line {} of the {side}'s answer cannot be read)", number + 1),
+                line.to_owned(),
+            );
         }
     }
     digests

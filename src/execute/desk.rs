@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::error::ExecuteError;
+use super::hold::Hold;
 use super::ports::{Call, CallError, Servers, step_prefix};
 use crate::names::ReplicaId;
 use crate::plan::{Plan, StepId};
+use crate::snapshot::Capability;
 
 /// A probe reads system tables; a server that takes longer is not fit to be changed.
 const PROBE_TIMEOUT: Duration = Duration::from_mins(2);
@@ -20,20 +22,33 @@ pub(super) const COPY_TIMEOUT: Duration = Duration::from_hours(24);
 pub(super) struct Desk<'a, S> {
     pub(super) plan: &'a Plan,
     pub(super) servers: &'a S,
-    run: String,
+    /// What this run knows of the lock. Statements that change something are sent only while it is held.
+    pub(super) hold: Hold,
+    pub(super) run: String,
     sent: AtomicU64,
 }
 
 impl<'a, S: Servers> Desk<'a, S> {
     pub(super) fn new(plan: &'a Plan, servers: &'a S) -> Self {
         let began = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        Self { plan, servers, run: format!("{}-{began:x}", std::process::id()), sent: AtomicU64::new(0) }
+        Self {
+            plan,
+            servers,
+            hold: Hold::default(),
+            run: format!("{}-{began:x}", std::process::id()),
+            sent: AtomicU64::new(0),
+        }
     }
 
     /// A query id that no other query of this or an earlier run has.
-    pub(super) fn query_id(&self, step: &StepId) -> String {
+    fn query_id(&self, step: &StepId) -> String {
         let number = self.sent.fetch_add(1, Ordering::Relaxed);
         format!("{}{}-{number}", step_prefix(self.plan, step), self.run)
+    }
+
+    /// The beginning of the ids of the queries that this run sends for a step. Those of a run that took over have another.
+    pub(super) fn own_prefix(&self, step: &StepId) -> String {
+        format!("{}{}-", step_prefix(self.plan, step), self.run)
     }
 
     /// A question to one replica.
@@ -48,25 +63,53 @@ impl<'a, S: Servers> Desk<'a, S> {
 
     /// A statement that changes something but is short.
     pub(super) async fn statement(&self, step: &StepId, on: ReplicaId, sql: &str) -> Result<String, CallError> {
-        self.call(step, on, sql, STATEMENT_TIMEOUT).await
+        self.send(self.labelled(step, None, on, sql, STATEMENT_TIMEOUT)).await
+    }
+
+    /// A statement that changes something and may take its time.
+    pub(super) async fn statement_slowly(&self, step: &StepId, on: ReplicaId, sql: &str) -> Result<String, CallError> {
+        self.send(self.labelled(step, None, on, sql, COPY_TIMEOUT)).await
+    }
+
+    /// The same, for a chunk.
+    pub(super) async fn statement_for(
+        &self,
+        step: &StepId,
+        chunk: &str,
+        on: ReplicaId,
+        sql: &str,
+    ) -> Result<String, CallError> {
+        self.send(self.labelled(step, Some(chunk), on, sql, STATEMENT_TIMEOUT)).await
     }
 
     async fn read(&self, step: &StepId, on: ReplicaId, sql: &str, timeout: Duration) -> Result<String, ExecuteError> {
-        let result = self.call(step, on, sql, timeout).await;
+        let call = self.labelled(step, None, on, sql, timeout);
+        let result = self.named(on, self.servers.call(call).await);
         // A question changes nothing, so nothing is in doubt when its answer is lost.
         let known = |source| CallError { outcome_unknown: false, ..source };
         result.map_err(|source| ExecuteError::Call { step: step.clone(), source: known(source) })
     }
 
-    async fn call(&self, step: &StepId, on: ReplicaId, sql: &str, timeout: Duration) -> Result<String, CallError> {
-        let query_id = self.query_id(step);
-        self.send(Call { on, sql: sql.to_owned(), query_id, timeout }).await
+    /// An error names the replica as the plan does.
+    pub(super) fn named<T>(&self, on: ReplicaId, result: Result<T, CallError>) -> Result<T, CallError> {
+        result.map_err(|error| CallError { replica: self.replica_name(on), ..error })
     }
 
-    /// Sends a statement; an error names the replica as the plan does.
-    pub(super) async fn send(&self, call: Call) -> Result<String, CallError> {
-        let on = call.on;
-        self.servers.call(call).await.map_err(|error| CallError { replica: self.replica_name(on), ..error })
+    /// A statement that says which plan, step and chunk it belongs to.
+    pub(super) fn labelled(
+        &self,
+        step: &StepId,
+        chunk: Option<&str>,
+        on: ReplicaId,
+        sql: &str,
+        timeout: Duration,
+    ) -> Call {
+        let comment = || match chunk {
+            Some(chunk) => format!("shardwright plan={} step={step} chunk={chunk}", self.plan.id),
+            None => format!("shardwright plan={} step={step}", self.plan.id),
+        };
+        let log_comment = self.plan.capabilities.contains(&Capability::LogComment).then(comment);
+        Call { on, sql: sql.to_owned(), query_id: self.query_id(step), log_comment, timeout }
     }
 
     /// A replica with its address, for people.

@@ -11,8 +11,11 @@ use super::desk::Desk;
 use super::error::ExecuteError;
 use super::next_move::{Next, backward, forward, point_of_no_return};
 use super::ports::{Approver, Clock, Decision, News, Reporter, Servers};
+use super::settle::start_merges;
 use super::take_back::take_back;
 use crate::journal::{Approval, Direction, Event, File, Progress, StepState};
+use crate::lock::Claim;
+use crate::names::ReplicaId;
 use crate::plan::{Action, Gate, Graph, Phase, Plan, Step, StepId, Undo};
 
 /// Most steps under way at the same time; each works on one shard or one replica at a time.
@@ -25,8 +28,10 @@ pub struct Engine<'a, S, R> {
     graph: Graph,
     pub(super) desk: Desk<'a, S>,
     reporter: &'a R,
-    clock: Clock,
+    pub(super) clock: Clock,
+    pub(super) claim: Claim,
     journal: Mutex<File>,
+    fence: bool,
 }
 
 /// How far to go.
@@ -59,9 +64,32 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         reporter: &'a R,
         journal: File,
         clock: Clock,
+        claim: Claim,
     ) -> Result<Self, ExecuteError> {
         let graph = Graph::new(&plan.steps, &plan.edges)?;
-        Ok(Self { plan, graph, desk: Desk::new(plan, servers), reporter, clock, journal: Mutex::new(journal) })
+        let desk = Desk::new(plan, servers);
+        Ok(Self { plan, graph, desk, reporter, clock, claim, journal: Mutex::new(journal), fence: false })
+    }
+
+    /// Draws boundaries only while writers are still.
+    #[must_use]
+    pub fn fenced(mut self, fence: bool) -> Self {
+        self.fence = fence;
+        self
+    }
+
+    pub(super) fn fence(&self) -> bool {
+        self.fence
+    }
+
+    /// Ends what this run may have left running of a step.
+    pub(super) async fn end_leftovers(&self, step: &StepId, on: &[ReplicaId]) -> Result<(), ExecuteError> {
+        let prefix = self.desk.own_prefix(step);
+        for replica in on {
+            let ended = self.desk.servers.end_leftovers(*replica, &prefix).await;
+            ended.map_err(|source| ExecuteError::Leftover { step: step.clone(), source })?;
+        }
+        Ok(())
     }
 
     /// Carries the plan on until it is finished, a gate waits, `until` is reached or a step fails.
@@ -69,7 +97,12 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         if self.progress().direction == Direction::Back {
             return Err(ExecuteError::RollingBack);
         }
-        self.begin_run().await?;
+        self.take_lock().await?;
+        self.under_lock(Box::pin(self.carry_on(until, approver))).await
+    }
+
+    async fn carry_on(&self, until: &Until, approver: &mut impl Approver) -> Result<Outcome, ExecuteError> {
+        self.end_what_is_in_doubt().await?;
         let mut running = FuturesUnordered::new();
         let mut under_way = BTreeSet::new();
         let mut stopping = None;
@@ -137,7 +170,12 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         if let Some((step, because)) = point_of_no_return(self.plan, &self.progress()) {
             return Err(ExecuteError::NoReturn { step: step.id.clone(), because: because.to_owned() });
         }
-        self.begin_run().await?;
+        self.take_lock().await?;
+        self.under_lock(Box::pin(self.undo_all(despite_differences))).await
+    }
+
+    async fn undo_all(&self, despite_differences: Option<String>) -> Result<Outcome, ExecuteError> {
+        self.end_what_is_in_doubt().await?;
         if despite_differences.is_none() {
             self.require_agreement().await?;
         }
@@ -183,7 +221,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
     }
 
     /// Takes over from a run that may have died: nothing that it started is left running on any server.
-    async fn begin_run(&self) -> Result<(), ExecuteError> {
+    async fn end_what_is_in_doubt(&self) -> Result<(), ExecuteError> {
         let in_doubt: Vec<StepId> = self
             .progress()
             .touched()
@@ -193,6 +231,8 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         for step in in_doubt.iter().filter_map(|id| self.plan.step(id)) {
             for replica in step.action.replicas() {
                 let prefix = super::ports::step_prefix(self.plan, &step.id);
+                // The prefix is that of every run of this plan: none but the holder of the lock may use it.
+                self.still_ours(step).await?;
                 self.desk
                     .servers
                     .end_leftovers(replica, &prefix)
@@ -200,12 +240,37 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
                     .map_err(|source| ExecuteError::Leftover { step: step.id.clone(), source })?;
             }
         }
-        self.record(Event::RunStarted { version: env!("CARGO_PKG_VERSION").to_owned(), pid: std::process::id() })
+        self.start_merges().await
+    }
+
+    /// Refuses to begin with a step unless this run still holds the lock.
+    async fn still_ours(&self, step: &Step) -> Result<(), ExecuteError> {
+        let looked = self.desk.look_at_lock().await;
+        looked.map_err(|source| ExecuteError::Call { step: step.id.clone(), source })
+    }
+
+    /// Merges that a boundary stopped and did not start again are started before anything else.
+    async fn start_merges(&self) -> Result<(), ExecuteError> {
+        let cut_short: Vec<StepId> = self
+            .progress()
+            .touched()
+            .filter(|(_, state)| !matches!(state, StepState::Done { .. }))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for step in cut_short.iter().filter_map(|id| self.plan.step(id)) {
+            if let Action::Settle(work) = &step.action {
+                start_merges(self, &step.id, work).await?;
+            }
+        }
+        Ok(())
     }
 
     async fn forward_step(&self, step: &'a Step) -> (StepId, Result<(), ExecuteError>) {
         let began = Instant::now();
         let resumed = *self.progress().step(&step.id) == StepState::Started;
+        if let Err(error) = self.still_ours(step).await {
+            return (step.id.clone(), Err(error));
+        }
         let result = async {
             self.record(Event::Started { step: step.id.clone() })?;
             self.reporter.report(News::Started(step));
@@ -238,6 +303,9 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
     }
 
     async fn backward_step(&self, step: &'a Step) -> (StepId, Result<(), ExecuteError>) {
+        if let Err(error) = self.still_ours(step).await {
+            return (step.id.clone(), Err(error));
+        }
         let result = async {
             // Steps that left nothing are passed over in silence; the journal has them all.
             let leaves_something = matches!(step.undo, Undo::Run { .. });

@@ -2,6 +2,7 @@
 
 use super::ports::CallError;
 use crate::journal::JournalError;
+use crate::names::TableName;
 use crate::plan::{GraphError, StepId};
 use crate::words::count;
 
@@ -39,6 +40,36 @@ pub enum ExecuteError {
         replica: String,
         /// What differs, a partition each.
         differences: Vec<String>,
+    },
+    /// Rows differ, one by one.
+    #[error("{step}: on {replica} {}", .rows.join("; "))]
+    Rows {
+        /// The step.
+        step: StepId,
+        /// The replica.
+        replica: String,
+        /// What differs: how many rows, in which partitions, and a few of their hashes.
+        rows: Vec<String>,
+    },
+    /// It cannot be told under writes which rows belong where.
+    #[error("{step}: the boundary cannot be drawn on {replica} while writers write: {reason}")]
+    Fence {
+        /// The step.
+        step: StepId,
+        /// The replica.
+        replica: String,
+        /// What was seen.
+        reason: String,
+    },
+    /// Merges that the step stopped could not be started again.
+    #[error("{step}: merges stay stopped until `{sql}` is run: {source}")]
+    MergesStopped {
+        /// The step.
+        step: StepId,
+        /// The statement that failed.
+        sql: String,
+        /// Where, and why.
+        source: CallError,
     },
     /// Nobody knows whether a step was done, and looking did not tell.
     #[error("{step}: whether it was done on {replica} is in doubt: {reason}")]
@@ -81,6 +112,54 @@ pub enum ExecuteError {
     /// A rollback has begun and not ended.
     #[error("a rollback of this plan is under way")]
     RollingBack,
+    /// Another run holds the lock.
+    #[error("the lock {lock} on {replica} is held by {holder}; {sign_of_life}")]
+    Locked {
+        /// The lock.
+        lock: TableName,
+        /// The replica that has it.
+        replica: String,
+        /// Who holds it.
+        holder: String,
+        /// When it was last heard of.
+        sign_of_life: String,
+    },
+    /// Where the lock should be is something else.
+    #[error("there is a table {lock} on {replica}, and it is no lock that this version can read")]
+    ForeignLock {
+        /// The lock.
+        lock: TableName,
+        /// The replica that has it.
+        replica: String,
+    },
+    /// The run held the lock, and does not any more.
+    #[error("this run no longer holds the lock and has stopped: {by}")]
+    TakenOver {
+        /// Who has it now, or that nobody has.
+        by: String,
+    },
+    /// The lock is to be taken over from a run of this plan that the journal has never heard of.
+    #[error("the lock {lock} is held by {holder}, and that run did not write to this journal")]
+    OtherJournal {
+        /// The lock.
+        lock: TableName,
+        /// Who holds it.
+        holder: String,
+    },
+    /// What a run that lost its lock left running could not be ended.
+    #[error("the lock is taken, but a query of the run that held it may still be running on {source}")]
+    LeftoverOfHolder {
+        /// Where, and why it is not known.
+        source: CallError,
+    },
+    /// The run is over but could not give the lock back.
+    #[error("all went as it should, but the lock {lock} could not be given back on {source}")]
+    Unreleased {
+        /// The lock.
+        lock: TableName,
+        /// Where, and why not.
+        source: CallError,
+    },
     /// The journal could not be written: without it nothing may be done.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -93,7 +172,7 @@ impl ExecuteError {
     /// Whether the step's outcome is unknown, so that it must be looked at before anything else.
     pub fn is_in_doubt(&self) -> bool {
         match self {
-            Self::InDoubt { .. } | Self::Leftover { .. } | Self::RollingBack => true,
+            Self::InDoubt { .. } | Self::Leftover { .. } | Self::MergesStopped { .. } | Self::RollingBack => true,
             Self::Call { source, .. } => source.outcome_unknown,
             _ => false,
         }
@@ -117,11 +196,41 @@ impl ExecuteError {
                 "the names are swapped, and readers meet a table that lacks rows or has too many: look into it now; \
                  `rollback` swaps back, but only if nothing would be lost by it"
             }
-            Self::Verification { .. } => {
+            Self::Rows { step, .. } if step.as_str().starts_with("reconcile") => {
+                "the names are swapped, and both tables are there: look into it now; `execute` looks again, and `rollback` swaps \
+                 back, but only if nothing would be lost by it"
+            }
+            Self::Fence { .. } => {
+                "pause the writers of this shard, run `execute --fence` (it proves that they are still before it goes on), and let \
+                 them write again once the step is done"
+            }
+            Self::MergesStopped { .. } => {
+                "run `execute` or `rollback` once the replica answers: merges are started first of all"
+            }
+            Self::Verification { .. } | Self::Rows { .. } => {
                 "nothing has been swapped or dropped by this step; `verify` compares again, `rollback` undoes what was done"
             }
             Self::InDoubt { .. } | Self::Leftover { .. } => {
                 "look at the replica; once it answers and nothing of ours runs there, `execute` or `rollback` looks again and goes on"
+            }
+            Self::Locked { .. } => {
+                "wait until that run ends. If its process is gone or must not go on, take the lock from it with `--take-over`: \
+                 what it left running is ended first, and should it still live, it stops before its next statement"
+            }
+            Self::ForeignLock { .. } => "see what it is; if nobody needs it, drop it",
+            Self::TakenOver { .. } => {
+                "nothing was sent since. The plan is in the hands of the other run, and its journal is the one that counts; \
+                 if there is no other run, `execute` or `rollback` goes on from here"
+            }
+            Self::OtherJournal { .. } => {
+                "the journal beside the plan must be the one that the holder wrote to: copy it here and try again. If it is \
+                 lost and that process is gone, drop the lock by hand and see what `status` and the cluster have"
+            }
+            Self::LeftoverOfHolder { .. } => {
+                "nothing was changed; once that replica answers, the same command with `--take-over` tries again"
+            }
+            Self::Unreleased { .. } => {
+                "the next `execute` or `rollback` on this machine gives it back, or drop that table by hand"
             }
             Self::RollingBack => "run `rollback` to end it; then the plan may be executed anew",
             Self::Stalled { .. } => "look at system.replication_queue on the replica; then run `execute` again",

@@ -1,12 +1,12 @@
 //! A cluster in memory for tests of the engine: it knows just enough of ClickHouse to run a rebuild's statements, answers
 //! probes from what they left behind, and can lose the connection or the executor at any call.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard};
 
 use tokio::sync::Notify;
 
-use super::ports::{Call, CallError, Servers};
+use super::ports::{Call, CallError, CallSession, Servers};
 use crate::ddl::lexer::significant_tokens;
 use crate::ddl::read_table;
 use crate::names::ReplicaId;
@@ -35,6 +35,8 @@ pub(super) enum FaultKind {
     LostAfter,
     /// The server refuses.
     Refused,
+    /// The executor is stopped before the statement leaves, and goes on when [`Fake::wake`] is called.
+    Stops,
 }
 
 /// One table on one replica. Replicated tables of a shard share their data by Keeper path.
@@ -62,6 +64,7 @@ struct State {
     still_running: Option<(ReplicaId, String)>,
     /// Attaching what is there already doubles it, as with engines that are not Replicated.
     attach_doubles: bool,
+    sessions: BTreeSet<String>,
 }
 
 /// The cluster.
@@ -69,9 +72,13 @@ pub(super) struct Fake {
     state: Mutex<State>,
     /// Told when the executor is to die.
     pub(super) death: Notify,
+    /// Told when the executor is stopped.
+    pub(super) stopped: Notify,
+    woken: Notify,
 }
 
 const SOURCE: &str = "`d`.`events`";
+const LOCK: &str = "`d`.`events__sw_lock`";
 
 impl Fake {
     /// Replicas with the source table and a few rows in three partitions.
@@ -89,8 +96,9 @@ impl Fake {
             let of = |number: u64| (0..rows).map(|row| u64::from(shard) * 10_000 + number * 100 + row).collect();
             world.data.insert(data, partitions.map(|(name, number)| (name.to_owned(), of(number))).collect());
         }
-        let state = State { world, calls: 0, fault: None, still_running: None, attach_doubles };
-        Self { state: Mutex::new(state), death: Notify::new() }
+        let state =
+            State { world, calls: 0, fault: None, still_running: None, attach_doubles, sessions: BTreeSet::new() };
+        Self { state: Mutex::new(state), death: Notify::new(), stopped: Notify::new(), woken: Notify::new() }
     }
 
     pub(super) fn set_fault(&self, fault: Option<Fault>) {
@@ -137,35 +145,76 @@ impl Fake {
         state.world.tables.get_mut(&(on, SOURCE.to_owned())).unwrap().definition = "another".to_owned();
     }
 
+    /// Lets so much time pass that every session has ended.
+    pub(super) fn end_sessions(&self) {
+        self.state().sessions.clear();
+    }
+
+    /// Lets a stopped executor go on.
+    pub(super) fn wake(&self) {
+        self.woken.notify_one();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
-}
 
-impl Servers for Fake {
-    async fn call(&self, call: Call) -> Result<String, CallError> {
-        // The guard must not be held while waiting to die.
-        {
+    async fn answer(&self, call: Call, session: Option<CallSession>) -> Result<String, CallError> {
+        let fault = {
             let mut state = self.state();
             let number = state.calls;
             state.calls += 1;
-            let fault = state.fault.filter(|fault| fault.at_call == number).map(|fault| fault.kind);
-            let doubles = state.attach_doubles;
+            state.fault.filter(|fault| fault.at_call == number).map(|fault| fault.kind)
+        };
+        if fault == Some(FaultKind::Stops) {
+            self.stopped.notify_one();
+            self.woken.notified().await;
+        }
+        // The guard must not be held while waiting to die.
+        {
+            let mut state = self.state();
+            let run = |state: &mut State| state.run(&call, session.as_ref());
             match fault {
-                None => return Ok(state.world.run(call.on, &call.sql, doubles)),
-                Some(FaultKind::Refused) => return Err(error(&call, false)),
-                Some(FaultKind::LostBefore) => return Err(error(&call, true)),
+                None | Some(FaultKind::Stops) => return run(&mut state),
+                Some(FaultKind::Refused) => return Err(error(&call, None, false)),
+                Some(FaultKind::LostBefore) => return Err(error(&call, None, true)),
                 Some(FaultKind::LostAfter) => {
-                    state.world.run(call.on, &call.sql, doubles);
-                    return Err(error(&call, true));
+                    _ = run(&mut state);
+                    return Err(error(&call, None, true));
                 }
                 Some(FaultKind::DiesBeforeSending) => {}
-                Some(FaultKind::DiesAfterDone) => _ = state.world.run(call.on, &call.sql, doubles),
+                Some(FaultKind::DiesAfterDone) => _ = run(&mut state),
                 Some(FaultKind::DiesWhileRunning) => state.still_running = Some((call.on, call.sql)),
             }
         }
         self.death.notify_one();
         std::future::pending().await
+    }
+}
+
+impl State {
+    fn run(&mut self, call: &Call, session: Option<&CallSession>) -> Result<String, CallError> {
+        match session {
+            Some(session) if session.must_exist && !self.sessions.contains(&session.id) => {
+                return Err(error(call, Some(372), false));
+            }
+            Some(session) => _ = self.sessions.insert(session.id.clone()),
+            None => {}
+        }
+        if let Some(code) = self.world.refusal(call.on, &call.sql) {
+            return Err(error(call, Some(code), false));
+        }
+        Ok(self.world.run(call.on, &call.sql, self.attach_doubles))
+    }
+}
+
+impl Servers for Fake {
+    async fn call(&self, call: Call) -> Result<String, CallError> {
+        self.answer(call, None).await
+    }
+
+    async fn call_in(&self, call: Call, session: CallSession) -> Result<String, CallError> {
+        self.answer(call, Some(session)).await
     }
 
     async fn rows_written(&self, _on: ReplicaId, _query_id: &str) -> Option<u64> {
@@ -178,19 +227,39 @@ impl Servers for Fake {
             && let Some((on, sql)) = state.still_running.take()
         {
             let doubles = state.attach_doubles;
-            state.world.run(on, &sql, doubles);
+            if state.world.refusal(on, &sql).is_none() {
+                state.world.run(on, &sql, doubles);
+            }
         }
         Ok(())
     }
 }
 
-fn error(call: &Call, outcome_unknown: bool) -> CallError {
-    CallError { replica: call.on.to_string(), code: None, message: "the test says no".to_owned(), outcome_unknown }
+fn error(call: &Call, code: Option<u32>, outcome_unknown: bool) -> CallError {
+    CallError { replica: call.on.to_string(), code, message: "the test says no".to_owned(), outcome_unknown }
 }
 
 impl World {
+    /// The code with which the server refuses a statement, if it does.
+    fn refusal(&self, on: ReplicaId, sql: &str) -> Option<u32> {
+        let is_there = || self.tables.contains_key(&(on, names(sql)[0].clone()));
+        match sql {
+            _ if sql.starts_with("CREATE TABLE `") && is_there() => Some(57),
+            _ if sql.starts_with("DROP TABLE `") && !is_there() => Some(60),
+            _ => None,
+        }
+    }
+
     /// Runs one statement and gives its answer.
     fn run(&mut self, on: ReplicaId, sql: &str, attach_doubles: bool) -> String {
+        // Asked before every statement, so not read token by token.
+        if sql == "SELECT 1" {
+            return "1".to_owned();
+        }
+        if sql.contains("default_expression") {
+            let lock = self.tables.get(&(on, LOCK.to_owned()));
+            return lock.map_or(String::new(), |lock| format!("'{}'", last_string(&lock.definition)));
+        }
         let names = names(sql);
         let word = |number: usize| sql.split_whitespace().nth(number).unwrap_or_default();
         match (word(0), word(1)) {
@@ -201,6 +270,7 @@ impl World {
                 self.swap(on, SOURCE, &format!("{}__sw_shadow`", &SOURCE[..SOURCE.len() - 1]));
             }
             ("ALTER", _) => self.alter(on, sql, &names, attach_doubles),
+            ("INSERT", _) if sql.contains(" BY cityHash64(") => self.add(on, sql, &names),
             ("INSERT", _) => {
                 let partition = last_string(sql);
                 let rows = self.rows(on, &names[1]).remove(&partition).unwrap_or_default();
@@ -218,9 +288,9 @@ impl World {
         if self.tables.contains_key(&(on, name.clone())) {
             return;
         }
-        let table = if sql.contains("MATERIALIZED VIEW") {
+        let table = if sql.contains("MATERIALIZED VIEW") || sql.contains("`holder`") {
             Table {
-                engine: "MaterializedView".to_owned(),
+                engine: if sql.contains("`holder`") { "Memory" } else { "MaterializedView" }.to_owned(),
                 sorting_key: String::new(),
                 definition: sql.to_owned(),
                 data: "none".to_owned(),
@@ -247,7 +317,24 @@ impl World {
         self.tables.insert(b, first);
     }
 
+    /// Copies of single rows from one table to another.
+    fn add(&mut self, on: ReplicaId, sql: &str, names: &[String]) {
+        let wanted = hashes(sql);
+        for (partition, rows) in self.rows(on, &names[1]) {
+            let rows = rows.into_iter().filter(|row| wanted.contains(row));
+            self.data_mut(on, &names[0]).unwrap().entry(partition).or_default().extend(rows);
+        }
+    }
+
     fn alter(&mut self, on: ReplicaId, sql: &str, names: &[String], attach_doubles: bool) {
+        if sql.contains(" DELETE WHERE ") {
+            let unwanted = hashes(sql);
+            let data = self.data_mut(on, &names[0]).unwrap();
+            for rows in data.values_mut() {
+                rows.retain(|row| !unwanted.contains(row));
+            }
+            return;
+        }
         let partition = last_string(sql);
         let rows = self.rows(on, &names[1]).remove(&partition).unwrap_or_default();
         let target = self.data_mut(on, &names[0]).unwrap().entry(partition).or_default();
@@ -285,17 +372,15 @@ impl World {
         if sql.contains("FROM system.disks") {
             return "1".to_owned();
         }
-        if sql.contains("FROM system.parts") {
-            let rows = self.rows(on, &full(&quoted[1]));
-            let filled = rows.into_iter().filter(|(_, rows)| !rows.is_empty()).map(|(name, _)| name);
-            return filled.collect::<Vec<_>>().join("\n");
+        if sql.contains("FROM system.parts") && !sql.contains("log_max") {
+            return self.select_parts(on, sql, &quoted);
         }
         if sql.contains("FROM system.") {
             return if sql.contains("log_pointer") {
                 "2"
             } else if sql.contains("log_max") {
                 "1"
-            } else if sql.contains("node_name") {
+            } else if ["node_name", "system.processes", "mutation_id"].iter().any(|column| sql.contains(column)) {
                 ""
             } else {
                 "0"
@@ -305,11 +390,60 @@ impl World {
         self.select_rows(on, sql, names)
     }
 
+    /// A partition is one part.
+    fn select_parts(&self, on: ReplicaId, sql: &str, quoted: &[String]) -> String {
+        let filled = |name: &String| {
+            let mut rows = self.rows(on, &format!("`{}`.`{name}`", quoted[0]));
+            rows.retain(|_, rows| !rows.is_empty());
+            rows.into_keys().collect::<Vec<_>>()
+        };
+        let partitions = filled(&quoted[1]);
+        if sql.contains("table IN (") {
+            return quoted[1..].iter().map(|name| filled(name).len()).sum::<usize>().to_string();
+        }
+        if sql.starts_with("SELECT count() > 0") {
+            return "0".to_owned();
+        }
+        if sql.starts_with("SELECT count()") {
+            return partitions.iter().filter(|partition| Some(*partition) == quoted.last()).count().to_string();
+        }
+        if sql.starts_with("SELECT name") {
+            return partitions.iter().map(|id| format!("{id}_1_1_0\t{id}\t0")).collect::<Vec<_>>().join("\n");
+        }
+        partitions.join("\n")
+    }
+
+    /// How often each row is in a table, in whatever partition; a row is its own hash.
+    fn tally(&self, on: ReplicaId, name: &str) -> BTreeMap<u64, usize> {
+        let mut tally = BTreeMap::new();
+        for row in self.rows(on, name).into_values().flatten() {
+            *tally.entry(row).or_default() += 1;
+        }
+        tally
+    }
+
+    /// Which rows two tables do not have equally often, or how often one has some.
+    fn drill(&self, on: ReplicaId, sql: &str, names: &[String]) -> String {
+        let left = self.tally(on, &names[0]);
+        if sql.starts_with("SELECT toString(__sw_h), count()") {
+            let wanted = hashes(sql);
+            let lines = left.iter().filter(|(row, _)| wanted.contains(row));
+            return lines.map(|(row, times)| format!("{row}\t{times}")).collect::<Vec<_>>().join("\n");
+        }
+        let right = self.tally(on, names.last().unwrap());
+        let rows: std::collections::BTreeSet<&u64> = left.keys().chain(right.keys()).collect();
+        let differing = rows.into_iter().filter(|row| left.get(row) != right.get(row));
+        differing.map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
     fn select_rows(&self, on: ReplicaId, sql: &str, names: &[String]) -> String {
         let digest = |rows: &[u64]| format!("{}\t{}", rows.len(), rows.iter().sum::<u64>());
         let table = names.iter().find(|name| self.tables.contains_key(&(on, (*name).clone())));
         let Some(table) = table else { return "1".to_owned() };
         let rows = self.rows(on, table);
+        if sql.contains("__sw_h") {
+            return self.drill(on, sql, names);
+        }
         if sql.contains(" IN (SELECT") {
             let (here, there) = (self.rows(on, &names[names.len() - 2]), self.rows(on, names.last().unwrap()));
             let partition = last_string(sql);
@@ -360,6 +494,14 @@ fn strings(sql: &str) -> Vec<String> {
     let tokens = significant_tokens(sql).unwrap();
     let texts = tokens.iter().map(|token| &sql[token.span.clone()]);
     texts.filter(|text| text.starts_with('\'')).map(|text| text.trim_matches('\'').to_owned()).collect()
+}
+
+/// The numbers of the last list of numbers in a statement.
+fn hashes(sql: &str) -> Vec<u64> {
+    let list = |text: &str| -> Option<Vec<u64>> {
+        text.split(')').next()?.split(", ").map(|number| number.parse().ok()).collect()
+    };
+    sql.split(" IN (").filter_map(list).last().unwrap_or_default()
 }
 
 fn last_string(sql: &str) -> String {

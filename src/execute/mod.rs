@@ -4,6 +4,7 @@
 //! Every act goes: look whether it has been done, check what must hold, write to the journal, act, look again. A crash at any
 //! moment therefore leaves either nothing, or something that looking tells.
 
+mod agree;
 mod backfill;
 mod carry_out;
 mod compare;
@@ -12,9 +13,13 @@ mod engine;
 mod error;
 #[cfg(test)]
 mod fake;
+mod hold;
+mod landing;
 mod next_move;
 mod ports;
+mod repair;
 mod runs;
+mod settle;
 mod take_back;
 #[cfg(test)]
 mod tests;
@@ -23,4 +28,6 @@ pub use compare::verify;
 pub use engine::{Engine, Outcome, Until};
 pub use error::ExecuteError;
 pub use next_move::{Next, backward, forward, point_of_no_return};
-pub use ports::{Approver, Call, CallError, Clock, Decision, News, Reporter, Servers, query_prefix, step_prefix};
+pub use ports::{
+    Approver, Call, CallError, CallSession, Clock, Decision, News, Reporter, Servers, query_prefix, step_prefix,
+};

@@ -17,8 +17,19 @@ pub struct Call {
     pub sql: String,
     /// Begins with the plan's prefix, so that what a dead executor left running can be found.
     pub query_id: String,
+    /// The same for people: plan, step and chunk. Only where every replica has the setting `log_comment`.
+    pub log_comment: Option<String>,
     /// After this long the outcome is unknown.
     pub timeout: Duration,
+}
+
+/// A session on one server. It ends by itself some time after its last statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallSession {
+    /// Its name.
+    pub id: String,
+    /// Whether it must be there already: if it is not, the server refuses the statement with code 372.
+    pub must_exist: bool,
 }
 
 /// Why a statement came to nothing, as far as is known.
@@ -47,6 +58,9 @@ pub trait Servers: Sync {
     /// Runs a statement and returns its answer as raw tab-separated text without the last line's end.
     fn call(&self, call: Call) -> impl Future<Output = Result<String, CallError>> + Send;
 
+    /// The same in a session, which is to last [`SESSION_SECONDS`](crate::lock::SESSION_SECONDS) beyond it.
+    fn call_in(&self, call: Call, session: CallSession) -> impl Future<Output = Result<String, CallError>> + Send;
+
     /// Rows that the query with this id has written so far, if it is running.
     fn rows_written(&self, on: ReplicaId, query_id: &str) -> impl Future<Output = Option<u64>> + Send;
 
@@ -63,6 +77,13 @@ pub trait Reporter: Sync {
 /// What the engine has to tell.
 #[derive(Debug)]
 pub enum News<'a> {
+    /// The lock of another run was taken.
+    TookOver {
+        /// Who held it.
+        holder: &'a str,
+        /// Whether that process has provably ended.
+        is_gone: bool,
+    },
     /// A step begins.
     Started(&'a Step),
     /// A step that copies has come this far.
@@ -121,12 +142,12 @@ pub enum Decision {
 /// The time of day, as RFC 3339 in UTC.
 pub type Clock = fn() -> String;
 
-/// The beginning of the ids of all queries that a plan's steps send.
-pub fn query_prefix(plan: &Plan) -> String {
-    format!("shardwright-{}-", plan.id)
+/// The beginning of the ids of all queries that the steps of the plan with this id send.
+pub fn query_prefix(plan_id: &str) -> String {
+    format!("shardwright-{plan_id}-")
 }
 
 /// The beginning of the ids of the queries of one step.
 pub fn step_prefix(plan: &Plan, step: &StepId) -> String {
-    format!("{}{step}-", query_prefix(plan))
+    format!("{}{step}-", query_prefix(&plan.id))
 }

@@ -4,7 +4,7 @@ use futures_util::future::try_join_all;
 
 use super::engine::Engine;
 use super::error::ExecuteError;
-use super::ports::{CallError, Reporter, Servers, step_prefix};
+use super::ports::{CallError, Reporter, Servers};
 use crate::names::ReplicaId;
 use crate::plan::{Probe, Run, StepId};
 
@@ -81,7 +81,7 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
         source: CallError,
     ) -> Result<Ran, ExecuteError> {
         if source.outcome_unknown {
-            let ended = self.desk.servers.end_leftovers(on, &step_prefix(self.desk.plan, step)).await;
+            let ended = self.desk.servers.end_leftovers(on, &self.desk.own_prefix(step)).await;
             ended.map_err(|source| ExecuteError::Leftover { step: step.clone(), source })?;
         }
         match self.first_failing(step, on, &run.after).await {

@@ -1,5 +1,6 @@
 //! Undoing one step.
 
+use super::carry_out::act;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::ports::{Reporter, Servers};
@@ -12,7 +13,13 @@ pub(super) async fn take_back<S: Servers, R: Reporter>(
 ) -> Result<(), ExecuteError> {
     match &step.undo {
         Undo::Nothing { .. } => Ok(()),
-        Undo::Run { one_by_one, runs } => engine.run_all(&step.id, runs, *one_by_one, true).await.map(drop),
+        Undo::Run { one_by_one, runs, then } => {
+            engine.run_all(&step.id, runs, *one_by_one, true).await?;
+            for action in then {
+                act(engine, step, action, true).await?;
+            }
+            Ok(())
+        }
         Undo::Impossible { because } => Err(ExecuteError::NoReturn { step: step.id.clone(), because: because.clone() }),
     }
 }

@@ -16,6 +16,9 @@ pub struct Progress {
     pub rollbacks: u32,
     /// Gates that a person approved and that no rollback has closed again.
     pub approvals: BTreeMap<Gate, Approval>,
+    /// The greatest fencing token that a run took the lock with.
+    pub token: u64,
+    runs: BTreeSet<String>,
     steps: BTreeMap<StepId, StepState>,
     chunks: BTreeMap<StepId, BTreeMap<String, Chunk>>,
     next_seq: u64,
@@ -102,6 +105,11 @@ impl Progress {
         Ok(())
     }
 
+    /// Whether a run wrote to this journal.
+    pub fn knows_run(&self, run: &str) -> bool {
+        self.runs.contains(run)
+    }
+
     /// Where a step stands.
     pub fn step(&self, id: &StepId) -> &StepState {
         self.steps.get(id).unwrap_or(&StepState::Pending)
@@ -140,7 +148,11 @@ impl Progress {
             return Err("the first record must open the journal".to_owned());
         }
         match event {
-            Event::Opened { .. } | Event::RunStarted { .. } => {}
+            Event::Opened { .. } => {}
+            Event::RunStarted { run, token, .. } => {
+                self.token = self.token.max(*token);
+                self.runs.insert(run.clone());
+            }
             Event::Approved(approval) => {
                 self.approvals.insert(approval.gate, approval.clone());
             }
@@ -159,7 +171,8 @@ impl Progress {
             Event::RolledBack => {
                 let rollbacks = self.rollbacks + 1;
                 let plan_sha256 = std::mem::take(&mut self.plan_sha256);
-                *self = Self { plan_sha256, rollbacks, next_seq: self.next_seq, ..Self::default() };
+                let (token, runs) = (self.token, std::mem::take(&mut self.runs));
+                *self = Self { plan_sha256, rollbacks, token, runs, next_seq: self.next_seq, ..Self::default() };
             }
             Event::Started { step }
             | Event::Done { step, .. }

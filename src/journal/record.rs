@@ -31,6 +31,12 @@ pub enum Event {
         version: String,
         /// Its process id, to tell runs on one machine apart.
         pid: u32,
+        /// What the run is called in the lock and in the ids of its queries.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        run: String,
+        /// The fencing token that it takes the lock with, or tries to.
+        #[serde(default)]
+        token: u64,
     },
     /// A person let the plan pass a gate.
     Approved(Approval),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Action, Gate, Graph, Phase, Plan, Run, Step, StepId, Undo};
 use crate::ddl::lexer::significant_tokens;
-use crate::names::{ReplicaId, TableName};
+use crate::names::{ReplicaId, TableName, own_name};
 
 /// Objections to a plan; none means that it may be used.
 pub fn check(plan: &Plan) -> Vec<String> {
@@ -20,6 +20,7 @@ pub fn check(plan: &Plan) -> Vec<String> {
     replicas(plan, &mut objections);
     statements(plan, &mut objections);
     coverage(plan, &mut objections);
+    lock(plan, &mut objections);
     objections
 }
 
@@ -122,7 +123,20 @@ fn statements(plan: &Plan, objections: &mut Vec<String>) {
 fn copying<'a>(plan: &'a Plan, action: &Action) -> Vec<(String, &'a TableName)> {
     let objects = &plan.objects;
     match action {
-        Action::Clone(clone) => vec![(clone.clone.to_string(), &objects.snapshot)],
+        Action::Settle(settle) => {
+            let mut all = vec![
+                (settle.clone.to_string(), &objects.snapshot),
+                (settle.gap.copy.to_string(), &objects.staging),
+                (settle.gap.attach.to_string(), &objects.shadow),
+                (settle.gap.clear.clone(), &objects.staging),
+            ];
+            let emptied = [&objects.shadow, &objects.snapshot, &objects.staging];
+            all.extend(settle.clear.iter().cloned().zip(emptied));
+            all
+        }
+        Action::Compare(compare) => compare.repair.as_ref().map_or_else(Vec::new, |repair| {
+            vec![(repair.add.to_string(), &objects.shadow), (repair.remove.to_string(), &objects.shadow)]
+        }),
         Action::Backfill(backfill) => {
             let mut all =
                 vec![(backfill.copy.to_string(), &objects.staging), (backfill.attach.to_string(), &objects.shadow)];
@@ -193,6 +207,21 @@ fn coverage(plan: &Plan, objections: &mut Vec<String>) {
     }
 }
 
+/// The lock is a table of its own beside the source, and no statement names it: only runs take it and give it back.
+fn lock(plan: &Plan, objections: &mut Vec<String>) {
+    let name = &plan.objects.lock;
+    if *name != own_name(&plan.objects.source, "lock") {
+        objections.push(format!("{name} is not the lock by which plans for {} meet", plan.objects.source));
+    }
+    for step in &plan.steps {
+        let ran = runs(&step.action).iter().chain(undo_runs(&step.undo)).flat_map(|run| run.sql.iter().cloned());
+        let copied = copying(plan, &step.action).into_iter().map(|(sql, _)| sql);
+        if ran.chain(copied).any(|sql| sql.contains(&name.sql())) {
+            objections.push(format!("{} has a statement about the lock {name}", step.id));
+        }
+    }
+}
+
 /// Which tables are the targets of statements with this verb, and on which replicas.
 fn places<'a>(runs: impl Iterator<Item = &'a Run>, verb: &str) -> BTreeSet<(String, ReplicaId)> {
     let mut places = BTreeSet::new();
@@ -208,9 +237,11 @@ fn places<'a>(runs: impl Iterator<Item = &'a Run>, verb: &str) -> BTreeSet<(Stri
     places
 }
 
+/// The statements of a step that are run once on each of some replicas.
 fn runs(action: &Action) -> &[Run] {
     match action {
         Action::Run { runs, .. } => runs,
+        Action::Settle(settle) => &settle.mirror,
         _ => &[],
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::catalog::{Column, Table};
 use crate::change::Wanted;
-use crate::ddl::{CreateTable, DdlError, Name, Text, read_table};
+use crate::ddl::{CreateTable, DdlError, Engine, Name, Text, read_table};
 use crate::names::{OWN_MARK, TableName, quote_identifier, quote_string};
 
 /// Hex digits of a plan's id.
@@ -84,13 +84,17 @@ pub fn staging(shadow: &CreateTable, columns: &[Column], bare: bool, name: &Tabl
 /// The same definition with the same engine, but not replicated: what a server normalises in a scratch database.
 pub fn unreplicated(definition: &CreateTable, name: &TableName) -> CreateTable {
     let mut alone = renamed(definition, name);
-    let engine = &mut alone.engine;
+    unreplicate(&mut alone.engine);
+    alone
+}
+
+/// Takes replication from an engine, and leaves one without replication as it is.
+pub fn unreplicate(engine: &mut Engine) {
     if engine.replicated() {
         let args = engine.merge_args().to_vec();
         engine.args = (!args.is_empty()).then_some(args);
         engine.name = engine.plain_name().to_owned();
     }
-    alone
 }
 
 fn renamed(definition: &CreateTable, name: &TableName) -> CreateTable {

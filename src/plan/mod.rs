@@ -6,30 +6,37 @@ pub mod file;
 mod graph;
 pub mod probes;
 mod rebuild;
+mod related;
 mod sql;
 mod step;
 mod template;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 pub use check::check;
 pub use graph::{Graph, GraphError};
-pub use rebuild::{BuildError, build};
-pub use sql::row_hash;
+pub use rebuild::{BuildError, Fence, build};
+pub use related::leads_outside;
+pub use sql::{partition_id_of_row, row_hash, running_inserts};
 pub use step::{
-    Action, Backfill, CatchUp, ClonePartitions, Compare, CompareMode, Cost, Gate, PartitionSize, Phase, Probe, ProbeOn,
-    Run, Step, StepId, Undo,
+    Action, Backfill, CatchUp, Compare, CompareMode, Cost, Drain, Drill, Gap, GapBy, Gate, Give, PartitionSize, Phase,
+    Probe, ProbeOn, Repair, Run, Settle, Step, StepId, Truth, Undo,
 };
 pub use template::Template;
 
 use crate::assess::Finding;
 use crate::catalog::Keys;
 use crate::names::{ReplicaId, TableName};
+use crate::snapshot::Capability;
 
 /// The version of the plan file that this build writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
+/// Most rows that are looked at one by one when two tables differ.
+pub const SUSPECTS_MAX: usize = 100_000;
 
 /// A plan. Written as canonical JSON; see [`Plan::steps`] for the graph.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +49,8 @@ pub struct Plan {
     pub strategy: Strategy,
     /// Why that strategy, and which of the servers' abilities it uses.
     pub choices: Vec<String>,
+    /// What every replica could do when the plan was made; the steps are written for these abilities and no others.
+    pub capabilities: BTreeSet<Capability>,
     /// The cluster that the plan is for.
     pub cluster: ClusterIdentity,
     /// What changes.
@@ -50,7 +59,9 @@ pub struct Plan {
     pub objects: Objects,
     /// Definitions of the tables involved, as they were on each replica: what "stale" is measured against.
     pub fingerprints: Vec<Fingerprint>,
-    /// Definitions of tables that views of the source write to: needed to rehearse the plan, and of no consequence to it.
+    /// Definitions of what else hangs on the source or is needed to make it anew: what views write to and read, chains of
+    /// views, dictionaries, queues. Needed to rehearse the plan, and of no consequence to it. Where a table leads outside, how
+    /// it gets there is left out.
     pub related: Vec<Fingerprint>,
     /// What assessing found; no blocker among them stands unsuppressed.
     pub findings: Vec<Finding>,
@@ -124,6 +135,8 @@ pub struct Objects {
     pub mirror: TableName,
     /// The name used in between by a swap of three renames.
     pub swap: TableName,
+    /// The lock that keeps two runs apart, on the cluster's first replica while a run is under way. No step touches it.
+    pub lock: TableName,
 }
 
 /// A definition as it was on one or more replicas.
@@ -169,6 +182,12 @@ impl Plan {
     /// The step with this id.
     pub fn step(&self, id: &StepId) -> Option<&Step> {
         self.steps.iter().find(|step| &step.id == id)
+    }
+
+    /// The replica that has the lock: the first one, by which plans for the same cluster meet.
+    pub fn lock_replica(&self) -> ReplicaId {
+        let ids = self.cluster.replicas.iter().map(|replica| replica.id);
+        ids.min().unwrap_or(ReplicaId { shard: 1, replica: 1 })
     }
 
     /// The comparisons' queries, each with a replica on which it can be tried.

@@ -34,6 +34,21 @@ pub fn absent(tables: &[&TableName]) -> Probe {
     }
 }
 
+/// Holds while none of the tables has a row.
+pub fn empty(tables: &[&TableName]) -> Probe {
+    let names: Vec<String> = tables.iter().map(|table| quote_string(&table.table)).collect();
+    let database = tables.first().map_or(String::new(), |table| quote_string(&table.database));
+    let list: Vec<String> = tables.iter().map(ToString::to_string).collect();
+    Probe {
+        says: format!("{} are empty", list.join(", ")),
+        sql: format!(
+            "SELECT count() FROM system.parts WHERE database = {database} AND table IN ({}) AND active",
+            names.join(", ")
+        ),
+        expect: "0".to_owned(),
+    }
+}
+
 /// Holds while a table has this engine and these keys.
 pub fn has_keys(table: &TableName, engine: &str, keys: &Keys) -> Probe {
     Probe {

@@ -95,13 +95,58 @@ pub(super) fn digest(hash: &str) -> String {
 }
 
 /// Which partition a row's part belongs to: the virtual column where there is one, else the beginning of the part's name.
-pub(super) fn partition_id_of_row(has_column: bool) -> &'static str {
+pub fn partition_id_of_row(has_column: bool) -> &'static str {
     if has_column { "_partition_id" } else { "splitByChar('_', _part)[1]" }
 }
 
 /// Lists the partition ids of a table's active parts.
 pub(super) fn list_partitions(table: &TableName) -> String {
     format!("SELECT DISTINCT partition_id FROM system.parts WHERE {} AND active ORDER BY partition_id", of_table(table))
+}
+
+/// Lists a table's active parts: name, partition id, merge level.
+pub(super) fn list_parts(table: &TableName) -> String {
+    format!(
+        "SELECT name, partition_id, toString(level) FROM system.parts WHERE {} AND active ORDER BY name",
+        of_table(table)
+    )
+}
+
+/// Number of active parts of a partition.
+pub(super) fn count_parts(table: &TableName) -> Template {
+    Template::new(
+        &format!("SELECT count() FROM system.parts WHERE {} AND active AND partition_id = ", of_table(table)),
+        "",
+    )
+}
+
+/// 1 when some partition of a table has four fifths of the parts from which on inserts are slowed down.
+pub(super) fn crowded(table: &TableName) -> String {
+    format!(
+        "SELECT count() > 0 FROM (SELECT count() AS parts FROM system.parts WHERE {} AND active GROUP BY partition_id) \
+         WHERE parts * 5 >= 4 * (SELECT max(toUInt64(value)) FROM system.merge_tree_settings WHERE name = 'parts_to_delay_insert')",
+        of_table(table)
+    )
+}
+
+/// Empties a table.
+pub(super) fn truncate(table: &TableName) -> String {
+    format!("TRUNCATE TABLE {}", table.sql())
+}
+
+/// Lists inserts that run on a server, whatever their table: an insert elsewhere may reach ours through views. `has_kind` says
+/// whether `system.processes` tells the kind of a query.
+pub fn running_inserts(has_kind: bool) -> String {
+    let is_insert = if has_kind {
+        "query_kind IN ('Insert', 'AsyncInsertFlush', 'Create')".to_owned()
+    } else {
+        // Comments may come first.
+        format!("match(query, {})", quote_string(r"(?is)^(\s|/\*.*?\*/|--[^\n]*\n)*(insert|create)\s"))
+    };
+    format!(
+        "SELECT query_id, toString(round(elapsed)), user FROM system.processes WHERE {is_insert} \
+         AND query_id NOT LIKE 'shardwright-%' ORDER BY elapsed DESC"
+    )
 }
 
 /// Clones a partition by hard links; done twice it is as if done once.

@@ -161,14 +161,16 @@ pub enum Action {
         /// The statements, with the replicas on which they are run.
         runs: Vec<Run>,
     },
-    /// Clones the source table's partitions into the snapshot by hard links, partition by partition.
-    Clone(ClonePartitions),
+    /// Draws the line between the rows that are copied and those that the mirror writes, without stopping the writers.
+    Settle(Box<Settle>),
     /// Copies the snapshot into the shadow table through the staging table, chunk by chunk.
     Backfill(Backfill),
     /// Waits until the replicas have every part that was in the replication log of a table when the wait began.
     CatchUp(CatchUp),
-    /// Compares two tables on every replica named.
-    Compare(Compare),
+    /// Waits until every insert that had begun has ended and has reached every replica.
+    Drain(Drain),
+    /// Compares two tables on every replica named, and puts right what it can.
+    Compare(Box<Compare>),
 }
 
 /// Statements for some replicas, and how to see on each of them whether they are still to be run.
@@ -205,19 +207,85 @@ pub struct ProbeOn {
     pub probe: Probe,
 }
 
-/// Cloning of partitions by hard links. `REPLACE PARTITION … FROM` is idempotent: cloning twice is cloning once.
+/// Waiting for inserts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClonePartitions {
+pub struct Drain {
+    /// All replicas of the shard.
+    pub on: Vec<ReplicaId>,
+    /// Writes queued inserts out, where the server keeps a queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flush: Option<String>,
+    /// Lists the inserts that are running: query id, seconds, user. Those listed when the wait begins must go.
+    pub inserts: String,
+    /// The replication of the tables that they write to; empty for tables that are not replicated.
+    pub catch_up: Vec<CatchUp>,
+    /// After how many seconds the wait is given up.
+    pub seconds_max: u64,
+}
+
+/// The boundary of one shard. The snapshot gets the parts that are there before the mirror exists, the mirror writes what comes
+/// after it; the parts between the two are looked at row by row. Begun anew from nothing whenever it was cut short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settle {
     /// The backfill replica.
     pub on: ReplicaId,
-    /// What must hold before.
-    pub before: Vec<Probe>,
-    /// Lists the ids of the partitions to clone, one a line.
-    pub list: String,
-    /// Clones partition `{chunk}`.
+    /// What must hold before, on every replica.
+    pub before: Vec<ProbeOn>,
+    /// Whether writers must be still, because rows alone cannot tell what the mirror wrote.
+    pub fence: bool,
+    /// Takes back what an earlier attempt left: the mirror on every replica.
+    pub unmirror: Run,
+    /// Empties shadow, snapshot and staging, on the backfill replica.
+    pub clear: Vec<String>,
+    /// Holds when they are empty.
+    pub cleared: Probe,
+    /// Waits for what is under way in source and shadow.
+    pub drain: Drain,
+    /// Stops merges of source and shadow, on every replica, so that parts stay the inserts that they were.
+    pub stop_merges: Vec<String>,
+    /// Starts them again, whatever happens.
+    pub start_merges: Vec<String>,
+    /// 1 when a partition of the source has so many parts that inserts may soon be slowed down.
+    pub crowded: String,
+    /// After how many seconds without merges the attempt is given up.
+    pub seconds_max: u64,
+    /// Lists the source's active parts: name, partition id, merge level.
+    pub parts: String,
+    /// Clones partition `{chunk}` of the source into the snapshot by hard links; done twice it is as if done once.
     pub clone: Template,
-    /// Lists the ids of the partitions in the snapshot: in the end every one of `list` is among them.
-    pub cloned: String,
+    /// Number of parts of partition `{chunk}` in the snapshot.
+    pub cloned: Template,
+    /// Creates the mirror.
+    pub mirror: Vec<Run>,
+    /// What to do about the parts that are neither cloned nor certain to be mirrored.
+    pub gap: Gap,
+}
+
+/// Rows of the parts `{parts}` that are in neither snapshot nor shadow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Whether parts are told by single rows and how often each occurs, or only as a whole.
+    pub by: GapBy,
+    /// By row: lines of "how often a row is lacking" and "how many such rows". By part: lines of part, rows, rows found.
+    pub lacking: Template,
+    /// Copies what is lacking into the staging table: rows that lack `{times}` copies, or the parts `{parts}`.
+    pub copy: Template,
+    /// Lists the partition ids of the staging table.
+    pub staged: String,
+    /// Attaches partition `{chunk}` of the staging table to the shadow table.
+    pub attach: Template,
+    /// Empties the staging table.
+    pub clear: String,
+}
+
+/// By what it is told whether the mirror wrote a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapBy {
+    /// Each row and how often it occurs: exact, whatever is inserted twice.
+    Row,
+    /// All of a part's rows or none: anything between is for a person.
+    Part,
 }
 
 /// Copying through a staging table. See the crate's chapter on exactness for why each query is there.
@@ -287,17 +355,79 @@ pub enum CompareMode {
     Keys,
 }
 
-/// A comparison of two tables by partition of the old partition key.
+/// A comparison of two tables by partition of the old partition key, exact while rows come in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Compare {
     /// The replicas on which it is made.
     pub on: Vec<ReplicaId>,
     /// How.
     pub mode: CompareMode,
-    /// Lines of `partition`, `count`, `sum of hashes` of the table that holds the old definition before the cutover.
+    /// Lines of `partition`, `count`, `sum of hashes` of the table that is written to under the source's name.
     pub left: String,
-    /// The same of the other.
+    /// The same of the table that the mirror writes to.
     pub right: String,
+    /// Which rows differ, where partitions do.
+    pub drill: Drill,
+    /// Waits between two readings of the same rows.
+    pub drain: Drain,
+    /// What a lasting difference means.
+    pub truth: Truth,
+    /// How differences are put right; none where that takes a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repair: Option<Repair>,
+}
+
+/// From partitions that differ to rows that differ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drill {
+    /// Lists the buckets of hashes in which the partitions `{partitions}` differ.
+    pub buckets: Template,
+    /// Lists hashes in the partitions `{partitions}` and buckets `{buckets}` that one side has more often than the other.
+    pub suspects: Template,
+    /// How often the left table has each of `{hashes}` in `{partitions}`: hash and number.
+    pub left: Template,
+    /// The same of the right table.
+    pub right: Template,
+}
+
+/// What a difference between two tables means that outlives everything under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Truth {
+    /// The left table is right: inserts go to it first.
+    Left,
+    /// Every insert left two copies over both tables, wherever a swap of the names let them go.
+    TwoCopies,
+    /// The same; but the right table is given up, so only what the left one lacks matters.
+    Returned,
+}
+
+/// Putting single rows right, those with `{hashes}` in the partitions `{partitions}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repair {
+    /// The replica on which it is done.
+    pub on: ReplicaId,
+    /// Writes `{times}` copies of each row from the left table into the right one.
+    pub add: Template,
+    /// Deletes rows from the right table; those of which some are wanted are added anew.
+    pub remove: Template,
+    /// Lists unfinished mutations of the right table, on every replica.
+    pub removing: String,
+    /// Brings rows from the right table into the left one, past all views.
+    pub give: Give,
+}
+
+/// Bringing rows into the table that is written to, through a staging table, so that no view sees them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Give {
+    /// Empties the staging table.
+    pub clear: String,
+    /// Copies `{times}` copies of each row from the right table into the staging table.
+    pub copy: Template,
+    /// Lists the partition ids of the staging table.
+    pub staged: String,
+    /// Attaches partition `{chunk}` of the staging table to the left table.
+    pub attach: Template,
 }
 
 /// How a step is taken back.
@@ -310,6 +440,9 @@ pub enum Undo {
         one_by_one: bool,
         /// The statements.
         runs: Vec<Run>,
+        /// What is waited for or compared after that.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        then: Vec<Action>,
     },
     /// There is nothing to take back, for this reason.
     Nothing {
@@ -337,7 +470,11 @@ pub struct Cost {
 impl Action {
     /// Whether the step changes anything on a server.
     pub fn is_read_only(&self) -> bool {
-        matches!(self, Self::Gate { .. } | Self::Check { .. } | Self::CatchUp(_) | Self::Compare(_))
+        match self {
+            Self::Gate { .. } | Self::Check { .. } | Self::CatchUp(_) | Self::Drain(_) => true,
+            Self::Compare(compare) => compare.repair.is_none(),
+            Self::Run { .. } | Self::Settle(_) | Self::Backfill(_) => false,
+        }
     }
 
     /// The replicas on which the step does something, in order, each once.
@@ -346,9 +483,10 @@ impl Action {
             Self::Gate { .. } => Vec::new(),
             Self::Check { probes } => probes.iter().flat_map(|probe| probe.on.clone()).collect(),
             Self::Run { runs, .. } => runs.iter().flat_map(|run| run.on.clone()).collect(),
-            Self::Clone(clone) => vec![clone.on],
+            Self::Settle(settle) => settle.unmirror.on.clone(),
             Self::Backfill(backfill) => vec![backfill.on],
             Self::CatchUp(wait) => wait.on.clone(),
+            Self::Drain(drain) => drain.on.clone(),
             Self::Compare(compare) => compare.on.clone(),
         };
         all.sort_unstable();

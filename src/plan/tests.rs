@@ -1,14 +1,14 @@
 //! Plans as wholes: what is built passes the check, what is spoilt does not, what is written reads back.
 
 use super::file::{PlanFileError, read, write};
-use super::{Action, Edge, Phase, Plan, StepId, Undo, build, check};
+use super::{Action, Edge, Fence, Phase, Plan, StepId, Undo, build, check};
 use crate::assess::{Fixture, assess};
 use crate::names::TableName;
 
 fn plan() -> Plan {
     let fixture = Fixture::new();
     let case = fixture.case();
-    build(&case, assess(&case)).unwrap()
+    build(&case, assess(&case), Fence::Auto).unwrap()
 }
 
 /// The objections to a plan after something was done to it.
@@ -37,6 +37,7 @@ fn step<'a>(plan: &'a mut Plan, id: &str) -> &'a mut super::Step {
 fn statement<'a>(plan: &'a mut Plan, id: &str) -> &'a mut String {
     match &mut step(plan, id).action {
         Action::Run { runs, .. } => &mut runs[0].sql[0],
+        Action::Settle(settle) => &mut settle.mirror[0].sql[0],
         other => panic!("{id}: {other:?}"),
     }
 }
@@ -56,10 +57,10 @@ fn another_statement_or_definition_gives_another_id() {
     let first = plan().id;
     let mut fixture = Fixture::new();
     fixture.change.statement.push(' ');
-    assert_ne!(build(&fixture.case(), Vec::new()).unwrap().id, first);
+    assert_ne!(build(&fixture.case(), Vec::new(), Fence::Auto).unwrap().id, first);
     let mut fixture = Fixture::new();
     fixture.redefine("value Float64", "value Float32");
-    assert_ne!(build(&fixture.case(), Vec::new()).unwrap().id, first);
+    assert_ne!(build(&fixture.case(), Vec::new(), Fence::Auto).unwrap().id, first);
 }
 
 #[test]
@@ -74,14 +75,14 @@ fn steps_stand_in_an_order_in_which_they_can_be_done() {
     create.staging.s1
     create.shadow.s2
     create.staging.s2
-    boundary.sync.s1
-    boundary.clone.s1
-    boundary.mirror.s1
-    boundary.sync.s2
-    boundary.clone.s2
-    boundary.mirror.s2
+    boundary.s1
+    boundary.s2
     backfill.s1
     backfill.s2
+    sync.s1
+    sync.source.s1
+    sync.s2
+    sync.source.s2
     ");
 }
 
@@ -93,6 +94,18 @@ fn a_circle_is_objected_to() {
     assert_objects(|plan| plan.edges.push(edge("verify.s1", "nowhere")), "nowhere");
     assert_objects(|plan| plan.edges[0].because.clear(), "nothing says why");
     assert_objects(|plan| plan.steps.swap(0, 7), "stands after");
+}
+
+#[test]
+fn a_step_that_touches_the_lock_is_objected_to() {
+    assert_objects(
+        |plan| *statement(plan, "finalize.old.s1") = format!("DROP TABLE {}", plan.objects.lock.sql()),
+        "finalize.old.s1 has a statement about the lock d.events__sw_lock",
+    );
+    assert_objects(
+        |plan| plan.objects.lock = plan.objects.swap.clone(),
+        "d.events__sw_swap is not the lock by which plans for d.events meet",
+    );
 }
 
 #[test]
@@ -127,7 +140,7 @@ fn touching_a_table_of_somebody_else_is_objected_to() {
         "changes something other than the plan's own tables",
     );
     assert_objects(
-        |plan| *statement(plan, "boundary.mirror.s1") = "DROP TABLE `d`.`events__sw_shadow`".to_owned(),
+        |plan| *statement(plan, "boundary.s1") = "DROP TABLE `d`.`events__sw_shadow`".to_owned(),
         "drops a table before the point of no return",
     );
     let other = TableName::new("d", "other");
@@ -148,7 +161,7 @@ fn a_replica_or_an_undo_left_out_is_objected_to() {
     };
     assert_objects(shadow_on_all, "the phase create leaves out s1r2");
     assert_objects(
-        |plan| step(plan, "boundary.mirror.s2").undo = Undo::Nothing { because: "the test says so".to_owned() },
+        |plan| step(plan, "boundary.s2").undo = Undo::Nothing { because: "the test says so".to_owned() },
         "no undo drops it",
     );
     assert_objects(
@@ -174,7 +187,7 @@ fn an_edited_plan_is_refused() {
     let edited = text.replacen("create the shadow table", "create a shadow table", 1);
     assert!(matches!(read(&edited), Err(PlanFileError::Edited { .. })));
     assert!(matches!(
-        read(&text.replace("\"format_version\": 1", "\"format_version\": 99")),
+        read(&text.replace("\"format_version\": 2", "\"format_version\": 99")),
         Err(PlanFileError::OtherVersion(99))
     ));
     assert!(matches!(read(&text[..text.len() / 2]), Err(PlanFileError::NotJson(_))));

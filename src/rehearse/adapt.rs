@@ -5,11 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::dialect::Dialect;
 use super::recreate::on_target;
-use crate::catalog::Keys;
+use crate::catalog::{Column, Keys};
 use crate::ddl::read_table;
 use crate::names::{ReplicaId, TableName};
-use crate::plan::{Action, Plan, Probe, ReplicaIdentity, Run, Step, Undo, probes};
+use crate::plan::{
+    Action, Drain, Plan, Probe, ProbeOn, ReplicaIdentity, Run, Settle, Step, Undo, probes, running_inserts,
+};
+use crate::snapshot::Capability;
 
 /// The cluster that a plan is rehearsed on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +26,8 @@ pub struct Target {
     pub replicas: BTreeMap<ReplicaId, ReplicaId>,
     /// Whether its Replicated tables replicate.
     pub replicated: bool,
+    /// What all of its replicas can do.
+    pub capabilities: BTreeSet<Capability>,
 }
 
 /// What the other cluster calls things.
@@ -31,6 +37,8 @@ pub struct Words {
     pub definition_hashes: BTreeMap<TableName, String>,
     /// Keys before and after, in its normal form.
     pub keys: [Keys; 2],
+    /// The source's columns.
+    pub columns: Vec<Column>,
 }
 
 /// A plan turned to another cluster, and what of the original it leaves out.
@@ -44,7 +52,12 @@ pub struct Adapted {
 
 impl Target {
     /// Plays the plan's replicas with a cluster's own: its first shards and the first replicas of each.
-    pub fn new(plan: &Plan, cluster: String, identities: Vec<ReplicaIdentity>, replicated: bool) -> Self {
+    pub fn new(
+        plan: &Plan,
+        cluster: String,
+        identities: Vec<ReplicaIdentity>,
+        capabilities: BTreeSet<Capability>,
+    ) -> Self {
         let shards = |all: &[ReplicaIdentity]| -> Vec<u32> {
             let set: BTreeSet<u32> = all.iter().map(|replica| replica.id.shard).collect();
             set.into_iter().collect()
@@ -57,24 +70,28 @@ impl Target {
             };
             replicas.extend(of(&plan.cluster.replicas, from).into_iter().zip(of(&identities, to)));
         }
-        Self { cluster, identities, replicas, replicated }
+        let replicated = capabilities.contains(&Capability::Keeper);
+        Self { cluster, identities, replicas, replicated, capabilities }
     }
 }
 
 /// Turns a plan to another cluster.
 pub fn adapt(plan: &Plan, target: &Target, words: &Words) -> Adapted {
-    let mut adapter =
-        Adapter { plan, target, replacements: replacements(plan, target, words), not_covered: BTreeSet::new() };
+    let replacements = replacements(plan, target, words);
+    let dialect = Dialect::between(plan, target, &words.columns);
+    let mut adapter = Adapter { plan, target, replacements, dialect, not_covered: BTreeSet::new() };
     adapter.note_missing_replicas();
     let played: BTreeSet<u32> = target.replicas.keys().map(|id| id.shard).collect();
     let here = |step: &&Step| step.shard.is_none_or(|shard| played.contains(&shard));
     let steps: Vec<Step> = plan.steps.iter().filter(here).map(|step| adapter.step(step)).collect();
+    adapter.not_covered.extend(adapter.dialect.notes());
     let kept: BTreeSet<_> = steps.iter().map(|step| step.id.clone()).collect();
     let edges =
         plan.edges.iter().filter(|edge| kept.contains(&edge.from) && kept.contains(&edge.to)).cloned().collect();
     let mut turned = Plan { steps, edges, ..plan.clone() };
     turned.cluster.name.clone_from(&target.cluster);
     turned.cluster.replicas.clone_from(&target.identities);
+    turned.capabilities = plan.capabilities.intersection(&target.capabilities).copied().collect();
     Adapted { plan: turned, not_covered: adapter.not_covered.into_iter().collect() }
 }
 
@@ -106,6 +123,7 @@ struct Adapter<'a> {
     plan: &'a Plan,
     target: &'a Target,
     replacements: Vec<(Probe, Probe)>,
+    dialect: Dialect,
     not_covered: BTreeSet<String>,
 }
 
@@ -119,20 +137,24 @@ impl Adapter<'_> {
     }
 
     fn step(&mut self, step: &Step) -> Step {
-        let action = match &step.action {
-            Action::Check { probes } => {
-                let turned = probes.iter().filter_map(|asked| {
-                    let on = self.on(&asked.on);
-                    let probe = self.probe(&asked.probe).filter(|_| !on.is_empty())?;
-                    Some(crate::plan::ProbeOn { on, probe })
-                });
-                Action::Check { probes: turned.collect() }
-            }
+        let action = self.action(&step.action);
+        let undo = match &step.undo {
+            Undo::Run { one_by_one, runs, then } => Undo::Run {
+                one_by_one: *one_by_one,
+                runs: self.runs(runs),
+                then: then.iter().map(|action| self.action(action)).collect(),
+            },
+            other => other.clone(),
+        };
+        let (action, undo) = (self.dialect.turn(&action), self.dialect.turn(&undo));
+        Step { action, undo, ..step.clone() }
+    }
+
+    fn action(&mut self, action: &Action) -> Action {
+        match action {
+            Action::Check { probes } => Action::Check { probes: self.probes_on(probes) },
             Action::Run { one_by_one, runs } => Action::Run { one_by_one: *one_by_one, runs: self.runs(runs) },
-            Action::Clone(clone) => {
-                let (on, before) = (self.one(clone.on), self.probes(&clone.before));
-                Action::Clone(crate::plan::ClonePartitions { on, before, ..clone.clone() })
-            }
+            Action::Settle(settle) => Action::Settle(Box::new(self.settle(settle))),
             Action::Backfill(backfill) => {
                 let (on, before) = (self.one(backfill.on), self.probes(&backfill.before));
                 Action::Backfill(crate::plan::Backfill { on, before, ..backfill.clone() })
@@ -144,26 +166,57 @@ impl Adapter<'_> {
                 self.not_covered.insert("replication: the servers have none, so nothing was waited for".to_owned());
                 Action::Check { probes: Vec::new() }
             }
+            Action::Drain(wait) => Action::Drain(self.drain(wait)),
             Action::Compare(compare) => {
-                Action::Compare(crate::plan::Compare { on: self.on(&compare.on), ..compare.clone() })
+                let repair = compare
+                    .repair
+                    .as_ref()
+                    .map(|repair| crate::plan::Repair { on: self.one(repair.on), ..repair.clone() });
+                let (on, drain) = (self.on(&compare.on), self.drain(&compare.drain));
+                Action::Compare(Box::new(crate::plan::Compare { on, drain, repair, ..(**compare).clone() }))
             }
             Action::Gate { gate } => Action::Gate { gate: *gate },
-        };
-        let undo = match &step.undo {
-            Undo::Run { one_by_one, runs } => Undo::Run { one_by_one: *one_by_one, runs: self.runs(runs) },
-            other => other.clone(),
-        };
-        Step { action, undo, ..step.clone() }
+        }
+    }
+
+    fn settle(&mut self, settle: &Settle) -> Settle {
+        Settle {
+            on: self.one(settle.on),
+            before: self.probes_on(&settle.before),
+            unmirror: self.run(&settle.unmirror),
+            drain: self.drain(&settle.drain),
+            mirror: self.runs(&settle.mirror),
+            ..settle.clone()
+        }
+    }
+
+    fn drain(&self, wait: &Drain) -> Drain {
+        let replicated = wait.catch_up.iter().filter(|_| self.target.replicated);
+        let catch_up = replicated.map(|wait| crate::plan::CatchUp { on: self.on(&wait.on), ..wait.clone() }).collect();
+        let inserts = running_inserts(self.target.capabilities.contains(&Capability::QueryKind));
+        Drain { on: self.on(&wait.on), catch_up, inserts, ..wait.clone() }
+    }
+
+    fn probes_on(&mut self, probes: &[ProbeOn]) -> Vec<ProbeOn> {
+        let turned = probes.iter().filter_map(|asked| {
+            let on = self.on(&asked.on);
+            let probe = self.probe(&asked.probe).filter(|_| !on.is_empty())?;
+            Some(ProbeOn { on, probe })
+        });
+        turned.collect()
     }
 
     fn runs(&mut self, runs: &[Run]) -> Vec<Run> {
-        let turned = runs.iter().map(|run| Run {
+        runs.iter().map(|run| self.run(run)).filter(|run| !run.on.is_empty()).collect()
+    }
+
+    fn run(&mut self, run: &Run) -> Run {
+        Run {
             on: self.on(&run.on),
             before: self.probes(&run.before),
             sql: run.sql.iter().map(|sql| self.statement(sql)).collect(),
             after: self.probes(&run.after),
-        });
-        turned.filter(|run| !run.on.is_empty()).collect()
+        }
     }
 
     /// A definition with an engine that the other cluster has; everything else as it is.

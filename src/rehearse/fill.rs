@@ -1,12 +1,20 @@
 //! Rows for a rehearsal: made by the server from numbers, to the columns' types.
 
+use std::collections::BTreeMap;
+
 use crate::catalog::Column;
 use crate::ddl::key_items;
 use crate::names::{quote_identifier, quote_string};
 use crate::plan::PartitionSize;
 
 /// Days over which dates are spread when the plan's partitions do not tell.
-const DAYS_DEFAULT: u64 = 210;
+const DAYS_DEFAULT: u64 = 90;
+/// Days of a month that dates are spread over: every month has them.
+const DAYS_OF_MONTH: u64 = 28;
+/// Months or days that dates are spread over, at most; of more, some are left out evenly.
+const SLOTS_MAX: usize = 120;
+/// How often the rows go through all partitions, so that each gets more than one part.
+const PASSES: u64 = 2;
 /// Different values of a column that is not in a key.
 const VALUES: u32 = 1000;
 
@@ -37,7 +45,17 @@ impl Fill {
 
 /// Rows for a table with these columns. Different numbers give rows with different values of `sorting_key` where a column of
 /// it can hold so many, so that engines which merge rows of equal keys merge none of them.
-pub fn fill(columns: &[Column], sorting_key: &str, sign: Option<&str>, partitions: &[PartitionSize]) -> Fill {
+///
+/// Dates follow each other as numbers do, in the partitions that the table has and in proportion to their rows: `rows` of
+/// them go through all partitions, and a few of them meet few partitions, as a block of an insert must.
+pub fn fill(
+    columns: &[Column],
+    sorting_key: &str,
+    sign: Option<&str>,
+    partitions: &[PartitionSize],
+    rows: u64,
+) -> Fill {
+    let day = day(partitions, rows);
     let items = key_items(sorting_key).unwrap_or_default();
     let in_key = |column: &Column| items.iter().any(|item| item.trim_matches('`') == column.name);
     let telling = columns.iter().filter(|column| in_key(column)).rfind(|column| holds_any_number(&column.kind));
@@ -47,7 +65,7 @@ pub fn fill(columns: &[Column], sorting_key: &str, sign: Option<&str>, partition
         let value = if sign == Some(column.name.as_str()) {
             Some("toInt8(1)".to_owned())
         } else {
-            value(&column.kind, if is_telling { Spread::Telling } else { Spread::Few }, &days(partitions))
+            value(&column.kind, if is_telling { Spread::Telling } else { Spread::Few }, &day)
         };
         match value {
             Some(value) => {
@@ -73,25 +91,73 @@ fn holds_any_number(kind: &str) -> bool {
     matches!(kind, "UInt64" | "Int64" | "String" | "UUID" | "LowCardinality(String)")
 }
 
-/// The first day and the number of days that dates are spread over: those of the plan's monthly partitions if it has such.
-fn days(partitions: &[PartitionSize]) -> (String, u64) {
-    let is_month =
-        |id: &str| id.len() == 6 && id.bytes().all(|byte| byte.is_ascii_digit()) && ("01"..="12").contains(&&id[4..]);
-    let months: Vec<&str> =
-        partitions.iter().map(|partition| partition.id.as_str()).filter(|id| is_month(id)).collect();
-    match (months.iter().min(), months.len() as u64) {
-        // Twenty-eight days for each month stay within the months there are.
-        (Some(first), count) => (format!("{}-{}-01", &first[..4], &first[4..]), count * 28),
-        (None, _) => ("2024-01-01".to_owned(), DAYS_DEFAULT),
+/// A month or a day, by its first day, and the share of the rows that are in it.
+struct Slot {
+    first: String,
+    days: u64,
+    rows: u64,
+}
+
+/// The date of a number, as an expression.
+fn day(partitions: &[PartitionSize], rows: u64) -> String {
+    let cycle = (rows / PASSES).max(1);
+    let slots = slots(partitions, cycle);
+    let Some(days) = slots.first().map(|slot| slot.days) else {
+        return format!("toDate('2024-01-01') + intDiv(number % {cycle} * {DAYS_DEFAULT}, {cycle})");
+    };
+    let firsts: Vec<String> = slots.iter().map(|slot| quote_string(&slot.first)).collect();
+    let mut end = 0;
+    let ends = slots.iter().map(|slot| {
+        end += slot.rows;
+        end.to_string()
+    });
+    let ends = ends.collect::<Vec<_>>().join(", ");
+    let slot = format!("arrayFirstIndex(x -> x > number % {end}, [{ends}])");
+    format!("toDate(arrayElement([{}], {slot})) + cityHash64(number) % {days}", firsts.join(", "))
+}
+
+/// The months or days that the partitions' ids speak of, oldest first, with at least one of `cycle` rows each.
+fn slots(partitions: &[PartitionSize], cycle: u64) -> Vec<Slot> {
+    let mut by_date: BTreeMap<&str, u128> = BTreeMap::new();
+    for partition in partitions {
+        if let Some(date) = partition.id.split('-').find(|part| is_date(part)) {
+            *by_date.entry(date).or_default() += u128::from(partition.rows);
+        }
     }
+    // Ids of both kinds mean that they are not dates after all.
+    let length = by_date.keys().next().map_or(0, |date| date.len());
+    if by_date.keys().any(|date| date.len() != length) {
+        return Vec::new();
+    }
+    let stride = by_date.len().div_ceil(SLOTS_MAX).max(1);
+    let total: u128 = by_date.values().sum::<u128>().max(1);
+    let share = |rows: u128| u64::try_from(rows * u128::from(cycle) / total).unwrap_or(cycle).max(1);
+    let slot = |(date, rows): (&str, u128)| match date.get(6..8) {
+        Some(day) if !day.is_empty() => {
+            Slot { first: format!("{}-{}-{day}", &date[..4], &date[4..6]), days: 1, rows: share(rows) }
+        }
+        _ => Slot { first: format!("{}-{}-01", &date[..4], &date[4..6]), days: DAYS_OF_MONTH, rows: share(rows) },
+    };
+    by_date.into_iter().step_by(stride).map(slot).collect()
+}
+
+/// `202402` or `20240229`.
+fn is_date(part: &str) -> bool {
+    let within = |range: std::ops::Range<usize>, low: &str, high: &str| {
+        part.get(range).is_some_and(|digits| (low..=high).contains(&digits))
+    };
+    part.bytes().all(|byte| byte.is_ascii_digit())
+        && within(0..4, "1970", "2105")
+        && within(4..6, "01", "12")
+        && (part.len() == 6 || part.len() == 8 && within(6..8, "01", "31"))
 }
 
 /// A value of a type, made of `number`; none where the type is not known.
-fn value(kind: &str, spread: Spread, days: &(String, u64)) -> Option<String> {
+fn value(kind: &str, spread: Spread, day: &str) -> Option<String> {
     let (name, inside) = parts(kind);
     let few = format!("cityHash64(number) % {VALUES}");
     let number = if spread == Spread::Telling { "number".to_owned() } else { few };
-    let nested = |index: usize| value(inside.get(index)?, Spread::Few, days);
+    let nested = |index: usize| value(inside.get(index)?, Spread::Few, day);
     Some(match name {
         "UInt8" | "Int8" | "Bool" => format!("CAST(cityHash64(number) % 2 AS {kind})"),
         "UInt16" | "Int16" | "UInt32" | "Int32" | "UInt64" | "Int64" | "UInt128" | "Int128" | "UInt256" | "Int256" => {
@@ -107,9 +173,9 @@ fn value(kind: &str, spread: Spread, days: &(String, u64)) -> Option<String> {
             format!("toFixedString(substring(hex(MD5(toString(number))), 1, {length}), {length})")
         }
         "UUID" => "toUUID(UUIDNumToString(MD5(toString(number))))".to_owned(),
-        "Date" | "Date32" => format!("CAST({} AS {kind})", day(days)),
+        "Date" | "Date32" => format!("CAST({day} AS {kind})"),
         "DateTime" | "DateTime64" => {
-            format!("CAST(toDateTime({}) + cityHash64(number) % 86400 AS {kind})", day(days))
+            format!("CAST(toDateTime({day}) + cityHash64(number) % 86400 AS {kind})")
         }
         "Enum8" | "Enum16" => {
             let names: Vec<String> = inside.iter().filter_map(|item| enum_name(item)).collect();
@@ -121,20 +187,20 @@ fn value(kind: &str, spread: Spread, days: &(String, u64)) -> Option<String> {
         "JSON" | "Object" => {
             format!("CAST(concat('{{\"number\":', toString(cityHash64(number) % {VALUES}), '}}') AS {kind})")
         }
-        "LowCardinality" => value(inside.first()?, spread, days)?,
+        "LowCardinality" => value(inside.first()?, spread, day)?,
         "Nullable" => format!("if(cityHash64(number) % 5 = 0, NULL, {})", nested(0)?),
         "SimpleAggregateFunction" => nested(1)?,
         "Array" => format!("CAST([{}] AS {kind})", nested(0)?),
         "Map" => format!("CAST(map({}, {}) AS {kind})", nested(0)?, nested(1)?),
         "Tuple" => {
             let elements: Option<Vec<String>> =
-                inside.iter().map(|item| value(element_type(item), Spread::Few, days)).collect();
+                inside.iter().map(|item| value(element_type(item), Spread::Few, day)).collect();
             format!("CAST(tuple({}) AS {kind})", elements?.join(", "))
         }
         "Variant" | "Dynamic" => format!("CAST(concat('value ', toString(cityHash64(number) % {VALUES})) AS {kind})"),
         "AggregateFunction" => {
             let arguments: Option<Vec<String>> =
-                inside.iter().skip(1).map(|item| value(item, Spread::Few, days)).collect();
+                inside.iter().skip(1).map(|item| value(item, Spread::Few, day)).collect();
             let arguments: Vec<String> = arguments?.iter().map(|argument| format!("[{argument}]")).collect();
             let state = state_function(inside.first()?);
             // count() has no argument of its own; a state is made over one row whatever it counts.
@@ -143,10 +209,6 @@ fn value(kind: &str, spread: Spread, days: &(String, u64)) -> Option<String> {
         }
         _ => return None,
     })
-}
-
-fn day((first, count): &(String, u64)) -> String {
-    format!("toDate('{first}') + cityHash64(number) % {count}")
 }
 
 /// `quantile(0.5)` becomes `quantileState(0.5)`.
@@ -210,11 +272,31 @@ mod tests {
         assert_eq!(parts("UInt8"), ("UInt8", vec![]));
     }
 
+    fn sizes(ids: &[(&str, u64)]) -> Vec<PartitionSize> {
+        ids.iter().map(|(id, rows)| PartitionSize { id: (*id).to_owned(), rows: *rows, bytes: 1 }).collect()
+    }
+
     #[test]
-    fn dates_lie_in_the_partitions_that_the_plan_knows() {
-        let month = |id: &str| PartitionSize { id: id.to_owned(), rows: 1, bytes: 1 };
-        assert_eq!(days(&[month("202403"), month("202402")]), ("2024-02-01".to_owned(), 56));
-        assert_eq!(days(&[month("all")]).1, DAYS_DEFAULT);
+    fn dates_lie_in_the_partitions_that_the_plan_knows_as_its_rows_do() {
+        let months = sizes(&[("202403", 3_000_000), ("202402", 1_000_000)]);
+        insta::assert_snapshot!(day(&months, 800), @"toDate(arrayElement(['2024-02-01', '2024-03-01'], arrayFirstIndex(x -> x > number % 400, [100, 400]))) + cityHash64(number) % 28");
+        let days = sizes(&[("3-20240229", 1), ("4-20240229", 1), ("3-20240301", 2)]);
+        insta::assert_snapshot!(day(&days, 800), @"toDate(arrayElement(['2024-02-29', '2024-03-01'], arrayFirstIndex(x -> x > number % 400, [200, 400]))) + cityHash64(number) % 1");
+        insta::assert_snapshot!(day(&sizes(&[("all", 1)]), 800), @"toDate('2024-01-01') + intDiv(number % 400 * 90, 400)");
+        for unknown in ["1000", "202413", "20240232", "18446744", "9f86d081884c7d65"] {
+            assert!(slots(&sizes(&[(unknown, 1)]), 10).is_empty(), "{unknown}");
+        }
+        assert!(slots(&sizes(&[("202401", 1), ("20240101", 1)]), 10).is_empty(), "numbers that look like dates");
+    }
+
+    #[test]
+    fn partitions_without_number_are_thinned_out_and_none_stays_empty() {
+        let ids: Vec<(String, u64)> =
+            (0..300).map(|n| (format!("2024{:02}{:02}", n / 28 % 12 + 1, n % 28 + 1), 1)).collect();
+        let ids: Vec<(&str, u64)> = ids.iter().map(|(id, rows)| (id.as_str(), *rows)).collect();
+        let slots = slots(&sizes(&ids), 10);
+        assert!(slots.len() <= SLOTS_MAX && slots.len() > SLOTS_MAX / 2, "{}", slots.len());
+        assert!(slots.iter().all(|slot| slot.rows == 1));
     }
 
     #[test]
@@ -226,7 +308,7 @@ mod tests {
             default_expression: String::new(),
             comment: String::new(),
         };
-        let fill = fill(&[column("a", "UInt64"), column("b", "Ring"), column("c", "Int8")], "a", Some("c"), &[]);
+        let fill = fill(&[column("a", "UInt64"), column("b", "Ring"), column("c", "Int8")], "a", Some("c"), &[], 10);
         assert_eq!((fill.columns.join(", "), fill.left_out.join(", ")), ("`a`, `c`".to_owned(), "b".to_owned()));
         assert_eq!(fill.values, ["CAST(number AS UInt64)", "toInt8(1)"]);
     }

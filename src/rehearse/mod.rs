@@ -3,14 +3,18 @@
 
 mod account;
 mod adapt;
+mod dialect;
 mod fill;
+mod leftovers;
 mod recreate;
 mod report;
+mod stand_in;
 #[cfg(test)]
 mod tests;
 
 pub use account::{Account, Deviation, Span};
 pub use adapt::{Adapted, Target, Words, adapt};
 pub use fill::{Fill, fill};
-pub use recreate::{Made, recreate};
+pub use leftovers::{MARKERS, is_own, marker, names};
+pub use recreate::{Made, create_database, databases, recreate, view_targets};
 pub use report::{FORMAT_VERSION, Ledger, Report, StepOutcome, Verdict};

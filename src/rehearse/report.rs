@@ -22,6 +22,8 @@ pub struct Report {
     pub on: String,
     /// Rows that the table was filled with, over all shards.
     pub rows: u64,
+    /// Where those rows came from.
+    pub rows_from: String,
     /// Each step of the last time through, and how it ended.
     pub steps: Vec<StepOutcome>,
     /// What writers wrote and what was found of it, if there were writers.
@@ -78,10 +80,11 @@ impl Report {
             Verdict::Failed => "FAILED",
         };
         let mut text = format!(
-            "# Dry run: {verdict}\n\nPlan SHA-256 `{}`, on {}, {}.\n",
+            "# Dry run: {verdict}\n\nPlan SHA-256 `{}`, on {}, {}: {}.\n",
             self.plan_sha256,
             self.on,
-            figures::rows(self.rows)
+            figures::rows(self.rows),
+            self.rows_from
         );
         if let Some(error) = &self.error {
             line(&mut text, &format!("\n**What went wrong:** {error}"));

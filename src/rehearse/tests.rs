@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use super::{Target, Words, adapt, recreate};
 use crate::assess::{Fixture, assess};
 use crate::names::{ReplicaId, TableName};
-use crate::plan::{Action, Plan, ReplicaIdentity, build};
+use crate::plan::{Action, Fence, Plan, ReplicaIdentity, build};
+use crate::snapshot::Capability;
 
 fn plan() -> Plan {
     let fixture = Fixture::new();
     let case = fixture.case();
-    build(&case, assess(&case)).unwrap()
+    build(&case, assess(&case), Fence::Auto).unwrap()
 }
 
 fn identity(shard: u32, replica: u32) -> ReplicaIdentity {
@@ -19,7 +20,11 @@ fn identity(shard: u32, replica: u32) -> ReplicaIdentity {
 }
 
 fn target(plan: &Plan, replicated: bool) -> Target {
-    Target::new(plan, "elsewhere".to_owned(), vec![identity(1, 1), identity(2, 1)], replicated)
+    let mut capabilities = plan.capabilities.clone();
+    if !replicated {
+        capabilities.remove(&Capability::Keeper);
+    }
+    Target::new(plan, "elsewhere".to_owned(), vec![identity(1, 1), identity(2, 1)], capabilities)
 }
 
 fn words() -> Words {
@@ -28,6 +33,7 @@ fn words() -> Words {
     Words {
         definition_hashes: BTreeMap::from([hash(&plan.objects.source)]),
         keys: [plan.change.before.clone(), plan.change.after.clone()],
+        columns: Vec::new(),
     }
 }
 
@@ -94,7 +100,7 @@ fn what_the_plan_leans_on_is_made_before_what_leans_on_it() {
     let (made, not_covered) = recreate(&plan, &target(&plan, false));
     let on_first: Vec<String> =
         made.iter().filter(|one| one.on == ReplicaId::new(1, 1)).map(|one| one.what.to_string()).collect();
-    assert_eq!(on_first, ["d.", "d.events", "d.events_all", "d.daily"]);
+    assert_eq!(on_first, ["d.events", "d.events_all", "d.daily"]);
     let distributed = made.iter().find(|one| one.what.table == "events_all").unwrap();
     assert!(distributed.sql.contains("Distributed('elsewhere', 'd', 'events', rand())"), "{}", distributed.sql);
     assert!(!made.iter().any(|one| one.sql.contains("Replicated")));

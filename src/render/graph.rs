@@ -151,9 +151,9 @@ mod tests {
         let (few, many) = (fixture::plan(12), fixture::plan(13));
         let (few, many) = (Runbook::new(&few), Runbook::new(&many));
         let spots = |graph: &Graph| graph.stages.iter().map(|stage| stage.spots.len()).sum::<usize>();
-        assert_eq!(spots(&Graph::new(&few)), 16 * 12 + 3);
-        assert_eq!(spots(&Graph::new(&many)), 16 + 3);
-        assert_eq!(Graph::new(&many).lines.len(), 20);
+        assert_eq!(spots(&Graph::new(&few)), 15 * 12 + 3);
+        assert_eq!(spots(&Graph::new(&many)), 15 + 3);
+        assert_eq!(Graph::new(&many).lines.len(), 19);
         let names: Vec<String> = Graph::new(&many).stages.into_iter().map(|stage| stage.name).collect();
         assert_eq!(
             names.join(", "),

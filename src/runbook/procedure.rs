@@ -2,8 +2,8 @@
 
 use crate::names::ReplicaId;
 use crate::plan::{
-    Action, Backfill, CatchUp, ClonePartitions, Compare, CompareMode, PartitionSize, Probe, ProbeOn, Run, Template,
-    Undo,
+    Action, Backfill, CatchUp, Compare, CompareMode, Drain, GapBy, PartitionSize, Probe, ProbeOn, Run, Settle,
+    Template, Undo,
 };
 
 /// Lines for the same replicas.
@@ -134,16 +134,21 @@ pub(super) fn of<'p>(
         Action::Gate { .. } => Vec::new(),
         Action::Check { probes } => probes.iter().map(check).collect(),
         Action::Run { one_by_one, runs } => runs.iter().map(|one| run(one, *one_by_one)).collect(),
-        Action::Clone(clone) => clone_partitions(clone, known(clone.on)),
+        Action::Settle(work) => settle(work, known(work.on)),
         Action::Backfill(copy) => backfill(copy, same_partitions),
         Action::CatchUp(wait) => vec![catch_up(wait)],
+        Action::Drain(wait) => vec![drain(wait)],
         Action::Compare(tables) => vec![compare(tables)],
     }
 }
 
 pub(super) fn undo(undo: &Undo) -> UndoWay<'_> {
     match undo {
-        Undo::Run { one_by_one, runs } => UndoWay::Run(runs.iter().map(|one| run(one, *one_by_one)).collect()),
+        Undo::Run { one_by_one, runs, then } => {
+            let runs = runs.iter().map(|one| run(one, *one_by_one));
+            let then = then.iter().flat_map(|action| of(action, |_| &[], false));
+            UndoWay::Run(runs.chain(then).collect())
+        }
         Undo::Nothing { because } => UndoWay::Nothing(because),
         Undo::Impossible { because } => UndoWay::Impossible(because),
     }
@@ -161,16 +166,63 @@ fn run(run: &Run, one_by_one: bool) -> Passage<'_> {
     Passage { turn, ..once(run.on.clone(), lines) }
 }
 
-fn clone_partitions<'p>(clone: &'p ClonePartitions, known: &'p [PartitionSize]) -> Vec<Passage<'p>> {
-    let mut first: Vec<Line> = clone.before.iter().map(|probe| probed(Role::Before, probe)).collect();
-    first.push(line(Role::Ask, "lists the partitions to clone", Sql::Fixed(&clone.list)));
-    let each = vec![line(Role::Do, "clones one partition by hard links", Sql::Chunk(&clone.clone))];
-    let last = vec![line(
-        Role::After,
-        "lists the partitions of the snapshot: all of them are there",
-        Sql::Fixed(&clone.cloned),
-    )];
-    vec![once(vec![clone.on], first), chunks(clone.on, known, each), once(vec![clone.on], last)]
+fn settle<'p>(work: &'p Settle, known: &'p [PartitionSize]) -> Vec<Passage<'p>> {
+    let all = &work.unmirror.on;
+    let mut passages: Vec<Passage> = work.before.iter().map(check).collect();
+    let merges = |says, statements: &'p [String]| {
+        once(all.clone(), statements.iter().map(|sql| line(Role::Do, says, Sql::Fixed(sql))).collect())
+    };
+    passages
+        .push(merges("stops merges for a moment, so that parts stay the inserts that they were", &work.stop_merges));
+    let parts =
+        line(Role::Ask, "lists the parts of the source: those of this list are cloned", Sql::Fixed(&work.parts));
+    passages.push(once(vec![work.on], vec![parts]));
+    let each = vec![
+        line(Role::Do, "clones one partition by hard links", Sql::Chunk(&work.clone)),
+        line(Role::After, "as many parts as were listed; else list and clone anew", Sql::Chunk(&work.cloned)),
+    ];
+    passages.push(chunks(work.on, known, each));
+    passages.extend(work.mirror.iter().map(|one| run(one, false)));
+    passages.push(drain(&work.drain));
+    passages.push(once(vec![work.on], gap(work)));
+    passages.push(merges("starts merges again, whatever happened", &work.start_merges));
+    passages
+}
+
+fn gap(work: &Settle) -> Vec<Line<'_>> {
+    let lacking = match work.gap.by {
+        GapBy::Row => "how often rows of these parts are lacking in the shadow table, and how many such rows",
+        GapBy::Part => "how many rows of each of these parts are in the shadow table: none, or all",
+    };
+    vec![
+        line(Role::Ask, "lists the parts again: {parts} are those that have come", Sql::Fixed(&work.parts)),
+        line(Role::Ask, lacking, Sql::Chunk(&work.gap.lacking)),
+        line(Role::Do, "copies what is lacking", Sql::Chunk(&work.gap.copy)),
+        line(
+            Role::Ask,
+            "lists the partitions of the staging table, each {chunk} in turn",
+            Sql::Fixed(&work.gap.staged),
+        ),
+        line(
+            Role::Do,
+            "attaches a partition of the staging table to the shadow table",
+            Sql::Staged { sql: &work.gap.attach, same: false },
+        ),
+        line(Role::Do, "empties the staging table", Sql::Fixed(&work.gap.clear)),
+    ]
+}
+
+fn drain(wait: &Drain) -> Passage<'_> {
+    let mut lines: Vec<Line> =
+        wait.flush.iter().map(|sql| line(Role::Do, "writes queued inserts out", Sql::Fixed(sql))).collect();
+    lines.push(line(
+        Role::Ask,
+        "lists the inserts that run: wait until all of these are gone",
+        Sql::Fixed(&wait.inserts),
+    ));
+    let by_hand = |wait| line(Role::Do, "waits for the replica, once merges run", Sql::Fixed(wait));
+    lines.extend(wait.catch_up.iter().map(|wait| by_hand(&wait.by_hand)));
+    once(wait.on.clone(), lines)
 }
 
 fn backfill(copy: &Backfill, same: bool) -> Vec<Passage<'_>> {
@@ -225,10 +277,16 @@ fn compare(tables: &Compare) -> Passage<'_> {
         CompareMode::Final => "each partition with its rows after merging, and the sum of their hashes",
         CompareMode::Keys => "each partition with its distinct sorting keys, and the sum of their hashes",
     };
-    let other = "the same of the other table: both answers must agree, line by line";
+    let other = "the same of the other table: both answers must agree, line by line; where rows come in, look closer";
+    let suspects = "rows that one side has more often, in the partitions that differ and in such buckets";
     once(
         tables.on.clone(),
-        vec![line(Role::Ask, counted, Sql::Fixed(&tables.left)), line(Role::After, other, Sql::Fixed(&tables.right))],
+        vec![
+            line(Role::Ask, counted, Sql::Fixed(&tables.left)),
+            line(Role::After, other, Sql::Fixed(&tables.right)),
+            line(Role::Watch, "buckets of rows in which partitions differ", Sql::Chunk(&tables.drill.buckets)),
+            line(Role::Watch, suspects, Sql::Chunk(&tables.drill.suspects)),
+        ],
     )
 }
 

@@ -124,6 +124,16 @@ pub enum SandboxError {
         /// Last port tried.
         to: u16,
     },
+    /// A port of the sandbox is somebody else's by now.
+    #[error("{member} cannot listen on 127.0.0.1:{port}: {} does", holder.as_deref().unwrap_or("another program"))]
+    PortTaken {
+        /// Whose port it is.
+        member: Member,
+        /// Which one.
+        port: u16,
+        /// The program that listens there, if it could be found out.
+        holder: Option<String>,
+    },
     /// A member did not start, or did not serve in time.
     #[error("{member} is not ready: {why}")]
     NotReady {
@@ -165,6 +175,11 @@ pub enum SandboxError {
     },
 }
 
+fn is_about_the_place(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{NotADirectory, NotFound, PermissionDenied, ReadOnlyFilesystem, StorageFull};
+    matches!(kind, NotADirectory | NotFound | PermissionDenied | ReadOnlyFilesystem | StorageFull)
+}
+
 fn passed(engines: &[(Engine, String)]) -> String {
     let reasons: Vec<String> = engines.iter().map(|(engine, why)| format!("{engine}: {why}")).collect();
     reasons.join("; ")
@@ -185,6 +200,16 @@ impl SandboxError {
                 "start a container engine, put `clickhouse` or Python 3.9 or later on PATH, or use Debian as root"
                     .to_owned(),
             ),
+            Self::Unusable { .. } => Some(
+                "--engine auto takes the first engine that this machine can run; a sandbox keeps its engine until it is taken down"
+                    .to_owned(),
+            ),
+            Self::PortTaken { .. } => Some(
+                "end that program; or take the sandbox down with --keep-data, and the next `up` chooses other ports".to_owned(),
+            ),
+            Self::Io { source, .. } if is_about_the_place(source.kind()) => {
+                Some("choose another place: --dir for the sandbox, XDG_CACHE_HOME for its engine".to_owned())
+            }
             Self::NoPip { .. } => Some(
                 "apt-get install -y python3-pip (or python3-venv); elsewhere: python3 -m ensurepip --user".to_owned(),
             ),

@@ -106,6 +106,18 @@ impl State {
 }
 
 impl Layout {
+    /// The ports that a member listens on.
+    pub(super) fn ports(&self, member: Member) -> Vec<u16> {
+        match member {
+            Member::Keeper => std::iter::once(self.state.keeper_port).chain(self.state.raft_port).collect(),
+            Member::Replica(id) => {
+                let ReplicaPorts { http, native, interserver } = self.state.ports[&id];
+                let interserver = self.state.engine.replicates().then_some(interserver);
+                [http, native].into_iter().chain(interserver).collect()
+            }
+        }
+    }
+
     /// The sandbox in `dir`, or none if there is no state file.
     pub(super) fn read(dir: &Path) -> Result<Option<Self>, SandboxError> {
         let file = dir.join(STATE_FILE);

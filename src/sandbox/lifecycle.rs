@@ -13,7 +13,7 @@ use super::layout::{Layout, Member, ReplicaPorts, State, absolute};
 use super::ports::{self, Reserved};
 use super::process::{self, Identity, Life};
 use super::status::MemberState;
-use super::{Engine, SandboxError, SandboxOptions, SandboxStatus, http, ready, room, status};
+use super::{Engine, SandboxError, SandboxOptions, SandboxStatus, holder, http, ready, room, status};
 use crate::names::ReplicaId;
 
 /// 150 MB each with nothing in them.
@@ -256,6 +256,7 @@ impl Sandbox {
     /// Starts what does not run, wakes what is paused, and waits until everything serves.
     async fn heal(&mut self, progress: &mut dyn FnMut(&str)) -> Result<(), SandboxError> {
         let missing = self.missing()?;
+        self.ensure_ports(&missing)?;
         let (keeper, servers): (Vec<Member>, Vec<Member>) =
             missing.into_iter().partition(|member| *member == Member::Keeper);
         for member in keeper {
@@ -279,6 +280,18 @@ impl Sandbox {
             self.layout.write()?;
         }
         Ok(())
+    }
+
+    /// A server that finds its port taken ends with a message about sockets; this says who has it. A container's ports are
+    /// for its engine to look after.
+    fn ensure_ports(&self, members: &[Member]) -> Result<(), SandboxError> {
+        let own =
+            |member: &Member| self.layout.ports(*member).into_iter().map(|port| (*member, port)).collect::<Vec<_>>();
+        let is_process = !matches!(self.engine, Provided::Docker(_));
+        match members.iter().filter(|_| is_process).flat_map(own).find(|(_, port)| !ports::is_free(*port)) {
+            None => Ok(()),
+            Some((member, port)) => Err(SandboxError::PortTaken { member, port, holder: holder::of(port) }),
+        }
     }
 
     fn keeper_name(&self) -> &'static str {
@@ -362,6 +375,7 @@ impl Sandbox {
             return Err(SandboxError::NotRunning(member));
         }
         if self.missing()?.contains(&member) {
+            self.ensure_ports(&[member])?;
             self.launch(member).await?;
         }
         self.wait_ready(member).await

@@ -11,6 +11,7 @@
 //! - `compose`: the containers' compose file; `files`: what ordinary servers have in common;
 //! - `command`: programs that are run to their end;
 //! - `process`: start, recognise, signal and stop a process that is not our child;
+//! - `ports`, `holder`: free ports, and who has one that is not;
 //! - `ready`: bounded checks that a member serves.
 
 mod binary;
@@ -23,6 +24,7 @@ mod engine;
 mod environment;
 mod error;
 mod files;
+mod holder;
 mod http;
 mod layout;
 mod lifecycle;
@@ -41,6 +43,7 @@ pub use self::engine::{Engine, EngineChoice};
 pub use self::error::SandboxError;
 pub use self::layout::{Member, ReplicaPorts};
 pub use self::lifecycle::{Sandbox, down, up, up_unless};
+pub use self::process::{is_running, this_process};
 pub use self::status::{MemberState, MemberStatus, SandboxStatus, status};
 
 /// The name of a sandbox's cluster in `remote_servers`.

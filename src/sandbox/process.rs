@@ -45,6 +45,19 @@ pub(super) struct Identity {
     boot_id: String,
 }
 
+/// This process, in one line for [`is_running`].
+pub fn this_process() -> String {
+    let text = |path: &str| fs::read_to_string(path).unwrap_or_default().trim().to_owned();
+    format!("{}|{}", text("/proc/self/stat"), text(BOOT_ID))
+}
+
+/// Whether the process that [`this_process`] described runs on this machine.
+pub fn is_running(process: &str) -> bool {
+    let record = process.rsplit_once('|').map(|(stat, boot_id)| format!("{stat}\n{boot_id}"));
+    let Some(identity) = record.and_then(|record| Identity::parse(&record)) else { return false };
+    !matches!(identity.life(), Life::Gone | Life::Ending)
+}
+
 /// What a process is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Life {

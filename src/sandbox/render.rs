@@ -39,41 +39,55 @@ pub(super) fn container_server_config(state: &State) -> String {
 }
 
 /// `config.xml` of the chdb server whose directory is `dir` (UTF-8).
+///
+/// An embedded engine has no threads for the queues of Distributed and Buffer tables unless it is told to: what was inserted
+/// would stay where it came in.
 pub(super) fn chdb_config(dir: &Path, id: ReplicaId, state: &State) -> String {
     let dir = escape_xml(&dir.to_string_lossy());
     let ReplicaPorts { http, native, .. } = state.ports[&id];
     let ReplicaId { shard, replica } = id;
-    let shards = remote_shards(state);
+    let (logger, shards) = (logger(&dir, ""), remote_shards(state));
+    let (query_log, part_log) = (log_table("query_log"), log_table("part_log"));
     format!(
         r"<clickhouse>
-    <logger>
+{logger}    <listen_host>127.0.0.1</listen_host>
+    <http_port>{http}</http_port>
+    <tcp_port>{native}</tcp_port>
+    <users_config>users.xml</users_config>
+    <mark_cache_size>268435456</mark_cache_size>
+    <background_distributed_schedule_pool_size>4</background_distributed_schedule_pool_size>
+    <background_buffer_flush_schedule_pool_size>2</background_buffer_flush_schedule_pool_size>
+    <macros><shard>{shard}</shard><replica>r{replica}</replica></macros>
+    <remote_servers>
+        <{CLUSTER}>
+{shards}        </{CLUSTER}>
+    </remote_servers>
+{query_log}{part_log}</clickhouse>
+"
+    )
+}
+
+/// A `<logger>` that writes into the directory `dir`, escaped; its tag with `attribute`, a space before it.
+fn logger(dir: &str, attribute: &str) -> String {
+    format!(
+        r"    <logger{attribute}>
         <level>information</level>
         <log>{dir}/server.log</log>
         <errorlog>{dir}/server.err.log</errorlog>
         <size>100M</size>
         <count>2</count>
     </logger>
-    <listen_host>127.0.0.1</listen_host>
-    <http_port>{http}</http_port>
-    <tcp_port>{native}</tcp_port>
-    <users_config>users.xml</users_config>
-    <mark_cache_size>268435456</mark_cache_size>
-    <macros><shard>{shard}</shard><replica>r{replica}</replica></macros>
-    <remote_servers>
-        <{CLUSTER}>
-{shards}        </{CLUSTER}>
-    </remote_servers>
-    <query_log>
+"
+    )
+}
+
+fn log_table(name: &str) -> String {
+    format!(
+        r"    <{name}>
         <database>system</database>
-        <table>query_log</table>
+        <table>{name}</table>
         <flush_interval_milliseconds>1000</flush_interval_milliseconds>
-    </query_log>
-    <part_log>
-        <database>system</database>
-        <table>part_log</table>
-        <flush_interval_milliseconds>1000</flush_interval_milliseconds>
-    </part_log>
-</clickhouse>
+    </{name}>
 "
     )
 }
@@ -82,16 +96,10 @@ pub(super) fn chdb_config(dir: &Path, id: ReplicaId, state: &State) -> String {
 pub(super) fn keeper_config(dir: &Path, state: &State) -> String {
     let dir = escape_xml(&dir.to_string_lossy());
     let (port, raft_port) = (state.keeper_port, state.raft_port.unwrap_or_default());
+    let logger = logger(&dir, "");
     format!(
         r"<clickhouse>
-    <logger>
-        <level>information</level>
-        <log>{dir}/server.log</log>
-        <errorlog>{dir}/server.err.log</errorlog>
-        <size>100M</size>
-        <count>2</count>
-    </logger>
-    <listen_host>127.0.0.1</listen_host>
+{logger}    <listen_host>127.0.0.1</listen_host>
     <path>{dir}/data/</path>
     <keeper_server>
         <tcp_port>{port}</tcp_port>
@@ -115,17 +123,10 @@ pub(super) fn keeper_config(dir: &Path, state: &State) -> String {
 pub(super) fn server_override(dir: &Path, state: &State) -> String {
     let dir = escape_xml(&dir.to_string_lossy());
     let keeper_port = state.keeper_port;
-    let shards = remote_shards(state);
+    let (logger, shards) = (logger(&dir, r#" replace="replace""#), remote_shards(state));
     format!(
         r#"<yandex>
-    <logger replace="replace">
-        <level>information</level>
-        <log>{dir}/server.log</log>
-        <errorlog>{dir}/server.err.log</errorlog>
-        <size>100M</size>
-        <count>2</count>
-    </logger>
-    <listen_host>127.0.0.1</listen_host>
+{logger}    <listen_host>127.0.0.1</listen_host>
     <path>{dir}/data/</path>
     <tmp_path>{dir}/tmp/</tmp_path>
     <remote_servers replace="replace">

@@ -29,9 +29,9 @@ impl Features {
     /// Asks once for all that is looked up later.
     pub(super) async fn probe(asker: &Asker<'_>) -> Result<Self, QueryError> {
         let sql = "SELECT concat('column ', table, '.', name) AS feature FROM system.columns \
-                   WHERE database = 'system' AND table IN ('tables', 'columns', 'disks', 'zookeeper') \
+                   WHERE database = 'system' AND table IN ('tables', 'columns', 'disks', 'zookeeper', 'processes') \
                    UNION ALL SELECT concat('setting ', name) AS feature FROM system.settings \
-                   WHERE name IN ('log_comment', 'optimize_on_insert', 'min_insert_block_size_rows_for_materialized_views', \
+                   WHERE name IN ('log_comment', 'optimize_on_insert', 'async_insert', 'min_insert_block_size_rows_for_materialized_views', \
                    'database_atomic_wait_for_drop_and_detach_synchronously') \
                    UNION ALL SELECT concat('function ', name) AS feature FROM system.functions \
                    WHERE name IN ('serverUUID', 'tcpPort')";
@@ -62,6 +62,8 @@ impl Features {
             // The setting came with `DROP … SYNC`, after Atomic databases and EXCHANGE.
             (Capability::Exchange, self.has_setting("database_atomic_wait_for_drop_and_detach_synchronously")),
             (Capability::Disks, self.has_disks()),
+            (Capability::QueryKind, self.has_column("processes", "query_kind")),
+            (Capability::AsyncInserts, self.has_setting("async_insert")),
             // The setting came once inserts through views went the way of all inserts, defaults included.
             (Capability::ViewsLeaveMaterialized, self.has_setting("min_insert_block_size_rows_for_materialized_views")),
             (Capability::Keeper, self.has_column("zookeeper", "path") && keeper_answers(asker).await?),

@@ -75,7 +75,7 @@ fn listed<T: ToString>(items: &[T]) -> String {
 /// A cluster and how to reach its replicas. Cheap to clone.
 #[derive(Clone)]
 pub struct Cluster {
-    session: Session,
+    pub(super) session: Session,
     topology: Topology,
     urls: BTreeMap<ReplicaId, String>,
 }
@@ -176,7 +176,7 @@ impl Cluster {
         }
     }
 
-    fn url(&self, on: ReplicaId) -> Result<&str, QueryError> {
+    pub(super) fn url(&self, on: ReplicaId) -> Result<&str, QueryError> {
         self.urls.get(&on).map(String::as_str).ok_or_else(|| {
             let message = format!("cluster {} has no such replica", self.topology.cluster);
             QueryError::new(QueryErrorKind::Invalid, "", message).on(on)

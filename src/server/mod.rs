@@ -11,6 +11,7 @@ mod executor;
 mod introspect;
 mod lane;
 mod normalize;
+mod pour;
 mod session;
 mod tables;
 
@@ -19,4 +20,5 @@ pub use connection::{Connection, Endpoint, EndpointError, Secret};
 pub use error::{QueryError, QueryErrorKind};
 pub use introspect::observe;
 pub use normalize::{NormalizeCause, NormalizeError, normal_form};
+pub use pour::PourError;
 pub use session::{Session, Statement};

@@ -29,15 +29,15 @@ const URL_BYTES_MAX: usize = 12 * 1024;
 /// Sends statements to servers by HTTP. Cheap to clone; clones share connections and bounds.
 #[derive(Clone)]
 pub struct Session {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
+pub(super) struct Shared {
     /// For statements that change nothing: connections are kept and used again.
-    reading: Client,
+    pub(super) reading: Client,
     /// For all others: a new connection each, so that a request which met a closing connection is never in doubt.
-    changing: Client,
-    work: Lane,
+    pub(super) changing: Client,
+    pub(super) work: Lane,
     /// Kept free of work, so that a server busy with long statements can still be asked how they do, or to stop.
     control: Lane,
     query_id_prefix: String,
@@ -192,7 +192,7 @@ impl Session {
         QueryError::new(QueryErrorKind::TimedOut, url, format!("no answer within {seconds:.1} s; the server {fate}"))
     }
 
-    fn next_query_id(&self) -> String {
+    pub(super) fn next_query_id(&self) -> String {
         let number = self.shared.query_ids.fetch_add(1, Ordering::Relaxed);
         format!("{}-{number}", self.shared.query_id_prefix)
     }

@@ -3,8 +3,6 @@
 //! The wheel is fetched once into the user's cache folder and shared by all runs. What can go wrong with fetching it is
 //! tested with a stand-in for Python that is as quick as a shell script.
 
-#![allow(clippy::unwrap_used, reason = "what is outside of the tests here is part of them")]
-
 use std::fs;
 use std::net::TcpListener;
 
@@ -38,7 +36,9 @@ fn two_shards_of_a_current_clickhouse() {
     }
 
     distributed(&running, "d");
-    running.query(FIRST, "INSERT INTO d.d SETTINGS distributed_foreground_insert = 1 SELECT number FROM numbers(100)");
+    running.query(FIRST, "INSERT INTO d.d SELECT number FROM numbers(100)");
+    // The other shard's half comes in the background.
+    running.eventually(SECOND, "SELECT count() FROM d.t", "50");
     for (id, parity) in [(FIRST, "0"), (SECOND, "1")] {
         assert_eq!(
             running.query(id, "SELECT count(), any(a % 2), uniqExact(a % 2) FROM d.t"),
@@ -67,22 +67,24 @@ fn two_shards_of_a_current_clickhouse() {
 }
 
 #[test]
-fn a_taken_port_is_named_and_nothing_goes_on() {
+fn a_taken_port_is_named_with_its_holder_or_avoided() {
     let running = Running::start(Engine::Chdb, 2, 1).unwrap();
-    for id in running.ids() {
-        block_on(running.stop(Member::Replica(id))).unwrap();
-    }
+    block_on(running.stop(Member::Replica(FIRST))).unwrap();
     let native = running.replicas().next().unwrap().1.native;
-    // Both shards must be down for ports to be chosen anew: one of them holds the sandbox to its ports.
-    block_on(running.start(Member::Replica(SECOND))).unwrap();
     let intruder = TcpListener::bind(("127.0.0.1", native)).unwrap();
+    // The other shard runs, which holds the sandbox to its ports.
     let error = block_on(up(&running.options(), &mut |_| {})).unwrap_err();
-    assert!(error.to_string().starts_with("s1r1 is not ready: its process has ended"), "{error}");
-    assert!(error.hint().unwrap().contains("Address already in use"), "{:?}", error.hint());
+    assert!(error.to_string().starts_with(&format!("s1r1 cannot listen on 127.0.0.1:{native}: ")), "{error}");
+    assert!(error.to_string().ends_with(&format!("(pid {}) does", std::process::id())), "{error}");
+    assert!(error.hint().unwrap().contains("--keep-data"), "{:?}", error.hint());
     let states = running.status().members.into_iter().map(|member| member.state);
     assert_eq!(states.collect::<Vec<_>>(), [MemberState::Stopped, MemberState::Running], "what ran before goes on");
+
+    // As the hint says.
+    block_on(down(running.dir(), true, &mut |_| {})).unwrap();
+    let moved = block_on(up(&running.options(), &mut |_| {})).unwrap();
+    assert!(moved.replicas().all(|(_, ports)| ports.native != native && ports.http != native));
     drop(intruder);
-    block_on(up(&running.options(), &mut |_| {})).unwrap();
 }
 
 #[test]

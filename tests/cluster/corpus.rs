@@ -11,8 +11,6 @@
 //!
 //! Those in `tests/corpus/refused` end with `-- expect: exit N text` instead: the product says no, and touches nothing.
 
-#![allow(clippy::unwrap_used, reason = "what is outside of the tests here is part of them")]
-
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::fs;
@@ -146,7 +144,7 @@ impl Case {
             let sign = columns.iter().find(|column| column.name == "sign").map(|column| column.name.as_str());
             let key =
                 format!("SELECT sorting_key FROM system.tables WHERE {}", self.here().replace("table =", "name ="));
-            let made = fill(columns, &cluster.query(id, &key), sign, &self.months());
+            let made = fill(columns, &cluster.query(id, &key), sign, &self.months(), ROWS);
             assert!(made.left_out.is_empty(), "no values for {:?}", made.left_out);
             format!("({}) {}", made.columns.join(", "), made.select(first, count))
         };
@@ -219,7 +217,8 @@ fn value(column: &Column) -> String {
     }
 }
 
-fn stage() -> &'static Running {
+/// Two shards of today's ClickHouse.
+pub(crate) fn stage() -> &'static Running {
     static STAGE: OnceLock<Running> = OnceLock::new();
     STAGE.get_or_init(|| Running::start(Engine::Chdb, 2, 1).unwrap())
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use shardwright::names::ReplicaId;
 
-use crate::harness::{Running, shared, single};
+use crate::harness::{End, Running, on_both_ends, shared, single};
 use crate::tool::{PLAN, Tool};
-use crate::world::{ask, ask_all, assert_nothing_left, everywhere, firsts, prepare, sync};
+use crate::world::{ask, ask_all, assert_nothing_left, engine, everywhere, firsts, prepare, sync};
 
 /// A table, its rows, and what is done to it.
 #[derive(Clone, Copy)]
@@ -55,6 +55,23 @@ const SIGNED: &[&str] = &[
     "SELECT number * 4 AS a, a % 3 AS b, toString(a % 7) AS c, a * SHARD + 1 AS v, 1 AS sign FROM numbers(100)",
 ];
 
+const VERSIONED: Case = Case {
+    engine: "VersionedCollapsingMergeTree",
+    args: "sign, version",
+    columns: "a UInt64, b UInt8, c String, v UInt64, sign Int8, version UInt32 DEFAULT v % 2",
+    inserts: &[
+        "(a, b, c, v, sign) SELECT number AS a, a % 3 AS b, toString(a % 7) AS c, a * SHARD, 1 FROM numbers(1000)",
+        "(a, b, c, v, sign) SELECT number * 2 AS a, a % 3 AS b, toString(a % 7) AS c, a * SHARD, -1 FROM numbers(300)",
+    ],
+    row: "a, b, c, v, sign, version",
+    // The engine adds the version to the key that it is given.
+    changes: &[
+        ("MODIFY ORDER BY (c, b, a)", ["c, b, a, version", "c, b, a", "a % 3"]),
+        ("MODIFY PARTITION BY b", ["c, b, a, version", "c, b, a", "b"]),
+    ],
+    ..PLAIN
+};
+
 /// Runs a case on a cluster, with the Replicated engine or the plain one.
 #[track_caller]
 fn carry_through(cluster: &Running, database: &str, replicated: bool, case: Case) {
@@ -71,13 +88,8 @@ fn carry_through(cluster: &Running, database: &str, replicated: bool, case: Case
 }
 
 fn create(database: &str, table: &str, replicated: bool, case: Case) -> String {
-    let Case { engine, args, columns, keys, .. } = case;
-    let engine = if replicated {
-        let comma = if args.is_empty() { "" } else { ", " };
-        format!("Replicated{engine}('/clickhouse/{database}/{{shard}}/{table}', '{{replica}}'{comma}{args})")
-    } else {
-        format!("{engine}({args})")
-    };
+    let Case { args, columns, keys, .. } = case;
+    let engine = engine(replicated, case.engine, database, table, args);
     format!("CREATE TABLE {database}.{table} ({columns}) ENGINE = {engine} {keys}")
 }
 
@@ -116,14 +128,26 @@ fn carry_out(cluster: &Running, tool: &Tool, database: &str, keys: &[&str; 3]) {
     assert_nothing_left(cluster, database);
 }
 
-/// One test a case: replicated on the shared sandbox, plain on that of single replicas.
+/// Three tests a case: replicated and plain on the old end, plain on the new one.
 macro_rules! cases {
     ($($name:ident: $case:expr,)*) => {$(
-        #[test]
-        fn $name() {
-            let case = $case;
-            carry_through(&shared(), concat!("replicated_", stringify!($name)), true, case);
-            carry_through(single(), concat!("plain_", stringify!($name)), false, case);
+        mod $name {
+            use super::*;
+
+            #[test]
+            fn replicated() {
+                carry_through(&shared(), concat!("replicated_", stringify!($name)), true, $case);
+            }
+
+            #[test]
+            fn plain() {
+                carry_through(single(), concat!("plain_", stringify!($name)), false, $case);
+            }
+
+            #[test]
+            fn new_end() {
+                carry_through(&End::New.shared(), concat!("new_", stringify!($name)), false, $case);
+            }
         }
     )*};
 }
@@ -162,29 +186,12 @@ cases! {
         row: "a, b, c, v, sign",
         ..PLAIN
     },
-    versioned_collapsing: Case {
-        engine: "VersionedCollapsingMergeTree",
-        args: "sign, version",
-        columns: "a UInt64, b UInt8, c String, v UInt64, sign Int8, version UInt32 DEFAULT v % 2",
-        inserts: &[
-            "(a, b, c, v, sign) SELECT number AS a, a % 3 AS b, toString(a % 7) AS c, a * SHARD, 1 FROM numbers(1000)",
-            "(a, b, c, v, sign) SELECT number * 2 AS a, a % 3 AS b, toString(a % 7) AS c, a * SHARD, -1 FROM numbers(300)",
-        ],
-        row: "a, b, c, v, sign, version",
-        // The engine adds the version to the key that it is given.
-        changes: &[
-            ("MODIFY ORDER BY (c, b, a)", ["c, b, a, version", "c, b, a", "a % 3"]),
-            ("MODIFY ORDER BY (b, version, c, a)", ["b, version, c, a, version", "b, version, c, a", "a % 3"]),
-            ("MODIFY PARTITION BY b", ["b, version, c, a, version", "b, version, c, a", "b"]),
-        ],
-        ..PLAIN
-    },
+    versioned_collapsing: VERSIONED,
     types: Case {
         columns: "id UInt64, u UUID, n Nullable(Int32), s Nullable(String), e Enum8('a b' = 1, 'it\\'s' = -2), f FixedString(5), \
                   aa Array(Array(UInt8)), nest Nested(k String, w Nullable(UInt8)), d Decimal(18, 4), day Date, \
                   at DateTime('Asia/Tokyo'), x Float64, t Tuple(UInt8, String), m UInt64 MATERIALIZED id * 2, \
-                  al String ALIAS concat('<', toString(id)), de String DEFAULT concat('d', toString(id % 5)), \
-                  once UInt64 MATERIALIZED rand64()",
+                  al String ALIAS concat('<', toString(id)), de String DEFAULT concat('d', toString(id % 5))",
         keys: "PARTITION BY toYYYYMM(day) ORDER BY (id, e, u)",
         inserts: &[
             "(id, u, n, s, e, f, aa, `nest.k`, `nest.w`, d, day, at, x, t) SELECT number + 10000 * SHARD AS id, \
@@ -195,7 +202,7 @@ cases! {
              FROM numbers(1000)",
         ],
         row: "id, toString(u), ifNull(toString(n), 'none'), ifNull(s, 'none'), toString(e), f, toString(aa), toString(nest.k), \
-              toString(nest.w), toString(d), day, at, x, toString(t), m, al, de, once",
+              toString(nest.w), toString(d), day, at, x, toString(t), m, al, de",
         changes: &[
             ("MODIFY ORDER BY (u, e, id)", ["u, e, id", "u, e, id", "toYYYYMM(day)"]),
             ("MODIFY ORDER BY (intDiv(id, 10), f, de, m)", [
@@ -224,6 +231,34 @@ cases! {
     },
 }
 
+/// The old end appends the version to the key even so, the new one does not.
+#[test]
+fn a_key_that_has_the_version_already() {
+    let case = Case {
+        changes: &[("MODIFY ORDER BY (b, version, c, a)", ["b, version, c, a, version", "b, version, c, a", "a % 3"])],
+        ..VERSIONED
+    };
+    carry_through(single(), "plain_version_twice", false, case);
+    carry_through(&shared(), "replicated_version_twice", true, case);
+    let case = Case {
+        changes: &[("MODIFY ORDER BY (b, version, c, a)", ["b, version, c, a", "b, version, c, a", "a % 3"])],
+        ..VERSIONED
+    };
+    carry_through(&End::New.shared(), "new_version_twice", false, case);
+}
+
+/// On the old end, where a mirror names them; the new end refuses to compute them anew.
+#[test]
+fn values_computed_by_chance_are_kept() {
+    let case = Case {
+        columns: "a UInt64, b UInt8, c String, v UInt64, once UInt64 MATERIALIZED rand64()",
+        row: "a, b, c, v, once",
+        ..PLAIN
+    };
+    carry_through(single(), "plain_by_chance", false, case);
+    carry_through(&shared(), "replicated_by_chance", true, case);
+}
+
 #[test]
 fn low_cardinality() {
     let case = Case {
@@ -241,19 +276,23 @@ fn low_cardinality() {
     };
     carry_through(single(), "plain_low_cardinality", false, case);
     carry_through(single(), "replicated_low_cardinality", true, case);
+    carry_through(&End::New.shared(), "new_low_cardinality", false, case);
 }
 
-#[test]
-fn a_whole_definition_is_a_target() {
-    let (cluster, database) = (shared(), "whole_definition");
-    prepare(&cluster, database, &[&create(database, "t", true, PLAIN)]);
-    fill(&cluster, database, true, PLAIN);
-    let rows = digest(&cluster, database, PLAIN);
-    let tool = Tool::new(&cluster);
+on_both_ends! {
+    shared: a_whole_definition_is_a_target;
+}
+
+fn a_whole_definition_is_a_target(cluster: &Running) {
+    let (database, replicated) = ("whole_definition", cluster.replicates());
+    prepare(cluster, database, &[&create(database, "t", replicated, PLAIN)]);
+    fill(cluster, database, replicated, PLAIN);
+    let rows = digest(cluster, database, PLAIN);
+    let tool = Tool::new(cluster);
     let target = Case { keys: "PARTITION BY b PRIMARY KEY c ORDER BY (c, a)", ..PLAIN };
-    std::fs::write(tool.dir().join("wanted.sql"), create(database, "t", true, target)).unwrap();
+    std::fs::write(tool.dir().join("wanted.sql"), create(database, "t", replicated, target)).unwrap();
     tool.expect(0, &["plan", "--file", "wanted.sql"]);
-    carry_out(&cluster, &tool, database, &["c, a", "c", "b"]);
-    assert_eq!(digest(&cluster, database, PLAIN), rows);
-    everywhere(&cluster, &[&format!("DROP DATABASE {database}")]);
+    carry_out(cluster, &tool, database, &["c, a", "c", "b"]);
+    assert_eq!(digest(cluster, database, PLAIN), rows);
+    everywhere(cluster, &[&format!("DROP DATABASE {database}")]);
 }

@@ -1,4 +1,6 @@
-//! The shared sandbox, and how it ends whatever happens to the tests.
+//! The shared sandboxes, and how they end whatever happens to the tests.
+//!
+//! There is one for each [`End`] of what the product is for; [`on_both_ends`] makes a test of either out of one body.
 //!
 //! Every sandbox has a supervisor: a shell with a pipe from the tests as its stdin. When the pipe closes, because the
 //! sandbox was dropped or because the test process is gone (even by SIGKILL), the supervisor takes the sandbox down. So no
@@ -18,38 +20,100 @@ use shardwright::sandbox::{Engine, EngineChoice, Sandbox, SandboxOptions, Sandbo
 /// A sandbox that is up; dropped, it goes down.
 pub(crate) struct Running {
     sandbox: Sandbox,
+    replicas: u32,
     dir: PathBuf,
-    supervisor: Child,
+    _supervisor: Supervisor,
 }
 
-/// The shared sandbox, in use together with other tests.
+/// Which servers a shared sandbox has, two shards of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// ClickHouse 18.16.1 and `ZooKeeper`, two replicas a shard.
+    Old,
+    /// ClickHouse 26.9.2, without replication.
+    New,
+}
+
+/// A shared sandbox, in use together with other tests.
 pub(crate) struct Shared {
     running: &'static Running,
     _guard: RwLockReadGuard<'static, ()>,
 }
 
-/// The shared sandbox, in use by one test; dropped, whatever the test stopped or paused runs again.
+/// A shared sandbox, in use by one test; dropped, whatever the test stopped or paused runs again.
 pub(crate) struct Alone {
     running: &'static Running,
     _guard: RwLockWriteGuard<'static, ()>,
 }
 
-static SHARED: OnceLock<Result<Running, String>> = OnceLock::new();
+/// A shared sandbox, started by the first test that wants it.
+struct Place {
+    running: OnceLock<Result<Running, String>>,
+    in_use: RwLock<()>,
+}
+
+static OLD: Place = Place { running: OnceLock::new(), in_use: RwLock::new(()) };
+static NEW: Place = Place { running: OnceLock::new(), in_use: RwLock::new(()) };
 static SINGLE: OnceLock<Result<Running, String>> = OnceLock::new();
-static CURRENT: OnceLock<Result<Running, String>> = OnceLock::new();
-static IN_USE: RwLock<()> = RwLock::new(());
 
-/// The shared sandbox, together with other tests. Each keeps to a database of its own.
+impl End {
+    /// Its sandbox, together with other tests. Each keeps to a database of its own.
+    pub(crate) fn shared(self) -> Shared {
+        let guard = self.place().in_use.read().unwrap_or_else(PoisonError::into_inner);
+        Shared { running: self.running(), _guard: guard }
+    }
+
+    /// Its sandbox with no other test on it, to stop and pause members.
+    pub(crate) fn alone(self) -> Alone {
+        let guard = self.place().in_use.write().unwrap_or_else(PoisonError::into_inner);
+        Alone { running: self.running(), _guard: guard }
+    }
+
+    fn place(self) -> &'static Place {
+        match self {
+            Self::Old => &OLD,
+            Self::New => &NEW,
+        }
+    }
+
+    fn running(self) -> &'static Running {
+        let start = || match self {
+            Self::Old => Running::start(Engine::Debian, 2, 2),
+            Self::New => Running::start(Engine::Chdb, 2, 1),
+        };
+        the(&self.place().running, start)
+    }
+}
+
+/// The shared sandbox of the old end.
 pub(crate) fn shared() -> Shared {
-    let guard = IN_USE.read().unwrap_or_else(PoisonError::into_inner);
-    Shared { running: running(), _guard: guard }
+    End::Old.shared()
 }
 
-/// The shared sandbox with no other test on it, to stop and pause members.
+/// The same with no other test on it.
 pub(crate) fn alone() -> Alone {
-    let guard = IN_USE.write().unwrap_or_else(PoisonError::into_inner);
-    Alone { running: running(), _guard: guard }
+    End::Old.alone()
 }
+
+/// Tests of one body each, `fn(&Running)`, on the old end and on the new one: `shared` or `alone` there.
+macro_rules! on_both_ends {
+    ($($how:ident: $($test:ident),+;)+) => {
+        mod old_end {
+            $($(#[test]
+            fn $test() {
+                super::$test(&crate::harness::End::Old.$how());
+            })+)+
+        }
+
+        mod new_end {
+            $($(#[test]
+            fn $test() {
+                super::$test(&crate::harness::End::New.$how());
+            })+)+
+        }
+    };
+}
+pub(crate) use on_both_ends;
 
 impl Drop for Alone {
     fn drop(&mut self) {
@@ -60,20 +124,9 @@ impl Drop for Alone {
     }
 }
 
-/// A second sandbox, of two shards with one replica each: the place of tables that are not replicated.
+/// A second sandbox of the old end, of two shards with one replica each: the place of tables that are not replicated.
 pub(crate) fn single() -> &'static Running {
-    match SINGLE.get_or_init(|| Running::start(Engine::Debian, 2, 1).inspect(extend_users)) {
-        Ok(running) => running,
-        Err(error) => panic!("{error}"),
-    }
-}
-
-/// A third one, of two shards of a current ClickHouse without replication.
-pub(crate) fn current() -> &'static Running {
-    match CURRENT.get_or_init(|| Running::start(Engine::Chdb, 2, 1)) {
-        Ok(running) => running,
-        Err(error) => panic!("{error}"),
-    }
+    the(&SINGLE, || Running::start(Engine::Debian, 2, 1).inspect(extend_users))
 }
 
 /// What the second sandbox has beyond the first: `LowCardinality` columns, and the user `guarded` with a password.
@@ -95,8 +148,12 @@ fn extend_users(running: &Running) {
     }
 }
 
-fn running() -> &'static Running {
-    match SHARED.get_or_init(|| Running::start(Engine::Debian, 2, 2)) {
+#[track_caller]
+fn the(
+    place: &'static OnceLock<Result<Running, String>>,
+    start: impl FnOnce() -> Result<Running, String>,
+) -> &'static Running {
+    match place.get_or_init(start) {
         Ok(running) => running,
         Err(error) => panic!("{error}"),
     }
@@ -130,12 +187,17 @@ impl Running {
     /// Starts a sandbox in a directory of its own.
     pub(crate) fn start(engine: Engine, shards: u32, replicas: u32) -> Result<Self, String> {
         let dir = fresh_dir();
-        let supervisor = start_supervisor(&dir);
+        let supervisor = Supervisor::of(&dir);
         let options = SandboxOptions { shards, replicas: Some(replicas), ..options(engine, &dir) };
         match block_on(up(&options, &mut |_| {})) {
-            Ok(sandbox) => Ok(Self { sandbox, dir, supervisor }),
+            Ok(sandbox) => Ok(Self { sandbox, replicas, dir, _supervisor: supervisor }),
             Err(error) => Err(format!("{error}\n{}", error.hint().unwrap_or_default())),
         }
+    }
+
+    /// Whether its shards have several replicas, and tables on it are to be Replicated.
+    pub(crate) fn replicates(&self) -> bool {
+        self.replicas > 1
     }
 
     /// Its directory.
@@ -202,16 +264,6 @@ impl Running {
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        drop(self.supervisor.stdin.take());
-        let ended = self.supervisor.wait();
-        if !std::thread::panicking() {
-            assert!(ended.expect("the supervisor ends").success(), "see {}", supervisor_log(&self.dir).display());
-        }
-    }
-}
-
 /// Two shards. No package is installed, a test never changes the machine; the user's cache is what it is for.
 pub(crate) fn options(engine: Engine, dir: &Path) -> SandboxOptions {
     let only = EngineChoice::Only(engine);
@@ -233,20 +285,37 @@ pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
 /// Waits for the end of the pipe, takes the sandbox down, and removes what a start that failed or never began has left.
 const SUPERVISOR: &str = r#"cat > /dev/null; "$0" sandbox down --dir "$1" && rm -rf -- "$1" "$1.supervisor.log""#;
 
-fn start_supervisor(dir: &Path) -> Child {
-    let log = File::create(supervisor_log(dir)).expect("the supervisor's log");
-    Command::new("sh")
-        .args(["-c", SUPERVISOR, env!("CARGO_BIN_EXE_shardwright")])
-        .arg(dir)
-        .stdin(Stdio::piped())
-        .stdout(log.try_clone().expect("the supervisor's log"))
-        .stderr(log)
-        .process_group(0)
-        .spawn()
-        .expect("the supervisor starts")
+/// Takes a sandbox down when it is dropped, or when the tests end in whatever way.
+pub(crate) struct Supervisor {
+    shell: Child,
+    log: PathBuf,
 }
 
-/// Beside the sandbox's directory, which the supervisor removes.
-fn supervisor_log(dir: &Path) -> PathBuf {
-    dir.with_extension("supervisor.log")
+impl Supervisor {
+    /// Of the sandbox that is or will be in `dir`, whose parent is there.
+    pub(crate) fn of(dir: &Path) -> Self {
+        // Beside the sandbox's directory, which is removed.
+        let path = dir.with_extension("supervisor.log");
+        let log = File::create(&path).expect("the supervisor's log");
+        let shell = Command::new("sh")
+            .args(["-c", SUPERVISOR, env!("CARGO_BIN_EXE_shardwright")])
+            .arg(dir)
+            .stdin(Stdio::piped())
+            .stdout(log.try_clone().expect("the supervisor's log"))
+            .stderr(log)
+            .process_group(0)
+            .spawn()
+            .expect("the supervisor starts");
+        Self { shell, log: path }
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        drop(self.shell.stdin.take());
+        let ended = self.shell.wait();
+        if !std::thread::panicking() {
+            assert!(ended.expect("the supervisor ends").success(), "see {}", self.log.display());
+        }
+    }
 }

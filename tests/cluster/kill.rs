@@ -9,14 +9,16 @@ use shardwright::names::ReplicaId;
 use shardwright::sandbox::Member;
 
 use crate::dice::Dice;
-use crate::harness::{Running, alone, block_on, shared, single};
+use crate::harness::{End, Running, block_on, on_both_ends, single};
 use crate::tool::{PLAN, Ran, Started, Tool};
-use crate::world::{ask, ask_all, assert_nothing_left, definitions, everywhere, firsts, prepare, sync};
+use crate::world::{ask, ask_all, assert_nothing_left, definitions, engine, everywhere, firsts, keeper, prepare, sync};
 
-/// Kills of a whole run on the Replicated table, spread evenly over its length.
+/// Kills of a whole run on Replicated tables, spread evenly over its length.
 const KILLS: u32 = 20;
-/// The same on the plain one.
+/// The same on plain ones of the old end.
 const KILLS_PLAIN: u32 = 6;
+/// The same on the new end.
+const KILLS_NEW: u32 = 10;
 /// Kills of a rollback, and of a run that is then rolled back.
 const KILLS_OF_ROLLBACK: u32 = 6;
 const ROWS_A_SHARD: u32 = 150_000;
@@ -32,12 +34,8 @@ struct Victim<'a> {
 
 impl<'a> Victim<'a> {
     #[track_caller]
-    fn new(cluster: &'a Running, database: &'static str, replicated: bool) -> Self {
-        let engine = if replicated {
-            format!("ReplicatedMergeTree('/clickhouse/{database}/{{shard}}/t', '{{replica}}')")
-        } else {
-            "MergeTree".to_owned()
-        };
+    fn new(cluster: &'a Running, database: &'static str) -> Self {
+        let engine = engine(cluster.replicates(), "MergeTree", database, "t", "");
         let create = format!(
             "CREATE TABLE {database}.t (a UInt64, b UInt32, c String) ENGINE = {engine} PARTITION BY a % 5 ORDER BY (a, b)"
         );
@@ -56,9 +54,7 @@ impl<'a> Victim<'a> {
                 );
             }
         }
-        if replicated {
-            sync(cluster, &[&format!("{database}.t")]);
-        }
+        sync(cluster, &[&format!("{database}.t")]);
         let rows = ask(cluster, &Self::digest(database));
         Self { cluster, database, rows }
     }
@@ -94,14 +90,10 @@ impl<'a> Victim<'a> {
     fn assert_whole(&self) {
         assert_eq!(ask(self.cluster, &Self::digest(self.database)), self.rows);
         assert_nothing_left(self.cluster, self.database);
-        let paths = "SELECT count() FROM system.zookeeper WHERE path = '/clickhouse/{database}/1'";
-        if self.definition().contains("Replicated") {
-            assert_eq!(ask_all(self.cluster, &paths.replace("{database}", self.database)), "1", "Keeper paths");
+        if self.cluster.replicates() {
+            let paths = keeper(self.cluster, &format!("/clickhouse/{}/1", self.database));
+            assert_eq!(paths.lines().count(), 1, "Keeper paths: {paths}");
         }
-    }
-
-    fn definition(&self) -> String {
-        definitions(self.cluster, self.database).into_values().next().unwrap_or_default()
     }
 }
 
@@ -184,9 +176,9 @@ fn undisturbed(victim: &Victim<'_>) -> (u64, u64) {
     (whole, records_of(&tool))
 }
 
-fn killed_anywhere(cluster: &Running, database: &'static str, replicated: bool, kills: u32) {
+fn killed_anywhere(cluster: &Running, database: &'static str, kills: u32) {
     let mut dice = Dice::new();
-    let victim = Victim::new(cluster, database, replicated);
+    let victim = Victim::new(cluster, database);
     let (whole, records) = undisturbed(&victim);
     println!("an undisturbed run takes {whole} ms and writes {records} records");
     for number in 0..kills {
@@ -208,20 +200,30 @@ fn killed_anywhere(cluster: &Running, database: &'static str, replicated: bool, 
 
 #[test]
 fn a_run_killed_anywhere_goes_on() {
-    killed_anywhere(&shared(), "killed", true, KILLS);
+    killed_anywhere(&End::Old.shared(), "killed", KILLS);
 }
 
 #[test]
 fn a_run_over_plain_tables_killed_anywhere_goes_on() {
-    killed_anywhere(single(), "killed_plain", false, KILLS_PLAIN);
+    killed_anywhere(single(), "killed_plain", KILLS_PLAIN);
 }
 
 #[test]
-fn a_rollback_killed_anywhere_goes_on() {
-    let (cluster, mut dice) = (shared(), Dice::new());
-    let victim = Victim::new(&cluster, "killed_rollback", true);
-    let (key, before) = (victim.key(), definitions(&cluster, victim.database));
-    let tool = Tool::new(&cluster);
+fn a_run_on_the_new_end_killed_anywhere_goes_on() {
+    killed_anywhere(&End::New.shared(), "killed_new", KILLS_NEW);
+}
+
+on_both_ends! {
+    shared: a_rollback_killed_anywhere_goes_on, an_interrupt_ends_a_run_that_can_be_taken_up;
+    alone: a_replica_that_hangs_for_a_while_holds_a_run_up_and_no_more,
+        a_server_that_dies_in_the_backfill_is_restarted_and_the_run_goes_on;
+}
+
+fn a_rollback_killed_anywhere_goes_on(cluster: &Running) {
+    let mut dice = Dice::new();
+    let victim = Victim::new(cluster, "killed_rollback");
+    let (key, before) = (victim.key(), definitions(cluster, victim.database));
+    let tool = Tool::new(cluster);
     victim.plan(&tool);
     tool.approve(&["start", "cutover"]);
     let (began, waits) = (Instant::now(), tool.run(&["execute", PLAN]));
@@ -241,16 +243,14 @@ fn a_rollback_killed_anywhere_goes_on() {
         }
         until_done(&tool, &["rollback", PLAN]);
         assert_eq!(victim.key(), key);
-        assert_eq!(definitions(&cluster, victim.database), before);
+        assert_eq!(definitions(cluster, victim.database), before);
         victim.assert_whole();
     }
 }
 
-#[test]
-fn an_interrupt_ends_a_run_that_can_be_taken_up() {
-    let cluster = shared();
-    let victim = Victim::new(&cluster, "interrupted", true);
-    let tool = Tool::new(&cluster);
+fn an_interrupt_ends_a_run_that_can_be_taken_up(cluster: &Running) {
+    let victim = Victim::new(cluster, "interrupted");
+    let tool = Tool::new(cluster);
     let key = victim.plan(&tool);
     tool.approve(&["start", "cutover", "finalize"]);
     for moment in [300, 900] {
@@ -264,13 +264,10 @@ fn an_interrupt_ends_a_run_that_can_be_taken_up() {
     victim.assert_finalized(&tool, key);
 }
 
-#[test]
-fn a_replica_that_hangs_for_a_while_holds_a_run_up_and_no_more() {
-    let cluster = alone();
-    let victim = Victim::new(&cluster, "paused", true);
-    let ids = cluster.ids();
-    for (number, id) in [ids[0], ids[3]].into_iter().enumerate() {
-        let tool = Tool::new(&cluster);
+fn a_replica_that_hangs_for_a_while_holds_a_run_up_and_no_more(cluster: &Running) {
+    let victim = Victim::new(cluster, "paused");
+    for (number, id) in first_and_last(cluster).into_iter().enumerate() {
+        let tool = Tool::new(cluster);
         let key = victim.plan(&tool);
         tool.approve(&["start", "cutover", "finalize"]);
         let run = tool.start(&["execute", PLAN]);
@@ -287,12 +284,10 @@ fn a_replica_that_hangs_for_a_while_holds_a_run_up_and_no_more() {
     }
 }
 
-#[test]
-fn a_server_that_dies_in_the_backfill_is_restarted_and_the_run_goes_on() {
-    let cluster = alone();
-    let victim = Victim::new(&cluster, "server_died", true);
-    for id in [cluster.ids()[0], cluster.ids()[3]] {
-        let tool = Tool::new(&cluster);
+fn a_server_that_dies_in_the_backfill_is_restarted_and_the_run_goes_on(cluster: &Running) {
+    let victim = Victim::new(cluster, "server_died");
+    for id in first_and_last(cluster) {
+        let tool = Tool::new(cluster);
         let key = victim.plan(&tool);
         tool.approve(&["start", "cutover", "finalize"]);
         let run = tool.start(&["execute", PLAN]);
@@ -305,6 +300,11 @@ fn a_server_that_dies_in_the_backfill_is_restarted_and_the_run_goes_on() {
         until_done(&tool, &["execute", PLAN]);
         victim.assert_finalized(&tool, key);
     }
+}
+
+fn first_and_last(cluster: &Running) -> [ReplicaId; 2] {
+    let ids = cluster.ids();
+    [ids[0], ids[ids.len() - 1]]
 }
 
 /// Waits until the journal shows a step in a state.

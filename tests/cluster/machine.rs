@@ -1,7 +1,5 @@
 //! A machine of stand-ins: a folder of scripts as `PATH`, a cache folder and a place for a sandbox.
 
-#![allow(clippy::unwrap_used, reason = "what is outside of the tests here is part of them")]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -13,7 +11,7 @@ use shardwright::sandbox::{Engine, EngineChoice, SandboxError, SandboxOptions, d
 
 use crate::harness::{block_on, fresh_dir};
 
-const WAIT: Duration = Duration::from_secs(30);
+const WAIT: Duration = Duration::from_mins(2);
 
 /// A machine of its own: a folder of programs, a cache, a place for a sandbox.
 pub(crate) struct Machine {
@@ -122,6 +120,13 @@ impl Drop for Machine {
 
 pub(crate) fn runs(pid: &str) -> bool {
     fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// Processes at work in a directory or below it, as every member of a sandbox is.
+pub(crate) fn processes_in(dir: &Path) -> Vec<u32> {
+    let dir = fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
+    let pids = fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(&dir))).collect()
 }
 
 #[track_caller]

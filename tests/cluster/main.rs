@@ -4,19 +4,26 @@
 //! All tests share one sandbox of 2 shards x 2 replicas and keep apart by database. A test that stops or pauses members
 //! takes the sandbox for itself ([`harness::alone`]) or starts one of its own ([`harness::Running::start`]).
 
+#![allow(clippy::unwrap_used, reason = "what is outside of the tests here is part of them")]
 #![expect(clippy::print_stdout, reason = "figures and seeds, for --nocapture and for tests that fail")]
 
+mod broken_plans;
 mod chdb;
 mod corpus;
+mod demo;
 mod dice;
 mod dry_run;
+mod dry_run_today;
 mod engines;
 mod exact;
 mod harness;
 mod kill;
 mod load;
+mod lock;
 mod machine;
 mod main_job;
+mod mishaps;
+mod mixed_versions;
 mod names;
 mod refusals;
 mod sandbox;

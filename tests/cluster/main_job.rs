@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use shardwright::names::ReplicaId;
 
-use crate::harness::{Running, shared};
+use crate::harness::{Running, on_both_ends};
 use crate::tool::{PLAN, Tool};
 use crate::world::{
-    ask, ask_all, assert_nothing_left, databases, definitions, everywhere, firsts, keeper, prepare, sync,
+    ask, ask_all, assert_nothing_left, databases, definitions, engine, everywhere, firsts, keeper, prepare, sync,
 };
 
 /// Rows inserted on each shard.
@@ -22,15 +22,18 @@ const KEEPER: [&str; 2] = ["/clickhouse/main_job/1", "/clickhouse/main_job/2"];
 
 #[track_caller]
 fn set_up(cluster: &Running) {
+    let engine = |family, table, args| engine(cluster.replicates(), family, "main_job", table, args);
+    let (replacing, summing) =
+        (engine("ReplacingMergeTree", "events", "version"), engine("SummingMergeTree", "by_tenant", ""));
     prepare(
         cluster,
         "main_job",
         &[
-            "CREATE TABLE main_job.events (id UInt64, version UInt32, tenant UInt32, at DateTime, kind String, \
-             amount Decimal(12, 2)) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/main_job/{shard}/events', \
-             '{replica}', version) PARTITION BY toYYYYMM(at) ORDER BY (at, id, tenant)",
-            "CREATE TABLE main_job.by_tenant (tenant UInt32, rows UInt64) ENGINE = \
-             ReplicatedSummingMergeTree('/clickhouse/main_job/{shard}/by_tenant', '{replica}') ORDER BY tenant",
+            &format!(
+                "CREATE TABLE main_job.events (id UInt64, version UInt32, tenant UInt32, at DateTime, kind String, \
+                 amount Decimal(12, 2)) ENGINE = {replacing} PARTITION BY toYYYYMM(at) ORDER BY (at, id, tenant)"
+            ),
+            &format!("CREATE TABLE main_job.by_tenant (tenant UInt32, rows UInt64) ENGINE = {summing} ORDER BY tenant"),
             "CREATE MATERIALIZED VIEW main_job.feed TO main_job.by_tenant AS \
              SELECT tenant, count() AS rows FROM main_job.events GROUP BY tenant",
             "CREATE TABLE main_job.everywhere AS main_job.events ENGINE = Distributed(main, main_job, events, id)",
@@ -90,9 +93,10 @@ fn insert_more(cluster: &Running, first_id: u64, rows: u64) {
     sync(cluster, &["main_job.events", "main_job.by_tenant"]);
 }
 
+/// The tables' paths in Keeper, where there is one.
 #[track_caller]
 fn keeper_paths(cluster: &Running) -> Vec<String> {
-    KEEPER.iter().map(|path| keeper(cluster, path)).collect()
+    KEEPER.iter().filter(|_| cluster.replicates()).map(|path| keeper(cluster, path)).collect()
 }
 
 /// What a rollback must bring back, but for rows.
@@ -101,13 +105,15 @@ fn objects(cluster: &Running) -> (BTreeMap<ReplicaId, String>, Vec<String>) {
     (definitions(cluster, "main_job"), keeper_paths(cluster))
 }
 
-#[test]
-fn a_sorting_key_is_changed_rolled_back_changed_and_finalized() {
-    let cluster = shared();
-    set_up(&cluster);
-    let tool = Tool::new(&cluster);
-    let (before, rows, read_before) = (objects(&cluster), ask(&cluster, DIGEST), rows_read(&cluster));
-    let databases_before = databases(&cluster);
+on_both_ends! {
+    shared: a_sorting_key_is_changed_rolled_back_changed_and_finalized;
+}
+
+fn a_sorting_key_is_changed_rolled_back_changed_and_finalized(cluster: &Running) {
+    set_up(cluster);
+    let tool = Tool::new(cluster);
+    let (before, rows, read_before) = (objects(cluster), ask(cluster, DIGEST), rows_read(cluster));
+    let databases_before = databases(cluster);
     assert!(rows.values().all(|digest| digest.lines().count() >= 6), "{rows:?}");
 
     // Plan: says so by exit code if asked, changes nothing, is the same when made again.
@@ -117,16 +123,16 @@ fn a_sorting_key_is_changed_rolled_back_changed_and_finalized() {
     let plan = std::fs::read(tool.dir().join(PLAN)).unwrap();
     tool.plan(&alter);
     assert_eq!(std::fs::read(tool.dir().join(PLAN)).unwrap(), plan, "same cluster, same statement, same bytes");
-    assert_eq!((objects(&cluster), databases(&cluster)), (before.clone(), databases_before.clone()));
+    assert_eq!((objects(cluster), databases(cluster)), (before.clone(), databases_before.clone()));
     assert_eq!(tool.state(), "not started");
 
     // No gate passes by itself.
     tool.expect(4, &["execute", PLAN]);
     assert_eq!(tool.state(), "waiting start");
-    assert_eq!(objects(&cluster), before);
+    assert_eq!(objects(cluster), before);
     tool.expect(4, &["execute", PLAN, "--auto-approve", "reversible"]);
     assert_eq!(tool.state(), "waiting cutover");
-    assert_key(&cluster, OLD_KEY);
+    assert_key(cluster, OLD_KEY);
     let verified = tool.expect(0, &["verify", PLAN]);
     assert!(verified.stdout.contains("verify.s1") && verified.stdout.contains("verify.s2"), "{verified}");
     tool.expect(4, &["finalize", PLAN]);
@@ -134,43 +140,43 @@ fn a_sorting_key_is_changed_rolled_back_changed_and_finalized() {
     tool.expect(4, &["execute", PLAN]);
     assert_eq!(tool.state(), "waiting finalize");
 
-    assert_key(&cluster, NEW_KEY);
-    assert_eq!(ask(&cluster, DIGEST), rows);
-    let read_after = rows_read(&cluster);
-    println!("rows read by a query for one tenant of 200, four replicas: {read_before} before, {read_after} after");
+    assert_key(cluster, NEW_KEY);
+    assert_eq!(ask(cluster, DIGEST), rows);
+    let read_after = rows_read(cluster);
+    println!("rows read by a query for one tenant of 200, all replicas: {read_before} before, {read_after} after");
     assert!(read_after * 5 < read_before, "{read_after} of {read_before}");
-    insert_more(&cluster, 10_000_000, 1_000);
-    let with_more = ask(&cluster, DIGEST);
+    insert_more(cluster, 10_000_000, 1_000);
+    let with_more = ask(cluster, DIGEST);
     assert_ne!(with_more, rows);
 
     // Back: everything as before, and what came in meanwhile is kept.
     tool.expect(0, &["rollback", PLAN]);
     assert_eq!(tool.state(), "rolled back");
-    assert_eq!(objects(&cluster), before);
-    assert_key(&cluster, OLD_KEY);
-    sync(&cluster, &["main_job.events"]);
-    assert_eq!(ask(&cluster, DIGEST), with_more);
-    assert_nothing_left(&cluster, "main_job");
-    insert_more(&cluster, 20_000_000, 1_000);
-    let rows = ask(&cluster, DIGEST);
+    assert_eq!(objects(cluster), before);
+    assert_key(cluster, OLD_KEY);
+    sync(cluster, &["main_job.events"]);
+    assert_eq!(ask(cluster, DIGEST), with_more);
+    assert_nothing_left(cluster, "main_job");
+    insert_more(cluster, 20_000_000, 1_000);
+    let rows = ask(cluster, DIGEST);
 
     // Forward again, with new approvals.
     tool.expect(4, &["execute", PLAN]);
     assert_eq!(tool.state(), "waiting start");
     tool.approve(&["start", "cutover"]);
     tool.expect(4, &["execute", PLAN]);
-    insert_more(&cluster, 30_000_000, 1_000);
-    let rows_final = ask(&cluster, DIGEST);
+    insert_more(cluster, 30_000_000, 1_000);
+    let rows_final = ask(cluster, DIGEST);
     assert_ne!(rows_final, rows);
     tool.expect(4, &["finalize", PLAN]);
     assert_eq!(tool.state(), "waiting finalize");
     tool.approve(&["finalize"]);
     tool.expect(0, &["finalize", PLAN]);
     assert_eq!(tool.state(), "finalized");
-    assert_finalized(&cluster, &tool, NEW_KEY);
-    assert_eq!(ask(&cluster, DIGEST), rows_final);
-    insert_more(&cluster, 40_000_000, 1_000);
-    let rows = ask(&cluster, DIGEST);
+    assert_finalized(cluster, &tool, NEW_KEY);
+    assert_eq!(ask(cluster, DIGEST), rows_final);
+    insert_more(cluster, 40_000_000, 1_000);
+    let rows = ask(cluster, DIGEST);
 
     // Nothing more to do, and no way back.
     tool.expect(0, &["execute", PLAN]);
@@ -184,11 +190,11 @@ fn a_sorting_key_is_changed_rolled_back_changed_and_finalized() {
     tool.approve(&["start", "cutover", "finalize"]);
     tool.expect(0, &["execute", PLAN]);
     assert_eq!(tool.state(), "finalized");
-    assert_finalized(&cluster, &tool, OLD_KEY);
-    assert_eq!(ask(&cluster, DIGEST), rows);
-    insert_more(&cluster, 50_000_000, 1_000);
-    assert_eq!(databases(&cluster), databases_before);
-    everywhere(&cluster, &["DROP DATABASE main_job"]);
+    assert_finalized(cluster, &tool, OLD_KEY);
+    assert_eq!(ask(cluster, DIGEST), rows);
+    insert_more(cluster, 50_000_000, 1_000);
+    assert_eq!(databases(cluster), databases_before);
+    everywhere(cluster, &["DROP DATABASE main_job"]);
 }
 
 /// The table has the key, its own Keeper path is the plan's, and there is nothing else of the plan.
@@ -197,7 +203,7 @@ fn assert_finalized(cluster: &Running, tool: &Tool, key: &str) {
     assert_key(cluster, key);
     assert_nothing_left(cluster, "main_job");
     let own = format!("by_tenant\nevents__sw_{}", tool.plan_json()["id"].as_str().expect("the plan has an id"));
-    assert_eq!(keeper_paths(cluster), [own.clone(), own]);
+    assert_eq!(keeper_paths(cluster), if cluster.replicates() { vec![own.clone(), own] } else { vec![] });
     let names = ask_all(cluster, "SELECT name FROM system.tables WHERE database = 'main_job' ORDER BY name");
     assert_eq!(names, "by_tenant\nevents\neverywhere\nfeed");
 }

@@ -1,8 +1,8 @@
 //! Names of every kind: databases, tables and columns are quoted wherever they go.
 
-use crate::harness::shared;
+use crate::harness::{End, Running};
 use crate::tool::{PLAN, Tool};
-use crate::world::{ask, ask_all, assert_nothing_left, definitions, firsts};
+use crate::world::{ask, ask_all, assert_nothing_left, definitions, engine, firsts, sync};
 
 fn identifier(name: &str) -> String {
     format!("`{}`", name.replace('\\', r"\\").replace('`', r"\`"))
@@ -14,15 +14,13 @@ fn literal(text: &str) -> String {
 
 /// Plan, every rendering, execute, roll back, execute again, finalize.
 #[track_caller]
-fn works(database: &str, table: &str, columns: [&str; 3]) {
-    let cluster = shared();
+fn works(cluster: &Running, database: &str, table: &str, columns: [&str; 3]) {
     let (db, [a, b, c]) = (identifier(database), columns.map(identifier));
     let full = format!("{db}.{}", identifier(table));
-    let path: String = hex::encode(table);
+    let engine = engine(cluster.replicates(), "MergeTree", "names", &hex::encode(table), "");
     for id in cluster.ids() {
         cluster.query(id, &format!("DROP DATABASE IF EXISTS {db}"));
         cluster.query(id, &format!("CREATE DATABASE {db}"));
-        let engine = format!("ReplicatedMergeTree('/clickhouse/names/{{shard}}/{path}', '{{replica}}')");
         cluster.query(
             id,
             &format!(
@@ -34,7 +32,7 @@ fn works(database: &str, table: &str, columns: [&str; 3]) {
         cluster
             .query(id, &format!("CREATE TABLE {db}.everywhere AS {full} ENGINE = Distributed(main, {here}, {there})"));
     }
-    for first in firsts(&cluster) {
+    for first in firsts(cluster) {
         cluster.query(
             first,
             &format!(
@@ -42,21 +40,19 @@ fn works(database: &str, table: &str, columns: [&str; 3]) {
             ),
         );
     }
-    for id in cluster.ids() {
-        cluster.query(id, &format!("SYSTEM SYNC REPLICA {full}"));
-    }
+    sync(cluster, &[&full]);
     let digest = format!(
         "SELECT {a} % 2 AS p, count(), sum(cityHash64({a}, {b}, ifNull({c}, '-'))) FROM {full} GROUP BY p ORDER BY p"
     );
-    let (rows, before) = (ask(&cluster, &digest), definitions(&cluster, database));
+    let (rows, before) = (ask(cluster, &digest), definitions(cluster, database));
     let key = format!(
         "SELECT sorting_key FROM system.tables WHERE database = {} AND name = {}",
         literal(database),
         literal(table)
     );
-    let old = ask_all(&cluster, &key);
+    let old = ask_all(cluster, &key);
 
-    let tool = Tool::new(&cluster);
+    let tool = Tool::new(cluster);
     tool.plan(&format!("ALTER TABLE {full} MODIFY ORDER BY ({b}, {a})"));
     for format in ["table", "markdown", "html", "dot", "mermaid", "sql", "json"] {
         assert!(!tool.expect(0, &["show", PLAN, "--format", format]).stdout.is_empty(), "{format}");
@@ -64,17 +60,17 @@ fn works(database: &str, table: &str, columns: [&str; 3]) {
     tool.expect(0, &["inspect", "--table", &full]);
     tool.approve(&["start", "cutover"]);
     tool.expect(4, &["execute", PLAN]);
-    let new = ask_all(&cluster, &key);
+    let new = ask_all(cluster, &key);
     assert_ne!(new, old);
-    assert_eq!(ask(&cluster, &digest), rows);
+    assert_eq!(ask(cluster, &digest), rows);
     tool.expect(0, &["verify", PLAN]);
     tool.expect(0, &["rollback", PLAN]);
-    assert_eq!(definitions(&cluster, database), before);
-    assert_nothing_left(&cluster, database);
+    assert_eq!(definitions(cluster, database), before);
+    assert_nothing_left(cluster, database);
     tool.approve(&["start", "cutover", "finalize"]);
     tool.expect(0, &["execute", PLAN]);
-    assert_eq!((ask_all(&cluster, &key), ask(&cluster, &digest)), (new, rows));
-    assert_nothing_left(&cluster, database);
+    assert_eq!((ask_all(cluster, &key), ask(cluster, &digest)), (new, rows));
+    assert_nothing_left(cluster, database);
     for id in cluster.ids() {
         cluster.query(id, &format!("DROP DATABASE {db}"));
     }
@@ -82,9 +78,16 @@ fn works(database: &str, table: &str, columns: [&str; 3]) {
 
 macro_rules! names {
     ($($test:ident: $database:literal, $table:literal, $columns:expr;)*) => {$(
-        #[test]
-        fn $test() {
-            works($database, $table, $columns);
+        mod $test {
+            #[test]
+            fn old_end() {
+                super::works(&super::End::Old.shared(), $database, $table, $columns);
+            }
+
+            #[test]
+            fn new_end() {
+                super::works(&super::End::New.shared(), $database, $table, $columns);
+            }
         }
     )*};
 }

@@ -8,9 +8,9 @@ use rustix::process::Signal;
 use shardwright::names::ReplicaId;
 use shardwright::sandbox::Member;
 
-use crate::harness::{Running, alone, block_on, shared, single};
+use crate::harness::{Running, block_on, on_both_ends, single};
 use crate::tool::{PLAN, Ran, Started, Tool};
-use crate::world::{ask_all, assert_nothing_left, databases, definitions, everywhere, firsts, prepare, sync};
+use crate::world::{ask_all, assert_nothing_left, databases, definitions, engine, everywhere, firsts, prepare, sync};
 
 type Definitions = BTreeMap<ReplicaId, String>;
 
@@ -25,9 +25,10 @@ impl<'a> Scene<'a> {
     /// A healthy table `t`, with rows.
     #[track_caller]
     fn new(cluster: &'a Running, database: &'static str) -> Self {
+        let engine = engine(cluster.replicates(), "MergeTree", database, "t", "");
         let table = format!(
-            "CREATE TABLE {database}.t (a UInt64, b String, n Nullable(UInt8)) ENGINE = \
-             ReplicatedMergeTree('/clickhouse/{database}/{{shard}}/t', '{{replica}}') PARTITION BY a % 2 ORDER BY (a, b)"
+            "CREATE TABLE {database}.t (a UInt64, b String, n Nullable(UInt8)) ENGINE = {engine} \
+             PARTITION BY a % 2 ORDER BY (a, b)"
         );
         prepare(cluster, database, &[&table]);
         for first in firsts(cluster) {
@@ -96,14 +97,20 @@ fn files(tool: &Tool) -> BTreeMap<String, Vec<u8>> {
     entries.map(|entry| file(entry.expect("a directory entry"))).collect()
 }
 
-fn replica(shard: u32, replica: u32) -> ReplicaId {
-    ReplicaId::new(shard, replica)
+on_both_ends! {
+    shared: statements_that_cannot_be_read_or_do_not_fit,
+        tables_that_are_not_as_they_must_be,
+        plans_that_no_longer_fit,
+        configs_that_lead_nowhere,
+        a_disk_that_is_full,
+        a_disk_that_fills_up_half_way,
+        a_second_executor_while_the_first_is_at_work,
+        steps_out_of_their_order;
+    alone: a_replica_that_is_down;
 }
 
-#[test]
-fn statements_that_cannot_be_read_or_do_not_fit() {
-    let cluster = shared();
-    let scene = Scene::new(&cluster, "refused_sql");
+fn statements_that_cannot_be_read_or_do_not_fit(cluster: &Running) {
+    let scene = Scene::new(cluster, "refused_sql");
     // The place is marked: the line of the statement, and something below it.
     let marked =
         scene.not_planned(1, "ALTER TABLE refused_sql.t MODIFY ORDER BY (b, , a", &["MODIFY ORDER BY (b, , a", "╰"]);
@@ -137,12 +144,10 @@ fn statements_that_cannot_be_read_or_do_not_fit() {
         assert!(ran.stderr.to_lowercase().contains(says), "{says:?} is not said: {ran}");
         said(&ran, &["refused_sql.t", "s1r1"]);
     }
-    // This server would take it.
-    scene.not_planned(
-        3,
-        "ALTER TABLE refused_sql.t MODIFY ORDER BY (b, rand())",
-        &["SW022", "refused_sql.t", "rand()"],
-    );
+    // The old end would take it, so that we refuse it.
+    let (code, by) = if cluster.replicates() { (3, "SW022") } else { (1, "deterministic") };
+    let says = [by, "refused_sql.t", "rand()"];
+    scene.not_planned(code, "ALTER TABLE refused_sql.t MODIFY ORDER BY (b, rand())", &says);
     scene.refused(1, &["plan", "--file", "missing.sql"], &["missing.sql"]);
     scene.refused(64, &["plan"], &["--sql"]);
     scene.refused(64, &["plan", "--sql", "SELECT 1", "--no-such-flag"], &["--no-such-flag"]);
@@ -150,52 +155,48 @@ fn statements_that_cannot_be_read_or_do_not_fit() {
     scene.refused(1, &["execute", "missing.json"], &["missing.json"]);
 }
 
-#[test]
-fn tables_that_are_not_as_they_must_be() {
-    let cluster = shared();
-    let scene = Scene::new(&cluster, "refused_tables");
+fn tables_that_are_not_as_they_must_be(cluster: &Running) {
+    let scene = Scene::new(cluster, "refused_tables");
     everywhere(
-        &cluster,
+        cluster,
         &[
             "CREATE TABLE refused_tables.alone (a UInt64, b String) ENGINE = MergeTree ORDER BY a",
             "CREATE TABLE refused_tables.log (a UInt64, b String) ENGINE = Log",
             "CREATE VIEW refused_tables.v AS SELECT a FROM refused_tables.t",
         ],
     );
-    let alone =
-        scene.not_planned(3, "ALTER TABLE refused_tables.alone MODIFY ORDER BY b", &["SW004", "refused_tables.alone"]);
-    said(&alone, &["shard 1"]);
+    if cluster.replicates() {
+        let says = ["SW004", "refused_tables.alone", "shard 1"];
+        scene.not_planned(3, "ALTER TABLE refused_tables.alone MODIFY ORDER BY b", &says);
+    }
     scene.not_planned(1, "ALTER TABLE refused_tables.log MODIFY ORDER BY b", &["refused_tables.log", "Log"]);
     scene.not_planned(1, "ALTER TABLE refused_tables.v MODIFY ORDER BY b", &["refused_tables.v", "View"]);
 
-    // One replica with another definition; one without the table.
-    let odd = replica(2, 1);
-    let create = |columns: &str| {
-        format!(
-            "CREATE TABLE refused_tables.odd ({columns}) ENGINE = \
-         ReplicatedMergeTree('/clickhouse/refused_tables/{{shard}}/odd', '{{replica}}') ORDER BY a"
-        )
+    // The last replica without the table, then with another definition; where there are more, one more of its shard with it.
+    let ids = cluster.ids();
+    let (last, odd) = (ids[ids.len() - 1], ids[ids.len() - 2]);
+    let create = |id: ReplicaId, columns: &str| {
+        let engine = engine(cluster.replicates(), "MergeTree", "refused_tables", "odd", "");
+        cluster.query(id, &format!("CREATE TABLE refused_tables.odd ({columns}) ENGINE = {engine} ORDER BY a"));
     };
-    for id in [replica(1, 1), replica(1, 2)] {
-        cluster.query(id, &create("a UInt64, b String"));
+    for id in cluster.ids().into_iter().filter(|id| id.shard == 1) {
+        create(id, "a UInt64, b String");
     }
-    cluster.query(odd, &create("a UInt64, b String DEFAULT 'x'"));
-    let missing = scene.not_planned(
-        3,
-        "ALTER TABLE refused_tables.odd MODIFY ORDER BY (b, a)",
-        &["SW002", "refused_tables.odd", "s2r2"],
-    );
-    said(&missing, &["s2r1"]);
-    cluster.query(replica(2, 2), &create("a UInt64, b String DEFAULT 'x'"));
-    scene.not_planned(
-        3,
-        "ALTER TABLE refused_tables.odd MODIFY ORDER BY (b, a)",
-        &["SW002", "refused_tables.odd", "s2r"],
-    );
+    let sql = "ALTER TABLE refused_tables.odd MODIFY ORDER BY (b, a)";
+    let mut differ = vec![last.to_string()];
+    if odd.shard == last.shard {
+        create(odd, "a UInt64, b String DEFAULT 'x'");
+        differ.push(odd.to_string());
+    }
+    let missing = scene.not_planned(3, sql, &["SW002", "refused_tables.odd"]);
+    said(&missing, &differ.iter().map(String::as_str).collect::<Vec<_>>());
+    create(last, "a UInt64, b String DEFAULT 'x'");
+    scene.not_planned(3, sql, &["SW002", "refused_tables.odd", "s2r"]);
 
     // Something of an earlier plan.
-    cluster.query(replica(1, 2), "CREATE TABLE refused_tables.t__sw_staging (a UInt8) ENGINE = Log");
-    scene.not_planned(3, "ALTER TABLE refused_tables.t MODIFY ORDER BY (b, a)", &["SW003", "t__sw_staging", "s1r2"]);
+    cluster.query(odd, "CREATE TABLE refused_tables.t__sw_staging (a UInt8) ENGINE = Log");
+    let says = ["SW003", "t__sw_staging", &odd.to_string()];
+    scene.not_planned(3, "ALTER TABLE refused_tables.t MODIFY ORDER BY (b, a)", &says);
     // A blocker that cannot be accepted away.
     scene.refused(
         64,
@@ -204,43 +205,40 @@ fn tables_that_are_not_as_they_must_be() {
     );
 }
 
-#[test]
-fn a_replica_that_is_down() {
-    let cluster = alone();
-    let scene = Scene::new(&cluster, "refused_down");
+fn a_replica_that_is_down(cluster: &Running) {
+    let scene = Scene::new(cluster, "refused_down");
     scene.plan();
     scene.tool.approve(&["start", "cutover", "finalize"]);
-    let down = replica(2, 2);
-    let before = definitions(&cluster, scene.database);
+    let down = cluster.ids()[cluster.ids().len() - 1];
+    let says = format!("{down} (127.0.0.1:");
+    let before = definitions(cluster, scene.database);
     block_on(cluster.stop(Member::Replica(down))).unwrap();
     let files_before = files(&scene.tool);
     let planned =
         scene.tool.run(&["plan", "--sql", "ALTER TABLE refused_down.t MODIFY ORDER BY (b, a)", "-o", "another.json"]);
     assert_eq!(planned.code, Some(3), "{planned}");
-    said(&planned, &["SW001", "s2r2 (127.0.0.1:"]);
+    said(&planned, &["SW001", &says]);
     assert!(files(&scene.tool) == files_before, "no plan is written");
     let executed = scene.tool.run(&["execute", PLAN]);
     assert_eq!(executed.code, Some(1), "{executed}");
-    said(&executed, &["s2r2 (127.0.0.1:"]);
+    said(&executed, &[&says]);
     block_on(cluster.start(Member::Replica(down))).unwrap();
-    assert_eq!(definitions(&cluster, scene.database), before, "nothing was done on the others");
-    assert_nothing_left(&cluster, scene.database);
+    assert_eq!(definitions(cluster, scene.database), before, "nothing was done on the others");
+    assert_nothing_left(cluster, scene.database);
     scene.tool.expect(0, &["execute", PLAN]);
-    assert_nothing_left(&cluster, scene.database);
+    assert_nothing_left(cluster, scene.database);
 }
 
-#[test]
-fn plans_that_no_longer_fit() {
-    let cluster = shared();
-    let scene = Scene::new(&cluster, "refused_plans");
+fn plans_that_no_longer_fit(cluster: &Running) {
+    let scene = Scene::new(cluster, "refused_plans");
     scene.plan();
     scene.tool.approve(&["start", "cutover", "finalize"]);
     // Another cluster.
     let config = fs::read_to_string(single().config_path()).unwrap();
-    let elsewhere = Tool::new(&cluster).with_config(&config);
+    let elsewhere = Tool::new(cluster).with_config(&config);
     fs::copy(scene.tool.dir().join(PLAN), elsewhere.dir().join(PLAN)).unwrap();
     let other = scene.unchanged(|| elsewhere.expect(5, &["execute", PLAN, "--auto-approve", "reversible"]));
-    said(&other, &["the plan was made for cluster main", "s1r2="]);
+    said(&other, &["the plan was made for cluster main", &format!("{}=", cluster.ids()[1])]);
 
     // Edited: one word, or a step taken out.
     let path = scene.tool.dir().join(PLAN);
@@ -264,22 +262,20 @@ fn plans_that_no_longer_fit() {
     scene.refused(64, &["execute", PLAN, "--until", "no.such.step"], &["no.such.step"]);
 
     // Stale: a column more.
-    for first in firsts(&cluster) {
+    for first in firsts(cluster) {
         cluster.query(first, "ALTER TABLE refused_plans.t ADD COLUMN more UInt8");
     }
-    sync(&cluster, &["refused_plans.t"]);
-    let before = definitions(&cluster, scene.database);
+    sync(cluster, &["refused_plans.t"]);
+    let before = definitions(cluster, scene.database);
     let stale = scene.tool.expect(5, &["execute", PLAN]);
     said(&stale, &["refused_plans.t", "s1r1"]);
-    assert_eq!(definitions(&cluster, scene.database), before);
+    assert_eq!(definitions(cluster, scene.database), before);
     assert_eq!(scene.tool.state(), "failed");
-    assert_nothing_left(&cluster, scene.database);
+    assert_nothing_left(cluster, scene.database);
 }
 
-#[test]
-fn configs_that_lead_nowhere() {
-    let cluster = shared();
-    let mut scene = Scene::new(&cluster, "refused_config");
+fn configs_that_lead_nowhere(cluster: &Running) {
+    let mut scene = Scene::new(cluster, "refused_config");
     let good = fs::read_to_string(cluster.config_path()).unwrap();
     let sql = "ALTER TABLE refused_config.t MODIFY ORDER BY (b, a)";
     let changed = |from: &str, to: &str| {
@@ -299,7 +295,7 @@ fn configs_that_lead_nowhere() {
         ("cluster = \"main\"\nendpoints = [\"http://127.0.0.1:1\"]\nuser = \"default\"\n".to_owned(), "127.0.0.1:1"),
         ("cluster = ".to_owned(), "line 1"),
     ] {
-        scene.tool = Tool::new(&cluster).with_config(&config);
+        scene.tool = Tool::new(cluster).with_config(&config);
         fs::write(scene.tool.dir().join("wrong.txt"), "not-the-password\n").unwrap();
         let ran = scene.refused(1, &["plan", "--sql", sql], &[says]);
         for secret in ["hush-hush", "not-the-password"] {
@@ -343,10 +339,8 @@ fn on_a_full_disk(tool: &Tool, blocks_of_1024: u32, args: &[&str]) -> Ran {
     Started::new(command, args).end()
 }
 
-#[test]
-fn a_disk_that_is_full() {
-    let cluster = shared();
-    let scene = Scene::new(&cluster, "refused_disk");
+fn a_disk_that_is_full(cluster: &Running) {
+    let scene = Scene::new(cluster, "refused_disk");
     let sql = "ALTER TABLE refused_disk.t MODIFY ORDER BY (b, a)";
     // The new plan does not fit: none is written, and an earlier one stays.
     for _ in 0..2 {
@@ -359,21 +353,19 @@ fn a_disk_that_is_full() {
     let long = "x".repeat(2000);
     scene.tool.expect(0, &["approve", PLAN, "--gate", "start", "--note", &long]);
     scene.tool.approve(&["cutover", "finalize"]);
-    let before = definitions(&cluster, scene.database);
+    let before = definitions(cluster, scene.database);
     let ran = on_a_full_disk(&scene.tool, 2, &["execute", PLAN]);
     assert_eq!(ran.code, Some(1), "{ran}");
     said(&ran, &["cannot write the journal", PLAN]);
-    assert_eq!(definitions(&cluster, scene.database), before);
-    assert_nothing_left(&cluster, scene.database);
+    assert_eq!(definitions(cluster, scene.database), before);
+    assert_nothing_left(cluster, scene.database);
     // With room again it goes on.
     scene.tool.expect(0, &["execute", PLAN]);
     assert_eq!(scene.tool.state(), "finalized");
 }
 
-#[test]
-fn a_disk_that_fills_up_half_way() {
-    let cluster = shared();
-    let scene = Scene::new(&cluster, "refused_disk_later");
+fn a_disk_that_fills_up_half_way(cluster: &Running) {
+    let scene = Scene::new(cluster, "refused_disk_later");
     scene.plan();
     scene.tool.approve(&["start", "cutover", "finalize"]);
     let mut codes = Vec::new();
@@ -389,15 +381,13 @@ fn a_disk_that_fills_up_half_way() {
     }
     assert!(codes.len() > 3 && codes.last() == Some(&Some(0)), "{codes:?}");
     assert_eq!(scene.tool.state(), "finalized");
-    assert_nothing_left(&cluster, scene.database);
+    assert_nothing_left(cluster, scene.database);
     let rows = "SELECT count(), sum(a) FROM refused_disk_later.t";
-    assert_eq!(ask_all(&cluster, rows), "100\t4950");
+    assert_eq!(ask_all(cluster, rows), "100\t4950");
 }
 
-#[test]
-fn a_second_executor_while_the_first_is_at_work() {
-    let cluster = shared();
-    let scene = Scene::new(&cluster, "refused_second");
+fn a_second_executor_while_the_first_is_at_work(cluster: &Running) {
+    let scene = Scene::new(cluster, "refused_second");
     scene.plan();
     scene.tool.approve(&["start", "cutover", "finalize"]);
     let first = scene.tool.start(&["execute", PLAN]);
@@ -408,7 +398,7 @@ fn a_second_executor_while_the_first_is_at_work() {
     }
     first.signal(Signal::STOP);
     assert_eq!(scene.tool.state(), "running");
-    let tables = ask_all(&cluster, "SELECT count() >= 0 FROM system.tables WHERE database = 'refused_second'");
+    let tables = ask_all(cluster, "SELECT count() >= 0 FROM system.tables WHERE database = 'refused_second'");
     assert_eq!(tables, "1");
     for args in [vec!["execute", PLAN], vec!["rollback", PLAN], vec!["approve", PLAN, "--gate", "cutover"]] {
         let ran = scene.tool.expect(7, &args);
@@ -418,13 +408,11 @@ fn a_second_executor_while_the_first_is_at_work() {
     let ran = first.end();
     assert_eq!(ran.code, Some(0), "{ran}");
     assert_eq!(scene.tool.state(), "finalized");
-    assert_nothing_left(&cluster, scene.database);
+    assert_nothing_left(cluster, scene.database);
 }
 
-#[test]
-fn steps_out_of_their_order() {
-    let cluster = shared();
-    let scene = Scene::new(&cluster, "refused_order");
+fn steps_out_of_their_order(cluster: &Running) {
+    let scene = Scene::new(cluster, "refused_order");
     scene.plan();
     scene.refused(4, &["finalize", PLAN], &["not ready"]);
     scene.refused(1, &["verify", PLAN], &["nothing to compare"]);

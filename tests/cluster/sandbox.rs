@@ -1,7 +1,6 @@
 //! The sandbox itself: it starts, heals, and leaves nothing behind.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::PathBuf;
 
 use shardwright::config;
@@ -159,21 +158,21 @@ fn down_leaves_no_process_and_no_file() {
 #[test]
 fn a_start_that_fails_says_why_and_stops_what_it_started() {
     let running = Running::start(Engine::Debian, 1, 2).unwrap();
-    let (taken, other) = (Member::Replica(replica(1, 1)), Member::Replica(replica(1, 2)));
-    block_on(running.stop(taken)).unwrap();
-    block_on(running.stop(other)).unwrap();
-    let http = running.replicas().next().unwrap().1.http;
-    let intruder = TcpListener::bind(("127.0.0.1", http)).unwrap();
+    let (sound, broken) = (Member::Replica(replica(1, 1)), Member::Replica(replica(1, 2)));
+    block_on(running.stop(sound)).unwrap();
+    block_on(running.stop(broken)).unwrap();
+    let config = running.dir().join("s1r2/config.d/broken.xml");
+    fs::write(&config, "<yandex><").unwrap();
 
     let error = block_on(up(&running.options(), &mut |_| {})).unwrap_err();
-    assert!(error.to_string().starts_with("s1r1 is not ready: its process has ended"), "{error}");
+    assert!(error.to_string().starts_with("s1r2 is not ready: its process has ended"), "{error}");
     let hint = error.hint().unwrap();
-    assert!(hint.contains("Address already in use"), "{hint}");
+    assert!(hint.contains("broken.xml"), "{hint}");
     let state = |member| running.status().members.iter().find(|one| one.member == member).unwrap().state;
-    assert_eq!((state(taken), state(other)), (MemberState::Stopped, MemberState::Stopped));
+    assert_eq!((state(sound), state(broken)), (MemberState::Stopped, MemberState::Stopped));
     assert_eq!(state(Member::Keeper), MemberState::Running, "it ran before");
 
-    drop(intruder);
+    fs::remove_file(config).unwrap();
     block_on(up(&running.options(), &mut |_| {})).unwrap();
 }
 

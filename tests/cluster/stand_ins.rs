@@ -1,14 +1,15 @@
-//! The engines that this repository's machines may not have, docker and binary, with stand-ins for their programs. What
-//! the real ones make of the commands and files is not tested here.
+//! The engines that this repository's machines may not have, docker and binary, with stand-ins for their programs. Of the
+//! real ones, only a server's reading of its files is tested here.
 
 use std::fs;
-use std::io::Read;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 
 use shardwright::names::ReplicaId;
 use shardwright::sandbox::{Engine, EngineChoice, Member, SandboxOptions, down, status, up};
 
-use crate::harness::block_on;
-use crate::machine::{Machine, eventually, interrupt};
+use crate::harness::{End, block_on};
+use crate::machine::{Machine, eventually, interrupt, processes_in};
 
 /// Answers what a ready check asks, from the config files that the real one would read.
 const CLICKHOUSE: &str = r#"#!/usr/bin/env python3
@@ -68,6 +69,65 @@ fn a_binary_runs_as_servers_and_keeper() {
     assert_eq!(status(&options.dir).unwrap(), None);
 }
 
+/// What the engine `binary`, and but for paths and ports the compose file, give to a server is read by a real one: the
+/// stand-in's servers are those of the new end. It has no Keeper to speak to, so that the tool waits until it is told to stop.
+#[test]
+fn a_current_server_reads_the_files_of_ordinary_servers() {
+    let cluster = End::New.shared();
+    let process = format!("/proc/{}", cluster.status().members[0].pid.unwrap());
+    let words = |file: &str| -> Vec<String> {
+        let text = fs::read_to_string(format!("{process}/{file}")).unwrap();
+        text.trim_end_matches('\0').split('\0').map(str::to_owned).collect()
+    };
+    let (command, environment) = (words("cmdline"), words("environ"));
+    let site = environment.iter().find_map(|variable| variable.strip_prefix("PYTHONPATH=")).unwrap();
+    let real = format!(
+        "    os.chdir(home)\n    os.environ['PYTHONPATH'] = {site:?}\n    os.execv({:?}, {})\n",
+        command[0],
+        serde_json::to_string(&command).unwrap()
+    );
+    let machine = Machine::bare();
+    machine.program(
+        "clickhouse",
+        &CLICKHOUSE.replace("else:\n    port = int(os", &format!("else:\n{real}    port = int(os")),
+    );
+    let mut tool = machine.tool(&["up", "--engine", "binary", "--shards", "1"]);
+
+    let dir = machine.dir.join("sandbox");
+    let second = eventually("the second replica answers", || {
+        let status = status(&dir).ok()??;
+        let member =
+            status.members.into_iter().find(|member| member.member == Member::Replica(ReplicaId::new(1, 2)))?;
+        ask(member.http_port?, "SELECT 1").is_some().then_some(member)
+    });
+    let ask = |sql| ask(second.http_port.unwrap(), sql).unwrap();
+    assert_eq!(ask("SELECT version(), getMacro('shard'), getMacro('replica')"), "26.9.2.1\t1\tr2");
+    assert_eq!(
+        ask("SELECT max(port) FROM system.clusters WHERE cluster = 'main' AND is_local"),
+        second.port.to_string()
+    );
+    assert_eq!(ask("SELECT count() FROM system.clusters WHERE cluster = 'main'"), "2");
+    let settings = "SELECT count() FROM system.server_settings WHERE changed AND \
+                    name IN ('interserver_http_host', 'interserver_http_port', 'distributed_ddl.path', 'tmp_path')";
+    assert_eq!(ask(settings), "4");
+    assert_eq!(ask("SELECT currentUser()"), "default");
+    let log = fs::read_to_string(dir.join("s1r2/server.err.log")).unwrap();
+    assert!(!log.contains("<Error>"), "{log}");
+    interrupt(&tool);
+    assert_eq!(eventually("the tool ends", || tool.try_wait().unwrap()).code(), Some(1));
+    assert_eq!(processes_in(&machine.dir), Vec::<u32>::new());
+}
+
+/// What a server answers over HTTP; none if it does not, or not well.
+fn ask(port: u16, sql: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    write!(stream, "POST / HTTP/1.0\r\nContent-Length: {}\r\n\r\n{sql}", sql.len()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.contains(" 200 ").then(|| body.trim_end().to_owned())
+}
+
 /// Notes what it is told; its containers are files.
 const DOCKER: &str = r#"#!/bin/sh
 home=$(dirname "$0")/..
@@ -113,6 +173,7 @@ fn an_engine_that_does_not_answer_is_no_engine() {
     let mut said = String::new();
     tool.stderr.as_mut().unwrap().read_to_string(&mut said).unwrap();
     assert!(said.contains("engine docker: Cannot connect to the Docker daemon"), "{said}");
+    assert!(said.contains("hint: --engine auto takes the first engine that this machine can run"), "{said}");
     assert!(!machine.dir.join("sandbox/state.json").exists());
     assert!(status(&machine.dir.join("sandbox")).unwrap().is_none());
 }

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::harness::Running;
+use crate::harness::{Running, Supervisor};
 
 /// No command of any test takes this long.
-const RUN_MAX: Duration = Duration::from_mins(3);
+const RUN_MAX: Duration = Duration::from_mins(5);
 
 /// The plan's file in a tool's directory.
 pub(crate) const PLAN: &str = "plan.json";
@@ -41,6 +41,18 @@ pub(crate) struct Started {
 impl Tool {
     pub(crate) fn new(cluster: &Running) -> Self {
         Self { dir: tempfile::tempdir().expect("a temporary directory"), config: cluster.config_path() }
+    }
+
+    /// For commands that need no cluster, or bring their own.
+    pub(crate) fn without_cluster() -> Self {
+        Self { dir: tempfile::tempdir().expect("a temporary directory"), config: "none.toml".into() }
+    }
+
+    /// Watches over the sandbox that a command makes by itself, `name` in the directory `.shardwright`.
+    pub(crate) fn supervise(&self, name: &str) -> Supervisor {
+        let parent = self.dir().join(".shardwright");
+        fs::create_dir_all(&parent).expect("a directory for the sandbox");
+        Supervisor::of(&parent.join(name))
     }
 
     /// Its directory, which is the current one of every command.
@@ -133,6 +145,11 @@ impl Started {
         i32::try_from(self.child.id()).expect("a process id")
     }
 
+    /// The file that it says things into.
+    pub(crate) fn stderr(&self) -> PathBuf {
+        self.output.path().join("stderr")
+    }
+
     /// Whether it has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child can be waited for").is_some()
@@ -172,6 +189,16 @@ impl Started {
     fn ran(&self, status: ExitStatus) -> Ran {
         let text = |name: &str| fs::read_to_string(self.output.path().join(name)).expect("the output is UTF-8");
         Ran { code: status.code(), stdout: text("stdout"), stderr: text("stderr"), args: self.args.clone() }
+    }
+}
+
+/// A test that fails leaves no command behind.
+impl Drop for Started {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            _ = self.child.kill();
+            _ = self.child.wait();
+        }
     }
 }
 

@@ -1,18 +1,19 @@
 //! Negative controls: rows that were tampered with between copy and comparison must be found, and named.
 
-use crate::harness::{Running, shared};
+use crate::harness::{Running, on_both_ends};
 use crate::tool::{PLAN, Ran, Tool};
-use crate::world::{ask_all, assert_nothing_left, definitions, everywhere, firsts, prepare, sync};
+use crate::world::{ask_all, assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync};
 
-/// The Replicated table, planned and executed up to the comparison.
+/// A table, planned and executed up to the comparison.
 #[track_caller]
 fn copied(cluster: &Running, database: &str) -> Tool {
+    let engine = engine(cluster.replicates(), "MergeTree", database, "t", "");
     prepare(
         cluster,
         database,
         &[&format!(
-            "CREATE TABLE {database}.t (day Date, a UInt64, v String) ENGINE = \
-             ReplicatedMergeTree('/clickhouse/{database}/{{shard}}/t', '{{replica}}') PARTITION BY toYYYYMM(day) ORDER BY (day, a)"
+            "CREATE TABLE {database}.t (day Date, a UInt64, v String) ENGINE = {engine} \
+             PARTITION BY toYYYYMM(day) ORDER BY (day, a)"
         )],
     );
     for first in firsts(cluster) {
@@ -31,11 +32,10 @@ fn copied(cluster: &Running, database: &str) -> Tool {
 
 /// Tampers with the shadow of the first shard; the run must stop with exit code 6 and name the partition.
 #[track_caller]
-fn is_found(database: &str, partition: &str, tampering: &[&str]) {
-    let cluster = shared();
-    let tool = copied(&cluster, database);
+fn is_found(cluster: &Running, database: &str, partition: &str, tampering: &[&str]) {
+    let tool = copied(cluster, database);
     let before = ask_all(
-        &cluster,
+        cluster,
         &format!("SELECT create_table_query FROM system.tables WHERE database = '{database}' AND name = 't'"),
     );
     let first = cluster.ids()[0];
@@ -45,24 +45,24 @@ fn is_found(database: &str, partition: &str, tampering: &[&str]) {
             &sql.replace("SHADOW", &format!("{database}.t__sw_shadow")).replace("SOURCE", &format!("{database}.t")),
         );
     }
-    sync(&cluster, &[&format!("{database}.t__sw_shadow")]);
+    sync(cluster, &[&format!("{database}.t__sw_shadow")]);
 
     let found = tool.expect(6, &["execute", PLAN]);
-    names(&cluster, &found, partition);
+    names(cluster, &found, partition);
     assert_eq!(tool.state(), "failed");
     let found = tool.expect(6, &["verify", PLAN]);
-    names(&cluster, &found, partition);
+    names(cluster, &found, partition);
     // Once more: an approval that was given beforehand does not carry it past.
     tool.expect(6, &["execute", PLAN]);
     let after = ask_all(
-        &cluster,
+        cluster,
         &format!("SELECT create_table_query FROM system.tables WHERE database = '{database}' AND name = 't'"),
     );
     assert_eq!(after, before, "nothing was swapped");
     tool.expect(0, &["rollback", PLAN]);
-    assert_nothing_left(&cluster, database);
-    assert!(definitions(&cluster, database).values().all(|tables| tables.lines().count() == 1));
-    everywhere(&cluster, &[&format!("DROP DATABASE {database}")]);
+    assert_nothing_left(cluster, database);
+    assert!(definitions(cluster, database).values().all(|tables| tables.lines().count() == 1));
+    everywhere(cluster, &[&format!("DROP DATABASE {database}")]);
 }
 
 /// The partition, and a replica of the shard with its address.
@@ -76,23 +76,26 @@ fn names(cluster: &Running, found: &Ran, partition: &str) {
     assert!(others.into_iter().all(|other| !error.contains(other)), "only {partition} differs: {found}");
 }
 
-#[test]
-fn a_row_too_many_is_found() {
-    is_found("row_too_many", "202402", &["INSERT INTO SHADOW VALUES ('2024-02-03', 1, 'x')"]);
+on_both_ends! {
+    shared: a_row_too_many_is_found, a_doubled_row_is_found, an_altered_row_is_found, rows_with_two_values_swapped_are_found, a_missing_partition_is_found;
 }
 
-#[test]
-fn a_doubled_row_is_found() {
+fn a_row_too_many_is_found(cluster: &Running) {
+    is_found(cluster, "row_too_many", "202402", &["INSERT INTO SHADOW VALUES ('2024-02-03', 1, 'x')"]);
+}
+
+fn a_doubled_row_is_found(cluster: &Running) {
     is_found(
+        cluster,
         "doubled_row",
         "202403",
         &["INSERT INTO SHADOW SELECT * FROM SOURCE WHERE toYYYYMM(day) = 202403 LIMIT 1"],
     );
 }
 
-#[test]
-fn an_altered_row_is_found() {
+fn an_altered_row_is_found(cluster: &Running) {
     is_found(
+        cluster,
         "altered_row",
         "202402",
         &[
@@ -102,9 +105,9 @@ fn an_altered_row_is_found() {
     );
 }
 
-#[test]
-fn rows_with_two_values_swapped_are_found() {
+fn rows_with_two_values_swapped_are_found(cluster: &Running) {
     is_found(
+        cluster,
         "swapped_values",
         "202402",
         &[
@@ -114,7 +117,6 @@ fn rows_with_two_values_swapped_are_found() {
     );
 }
 
-#[test]
-fn a_missing_partition_is_found() {
-    is_found("missing_partition", "202401", &["ALTER TABLE SHADOW DROP PARTITION 202401"]);
+fn a_missing_partition_is_found(cluster: &Running) {
+    is_found(cluster, "missing_partition", "202401", &["ALTER TABLE SHADOW DROP PARTITION 202401"]);
 }

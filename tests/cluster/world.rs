@@ -18,6 +18,17 @@ pub(crate) fn prepare(cluster: &Running, database: &str, statements: &[&str]) {
     everywhere(cluster, statements);
 }
 
+/// An engine of the `MergeTree` family for a table, as an expression: Replicated, with a Keeper path of its own that ends
+/// with its shard and name, or plain.
+pub(crate) fn engine(replicated: bool, family: &str, database: &str, table: &str, args: &str) -> String {
+    let keeper = format!("'/clickhouse/{database}/{{shard}}/{table}', '{{replica}}'");
+    match (replicated, args) {
+        (false, _) => format!("{family}({args})"),
+        (true, "") => format!("Replicated{family}({keeper})"),
+        (true, _) => format!("Replicated{family}({keeper}, {args})"),
+    }
+}
+
 /// Runs statements on every replica.
 #[track_caller]
 pub(crate) fn everywhere(cluster: &Running, statements: &[&str]) {
@@ -33,10 +44,10 @@ pub(crate) fn firsts(cluster: &Running) -> Vec<ReplicaId> {
     cluster.ids().into_iter().filter(|id| id.replica == 1).collect()
 }
 
-/// Waits until all replicas have what any of them has.
+/// Waits until all replicas have what any of them has; nothing where there is no replication.
 #[track_caller]
 pub(crate) fn sync(cluster: &Running, tables: &[&str]) {
-    for id in cluster.ids() {
+    for id in cluster.ids().into_iter().filter(|_| cluster.replicates()) {
         for table in tables {
             cluster.query(id, &format!("SYSTEM SYNC REPLICA {table}"));
         }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::super::case::Case;
 use super::super::finding::Finding;
 use crate::catalog::Table;
-use crate::names::ReplicaId;
-use crate::names::is_own_name;
+use crate::lock::{self, Holder};
+use crate::names::{ReplicaId, is_own_name, own_name};
 use crate::snapshot::Capability;
 use crate::words::list;
 
@@ -25,7 +25,10 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
     if found.is_empty() {
         return Vec::new();
     }
-    let named = found.values().map(|(table, ids)| format!("{} on {}", table.name, case.replicas(ids)));
+    let named = found.values().map(|(table, ids)| {
+        let held = holder(case, table).map_or(String::new(), |holder| format!(", held by {holder}"));
+        format!("{} on {}{held}", table.name, case.replicas(ids))
+    });
     let sync = if case.snapshot.all_have(Capability::Exchange) { " SYNC" } else { "" };
     let drops = found.values().map(|(table, _)| format!("DROP TABLE IF EXISTS {}{sync};", table.name.sql()));
     vec![Finding::blocker(
@@ -38,6 +41,13 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
             drops.collect::<Vec<_>>().join(" ")
         ),
     )]
+}
+
+/// The run that a lock belongs to: under way, or dead.
+fn holder(case: &Case<'_>, table: &Table) -> Option<Holder> {
+    let is_lock = table.name == own_name(case.name(), "lock");
+    let column = table.columns.iter().find(|column| is_lock && column.name == "holder")?;
+    lock::holder_in(&column.default_expression)
 }
 
 #[cfg(test)]
@@ -60,6 +70,18 @@ mod tests {
         assert!(findings[0].help.ends_with(
             "DROP TABLE IF EXISTS `d`.`events__sw_mirror` SYNC; DROP TABLE IF EXISTS `d`.`events__sw_data` SYNC;"
         ));
+    }
+
+    #[test]
+    fn whoever_holds_a_lock_is_named() {
+        let mut fixture = Fixture::new();
+        let holder = "{\"token\":1,\"run\":\"r\",\"plan\":\"5ca1ab1e\",\"host\":\"db-1\",\"machine\":\"m\",\"pid\":7,\
+                      \"process\":\"p\",\"since\":\"noon\"}";
+        let columns = format!("`holder` String DEFAULT '{holder}', `run` String, `renewed` DateTime");
+        fixture.add("s1r1", &format!("CREATE TABLE d.events__sw_lock ({columns}) ENGINE = Memory ORDER BY run"));
+        let found = check(&fixture.case()).remove(0).what;
+        let ends = "d.events__sw_lock on s1r1 (ch-1-1:9000), held by process 7 on db-1, which works on plan 5ca1ab1e since noon";
+        assert!(found.ends_with(ends), "{found}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::super::args::{AutoApprove, Execute, Global, gate};
+use super::super::executor;
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
 use super::super::output::say;
@@ -26,7 +27,7 @@ pub(in super::super) async fn run(global: &Global, args: &Execute) -> Result<Exi
     }
     let until = Until { before, ask_each_step: args.step };
     let prompt = Prompt { approve_reversible: args.auto_approve == Some(AutoApprove::Reversible) };
-    carry_on(global, &args.plan, &sealed, &until, prompt).await
+    carry_on(global, &args.plan, &sealed, &until, prompt, args.fence, args.take_over).await
 }
 
 /// A step's id or a gate's name.
@@ -56,12 +57,15 @@ pub(super) async fn carry_on(
     sealed: &Sealed,
     until: &Until,
     mut prompt: Prompt,
+    fence: bool,
+    take_over: bool,
 ) -> Result<Exit, Failure> {
     let journal = planned::open_journal(path, sealed)?;
     say(&dry_run::known(path, sealed));
     let cluster = planned::cluster_of(global, &sealed.plan).await?;
     let progress = Progress::new();
-    let engine = Engine::new(&sealed.plan, &cluster, &progress, journal, planned::now)?;
+    let claim = executor::claim(take_over);
+    let engine = Engine::new(&sealed.plan, &cluster, &progress, journal, planned::now, claim)?.fenced(fence);
     let outcome = engine.execute(until, &mut prompt).await?;
     Ok(tell(path, &sealed.plan, outcome))
 }

@@ -1,8 +1,6 @@
 //! `finalize`: passes the point of no return.
 
-use std::path::Path;
-
-use super::super::args::Global;
+use super::super::args::{Finalize, Global};
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
 use super::super::prompt::Prompt;
@@ -10,7 +8,8 @@ use super::{execute, planned};
 use crate::execute::Until;
 use crate::plan::{Gate, Phase};
 
-pub(in super::super) async fn run(global: &Global, path: &Path) -> Result<Exit, Failure> {
+pub(in super::super) async fn run(global: &Global, args: &Finalize) -> Result<Exit, Failure> {
+    let path = args.plan.as_path();
     let sealed = planned::read(path)?;
     let progress = planned::progress(path, &sealed)?;
     let ahead = sealed.plan.steps.iter().find(|step| step.phase < Phase::Finalize && !progress.is_done(&step.id));
@@ -20,5 +19,5 @@ pub(in super::super) async fn run(global: &Global, path: &Path) -> Result<Exit, 
         return Err(Failure::new(message).exit(waits).hint("carry on with `execute` first"));
     }
     let prompt = Prompt { approve_reversible: false };
-    execute::carry_on(global, path, &sealed, &Until::default(), prompt).await
+    execute::carry_on(global, path, &sealed, &Until::default(), prompt, false, args.take_over).await
 }

@@ -46,7 +46,7 @@ pub(in super::super) async fn run(global: &Global, args: &Args) -> Result<Exit, 
         let message = format!("{} is not planned: findings forbid it", change.table);
         return Err(Failure::new(message).exit(Exit::Blocked).hint("see docs/findings.md for each code"));
     }
-    let plan = plan::build(&case, findings).map_err(|error| Failure::of(&error))?;
+    let plan = plan::build(&case, findings, args.fence.into()).map_err(|error| Failure::of(&error))?;
     refuse_objections(&plan)?;
     try_comparison(&connected, &plan).await?;
     write(&plan, &args.output)?;

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::super::args::{Global, Rollback};
+use super::super::executor;
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
 use super::super::output::say;
@@ -21,13 +22,15 @@ pub(in super::super) async fn run(global: &Global, args: &Rollback) -> Result<Ex
     let plan = &sealed.plan;
     let journal = planned::open_journal(path, &sealed)?;
     let cluster = planned::cluster_of(global, plan).await?;
-    if journal.progress().touched().next().is_none() {
+    let progress = Progress::new();
+    let nothing_done = journal.progress().touched().next().is_none();
+    let engine = Engine::new(plan, &cluster, &progress, journal, planned::now, executor::claim(args.take_over))?;
+    if nothing_done {
         refuse_lost_journal(&cluster, plan, path).await?;
+        engine.clear_lock().await?;
         say("nothing has been done, so there is nothing to undo");
         return Ok(Exit::Done);
     }
-    let progress = Progress::new();
-    let engine = Engine::new(plan, &cluster, &progress, journal, planned::now)?;
     engine.roll_back(args.despite_differences.clone()).await?;
     say(&format!("rolled back: {} is sorted by ({}) as before", plan.objects.source, plan.change.before.sorting));
     Ok(Exit::Done)

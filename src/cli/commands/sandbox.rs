@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::super::args::{Sandbox, SandboxCommand, SandboxEngine, SandboxStatus, SandboxUp, TableOrJson};
+use super::super::args::{Sandbox, SandboxCommand, SandboxStatus, SandboxUp, TableOrJson};
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
 use super::super::interrupts::Interrupts;
 use super::super::output::{data, say, width};
-use crate::sandbox::{self, Engine, EngineChoice, SandboxOptions};
+use crate::sandbox::{self, SandboxOptions};
 
 pub(in super::super) async fn run(args: &Sandbox) -> Result<Exit, Failure> {
     match &args.command {
@@ -25,13 +25,7 @@ async fn up(args: &SandboxUp) -> Result<Exit, Failure> {
     let options = SandboxOptions {
         shards: args.shards,
         replicas: args.replicas,
-        engine: match args.engine {
-            SandboxEngine::Auto => EngineChoice::Auto,
-            SandboxEngine::Docker => EngineChoice::Only(Engine::Docker),
-            SandboxEngine::Binary => EngineChoice::Only(Engine::Binary),
-            SandboxEngine::Chdb => EngineChoice::Only(Engine::Chdb),
-            SandboxEngine::Debian => EngineChoice::Only(Engine::Debian),
-        },
+        engine: args.engine.into(),
         ..SandboxOptions::new(&args.dir)
     };
     // Whatever had been started is then stopped, which takes seconds; a second signal changes nothing.

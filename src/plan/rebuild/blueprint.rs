@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
+use super::Fence;
 use crate::assess::Case;
 use crate::catalog::{Column, Keys, Table};
-use crate::ddl::{CreateTable, DdlError, Engine, key_items, read_engine, read_view};
+use crate::ddl::{CreateTable, DdlError, Engine, key_items, read_engine};
 use crate::names::{ReplicaId, TableName, own_name};
 use crate::plan::definition::{self, DefinitionError, ID_LENGTH};
+use crate::plan::related::definitions;
 use crate::plan::step::{Probe, Run};
 use crate::plan::{Fingerprint, GraphError, Objects, probes};
 use crate::snapshot::Capability;
@@ -93,12 +95,14 @@ pub(super) struct Blueprint<'a> {
     pub(super) fingerprints: Vec<Fingerprint>,
     pub(super) shards: Vec<ShardSite<'a>>,
     pub(super) swaps_by_exchange: bool,
+    /// Whether writers must be still for the boundary.
+    pub(super) fence: bool,
     /// What every replica can do. Asked once, not once a shard.
     common: BTreeSet<Capability>,
 }
 
 impl<'a> Blueprint<'a> {
-    pub(super) fn new(case: &'a Case<'a>) -> Result<Self, BuildError> {
+    pub(super) fn new(case: &'a Case<'a>, fence: Fence) -> Result<Self, BuildError> {
         let shards: Vec<ShardSite<'_>> =
             case.snapshot.topology.shards.iter().map(|shard| site(case, shard)).collect::<Result<_, _>>()?;
         let source = shards.first().map(|shard| shard.source);
@@ -120,6 +124,7 @@ impl<'a> Blueprint<'a> {
             fingerprints,
             shards,
             swaps_by_exchange: case.swaps_by_exchange(),
+            fence: fence == Fence::Manual,
             common: case.snapshot.common_capabilities(),
         })
     }
@@ -190,22 +195,14 @@ impl<'a> Blueprint<'a> {
         definition::shadow(live, &self.case.change.wanted, &self.objects.shadow, &self.id)
     }
 
-    /// The tables that views of the source write to.
-    pub(super) fn related(&self) -> Vec<Fingerprint> {
-        let views = self.fingerprints.iter().filter(|print| self.objects.views.contains(&print.table));
-        let targets: BTreeSet<TableName> = views
-            .filter_map(|print| Some(read_view(&print.definition).ok()?.target?.in_database(&print.table.database)))
-            .filter(|target| !self.fingerprints.iter().any(|print| &print.table == target))
-            .collect();
-        definitions(self.case, targets.iter())
-    }
-
     /// What was chosen for this cluster, and why.
     pub(super) fn choices(&self) -> Vec<String> {
         let swap = if self.swaps_by_exchange {
             "names are swapped with EXCHANGE TABLES, which every replica has: no moment without the table"
+        } else if self.case.states().any(|(id, _)| self.case.exchanges_on(id)) {
+            "names are swapped with EXCHANGE TABLES on replicas that have it in this database, else by one RENAME of three names"
         } else {
-            "names are swapped by one RENAME of three names, since not every replica has EXCHANGE TABLES in this database"
+            "names are swapped by one RENAME of three names, since no replica has EXCHANGE TABLES in this database"
         };
         let attach = if self.is_replicated() {
             "chunks are attached with ATTACH PARTITION FROM; a Replicated table recognises a part that it already has"
@@ -213,12 +210,33 @@ impl<'a> Blueprint<'a> {
             "chunks are attached with ATTACH PARTITION FROM; after a crash the rows themselves tell whether it happened"
         };
         let rows = if self.all_have(Capability::PartitionIdColumn) { "_partition_id" } else { "the name of its part" };
-        vec![
+        let comment = if self.all_have(Capability::LogComment) {
+            "every statement bears plan, step and chunk as its log_comment, and plan and step in its query_id"
+        } else {
+            "every statement bears plan and step in its query_id alone, since not every replica has log_comment"
+        };
+        let drop = if self.swaps_by_exchange {
+            "tables are dropped with SYNC: their names and Keeper paths are free when the statement is answered"
+        } else {
+            "tables are dropped without SYNC, which not every replica has or needs"
+        };
+        let mut choices = vec![
             "strategy mirror: a sorting, primary or partition key cannot be changed in place".to_owned(),
             swap.to_owned(),
             attach.to_owned(),
             format!("a row's partition is told by {rows}"),
-        ]
+            drop.to_owned(),
+            comment.to_owned(),
+        ];
+        if self.has_materialized() {
+            let mirror = if self.all_have(Capability::ViewsLeaveMaterialized) {
+                "the mirror leaves MATERIALIZED columns to the table that it writes to"
+            } else {
+                "the mirror gives MATERIALIZED columns too, since not every replica computes them behind a view"
+            };
+            choices.push(mirror.to_owned());
+        }
+        choices
     }
 }
 
@@ -272,33 +290,13 @@ fn objects(case: &Case<'_>) -> Objects {
         staging: own_name(source, "staging"),
         mirror: own_name(source, "mirror"),
         swap: own_name(source, "swap"),
+        lock: own_name(source, "lock"),
     }
 }
 
 /// The definitions of the table and all that lean on it.
 fn fingerprints(case: &Case<'_>, objects: &Objects) -> Vec<Fingerprint> {
     definitions(case, std::iter::once(&objects.source).chain(&objects.distributed).chain(&objects.views))
-}
-
-/// Definitions by table, grouped by replicas that agree.
-fn definitions<'t>(case: &Case<'_>, tables: impl Iterator<Item = &'t TableName>) -> Vec<Fingerprint> {
-    let mut found: Vec<Fingerprint> = Vec::new();
-    for name in tables {
-        let first = found.len();
-        for id in case.snapshot.replicas.keys() {
-            let Some(table) = case.snapshot.table(*id, name) else { continue };
-            match found[first..].iter_mut().find(|known| known.definition == table.create_query) {
-                Some(known) => known.on.push(*id),
-                None => found.push(Fingerprint {
-                    table: name.clone(),
-                    on: vec![*id],
-                    definition_hash: table.definition_hash.clone(),
-                    definition: table.create_query.clone(),
-                }),
-            }
-        }
-    }
-    found
 }
 
 /// Eight hex digits that depend on the cluster, the definitions and the statement, and on nothing else.

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::blueprint::Blueprint;
+use super::blueprint::{Blueprint, ShardSite};
+use super::landing;
 use crate::catalog::Column;
-use crate::names::ReplicaId;
 use crate::names::TableName;
 use crate::plan::sql;
-use crate::plan::step::{Compare, CompareMode};
+use crate::plan::step::{Compare, CompareMode, Drill, Give, Repair, Truth};
+use crate::plan::template::Template;
+use crate::snapshot::Capability;
 
 /// Aggregate functions whose result does not depend on the order in which states are merged.
 const ORDER_FREE: [&str; 12] = [
@@ -25,11 +27,112 @@ const ORDER_FREE: [&str; 12] = [
     "groupBitXor",
 ];
 
-/// The comparison of source and shadow on these replicas.
-pub(super) fn compare(blueprint: &Blueprint<'_>, on: &[ReplicaId]) -> Compare {
+/// Rows of a partition fall into this many buckets by their hash, so that few rows are looked at one by one.
+const BUCKETS: u32 = 65_536;
+
+/// The comparison of source and shadow on every replica of a shard.
+pub(super) fn compare(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, truth: Truth) -> Compare {
     let mode = mode(blueprint);
-    let query = |table| query(blueprint, mode, table);
-    Compare { on: on.to_vec(), mode, left: query(&blueprint.objects.source), right: query(&blueprint.objects.shadow) }
+    let (left, right) = (&blueprint.objects.source, &blueprint.objects.shadow);
+    Compare {
+        on: shard.replicas.clone(),
+        mode,
+        left: query(blueprint, mode, left),
+        right: query(blueprint, mode, right),
+        drill: drill(blueprint, mode),
+        drain: landing::drain(blueprint, shard),
+        truth,
+        repair: repair(blueprint, shard, mode, truth),
+    }
+}
+
+fn drill(blueprint: &Blueprint<'_>, mode: CompareMode) -> Drill {
+    let sides = [&blueprint.objects.source, &blueprint.objects.shadow].map(|table| rows(blueprint, mode, table));
+    let [left, right] = &sides;
+    let bucket = format!("__sw_h % {BUCKETS}");
+    let digests = |rows: &Template| {
+        Template::text(&format!("SELECT {bucket} AS b, count() AS c, sum(__sw_h) AS s FROM "))
+            .then(rows)
+            .then(&Template::text(" GROUP BY b"))
+    };
+    let marked = |rows: &Template, mark: &str| {
+        Template::text(&format!("SELECT __sw_h, {mark} FROM "))
+            .then(rows)
+            .then(&Template::text(&format!(" WHERE {bucket} IN (")))
+            .hole("buckets", ")")
+    };
+    let counts = |rows: &Template| {
+        Template::text("SELECT toString(__sw_h), count() FROM ")
+            .then(rows)
+            .then(&Template::text(" WHERE __sw_h IN ("))
+            .hole("hashes", ") GROUP BY __sw_h")
+    };
+    let union = Template::text(" UNION ALL ");
+    Drill {
+        buckets: Template::text("SELECT b FROM (").then(&digests(left)).then(&union).then(&digests(right)).then(
+            &Template::text(") GROUP BY b HAVING count() != 2 OR min(c) != max(c) OR min(s) != max(s) ORDER BY b"),
+        ),
+        suspects: Template::text("SELECT toString(__sw_h) FROM (")
+            .then(&marked(left, "1 AS l, 0 AS r"))
+            .then(&union)
+            .then(&marked(right, "0 AS l, 1 AS r"))
+            .then(&Template::text(&format!(
+                ") GROUP BY __sw_h HAVING sum(l) != sum(r) ORDER BY __sw_h LIMIT {}",
+                crate::plan::SUSPECTS_MAX + 1
+            ))),
+        left: counts(left),
+        right: counts(right),
+    }
+}
+
+/// Hash by hash, what is compared of the partitions `{partitions}` of a table.
+fn rows(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> Template {
+    let partition = partition_label(blueprint);
+    let from = table.sql();
+    let select = match mode {
+        CompareMode::Rows => format!("(SELECT {} AS __sw_h FROM {from}", sql::row_hash(blueprint.stored())),
+        CompareMode::Final => format!("(SELECT {} AS __sw_h FROM {from} FINAL", merged_hash(blueprint)),
+        CompareMode::Keys => {
+            format!("(SELECT DISTINCT {partition} AS __sw_partition, {} AS __sw_h FROM {from}", key_hash(blueprint))
+        }
+    };
+    Template::text(&format!("{select} WHERE {partition} IN (")).hole("partitions", "))")
+}
+
+/// Rows can be put right one by one where the engine keeps rows as they are, or the last of several.
+fn repair(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, mode: CompareMode, truth: Truth) -> Option<Repair> {
+    let is_last = matches!(mode, CompareMode::Final) && blueprint.engine.plain_name() == "ReplacingMergeTree";
+    if mode != CompareMode::Rows && !is_last {
+        return None;
+    }
+    let objects = &blueprint.objects;
+    let (left, right) = (&objects.source, &objects.shadow);
+    let hash = merged_hash(blueprint);
+    let last = if is_last { " FINAL" } else { "" };
+    let pick = |columns: &str, from: &TableName| {
+        Template::text(&format!("SELECT {columns} FROM {}{last} WHERE {} IN (", from.sql(), partition_label(blueprint)))
+            .hole("partitions", &format!(") AND {hash} IN ("))
+            .hole("hashes", ") LIMIT ")
+            .hole("times", &format!(" BY {hash}"))
+    };
+    let given: Vec<&Column> = blueprint.stored().filter(|column| !column.is_materialized()).collect();
+    let given = sql::column_list(given);
+    let stored = sql::column_list(blueprint.stored());
+    // After a swap back it is the old definition that a staging table must have, and the snapshot has it.
+    let staging = if truth == Truth::Returned { &objects.snapshot } else { &objects.staging };
+    Some(Repair {
+        on: shard.home,
+        add: Template::text(&format!("INSERT INTO {} ({given}) ", right.sql())).then(&pick(&given, left)),
+        remove: Template::text(&format!("ALTER TABLE {} DELETE WHERE {hash} IN (", right.sql())).hole("hashes", ")"),
+        removing: format!("SELECT mutation_id FROM system.mutations WHERE {} AND NOT is_done", sql::of_table(right)),
+        give: Give {
+            clear: sql::truncate(staging),
+            copy: Template::text(&format!("INSERT INTO {} ({stored}) {}", staging.sql(), blueprint.insert_settings()))
+                .then(&pick(&stored, right)),
+            staged: sql::list_partitions(staging),
+            attach: sql::attach_partition(left, staging),
+        },
+    })
 }
 
 /// Exact rows where nothing merges them; merged rows where both tables merge alike; distinct keys where they do not.
@@ -55,19 +158,31 @@ pub(super) fn not_compared<'a>(blueprint: &Blueprint<'a>) -> Vec<&'a Column> {
     }
 }
 
-fn query(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> String {
-    let partition = partition_label(&blueprint.old.partition);
-    let table = table.sql();
-    match mode {
-        CompareMode::Rows => grouped(&partition, &sql::row_hash(blueprint.stored()), &table),
+/// A hash of what merging leaves as it is: of the whole row, where nothing merges rows.
+pub(super) fn merged_hash(blueprint: &Blueprint<'_>) -> String {
+    match mode(blueprint) {
+        CompareMode::Rows | CompareMode::Keys => sql::row_hash(blueprint.stored()),
         CompareMode::Final => {
             let arguments: Vec<String> =
                 blueprint.stored().filter_map(|column| merged_argument(blueprint, column)).collect();
-            grouped(&partition, &sql::hash(&arguments), &format!("{table} FINAL"))
+            sql::hash(&arguments)
         }
+    }
+}
+
+fn key_hash(blueprint: &Blueprint<'_>) -> String {
+    let key: Vec<String> = blueprint.new.sorting.iter().map(|item| format!("toString({item})")).collect();
+    sql::hash(&key)
+}
+
+fn query(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> String {
+    let partition = partition_label(blueprint);
+    let table = table.sql();
+    match mode {
+        CompareMode::Rows => grouped(&partition, &sql::row_hash(blueprint.stored()), &table),
+        CompareMode::Final => grouped(&partition, &merged_hash(blueprint), &format!("{table} FINAL")),
         CompareMode::Keys => {
-            let key: Vec<String> = blueprint.new.sorting.iter().map(|item| format!("toString({item})")).collect();
-            let hash = sql::hash(&key);
+            let hash = key_hash(blueprint);
             let distinct = format!("(SELECT DISTINCT {partition} AS __sw_partition, {hash} AS __sw_hash FROM {table})");
             grouped("__sw_partition", "__sw_hash", &distinct)
         }
@@ -78,8 +193,13 @@ fn grouped(partition: &str, hash: &str, from: &str) -> String {
     format!("SELECT {partition}, {} FROM {from} GROUP BY {partition} ORDER BY {partition}", sql::digest(hash))
 }
 
-/// The old partition key's value as text: partition ids differ between the tables where the partition key changes.
-fn partition_label(key: &[String]) -> String {
+/// What tells the partition of a row in both tables: the partition's id, or, where the partition key changes, the old key's
+/// value as text.
+fn partition_label(blueprint: &Blueprint<'_>) -> String {
+    let key = &blueprint.old.partition;
+    if key == &blueprint.new.partition && blueprint.all_have(Capability::PartitionIdColumn) {
+        return "_partition_id".to_owned();
+    }
     let items: Vec<String> = key.iter().map(|item| format!("toString({item})")).collect();
     match items.as_slice() {
         [] => "'all'".to_owned(),

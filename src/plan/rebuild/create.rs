@@ -33,7 +33,7 @@ fn shadow(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
             blueprint.objects.shadow
         ),
         action: Action::Run { one_by_one: false, runs: create },
-        undo: Undo::Run { one_by_one: false, runs: vec![drop] },
+        undo: Undo::Run { one_by_one: false, runs: vec![drop], then: Vec::new() },
         cost: Cost::default(),
     }
 }
@@ -72,7 +72,7 @@ fn workplace(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
              sorted anew and compared before it is attached."
         ),
         action: Action::Run { one_by_one: false, runs: vec![run] },
-        undo: Undo::Run { one_by_one: false, runs: vec![drop] },
+        undo: Undo::Run { one_by_one: false, runs: vec![drop], then: Vec::new() },
         cost: Cost::default(),
     }
 }

@@ -1,9 +1,10 @@
 //! Cutover and what follows it at once: swap the names, then look at both sides again.
 
 use super::blueprint::{Blueprint, ShardSite};
-use super::{copy, step_id};
+use super::{comparison, copy, step_id};
+use crate::names::ReplicaId;
 use crate::plan::probes;
-use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Undo};
+use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Truth, Undo};
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
     // The gate may have waited for days: what was true before it is looked at once more.
@@ -27,11 +28,11 @@ fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
             // What came in while the gate was waiting is in the shadow only if the mirror was there.
             probes::has_engine(&blueprint.objects.mirror, "MaterializedView"),
         ],
-        sql: vec![statement(blueprint)],
+        sql: vec![statement(blueprint, id)],
         after: vec![blueprint.source_is(&blueprint.new), blueprint.shadow_is(&blueprint.old)],
     });
-    let back = Run {
-        on: shard.replicas.clone(),
+    let back = shard.runs(|id, _| Run {
+        on: Vec::new(),
         before: vec![
             blueprint.source_is(&blueprint.new),
             blueprint.shadow_is(&blueprint.old),
@@ -39,9 +40,9 @@ fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
             probes::has_engine(&blueprint.objects.mirror, "MaterializedView"),
             probes::same_columns(&blueprint.objects.source, &blueprint.objects.shadow),
         ],
-        sql: vec![statement(blueprint)],
+        sql: vec![statement(blueprint, id)],
         after: vec![blueprint.source_is(&blueprint.old), blueprint.shadow_is(&blueprint.new)],
-    };
+    });
     let (source, shadow) = (&blueprint.objects.source, &blueprint.objects.shadow);
     Step {
         id: step_id(Phase::Cutover, "", shard.num),
@@ -53,16 +54,20 @@ fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
              keys that each name has, never by running it again."
         ),
         action: Action::Run { one_by_one: true, runs: forward },
-        undo: Undo::Run { one_by_one: true, runs: vec![back] },
+        undo: Undo::Run {
+            one_by_one: true,
+            runs: back,
+            then: vec![Action::Compare(Box::new(comparison::compare(blueprint, shard, Truth::Returned)))],
+        },
         cost: Cost::default(),
     }
 }
 
 /// The swap is its own opposite.
-fn statement(blueprint: &Blueprint<'_>) -> String {
+fn statement(blueprint: &Blueprint<'_>, on: ReplicaId) -> String {
     let objects = &blueprint.objects;
     let (source, shadow, swap) = (objects.source.sql(), objects.shadow.sql(), objects.swap.sql());
-    if blueprint.swaps_by_exchange {
+    if blueprint.case.exchanges_on(on) {
         format!("EXCHANGE TABLES {source} AND {shadow}")
     } else {
         format!("RENAME TABLE {source} TO {swap}, {shadow} TO {source}, {swap} TO {shadow}")
@@ -72,7 +77,11 @@ fn statement(blueprint: &Blueprint<'_>) -> String {
 fn look(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     let everywhere = |probe| ProbeOn { on: shard.replicas.clone(), probe };
     let mut probes = vec![everywhere(blueprint.source_is(&blueprint.new))];
-    probes.extend(blueprint.objects.distributed.iter().map(|table| everywhere(probes::distributed_answers(table))));
+    for table in &blueprint.objects.distributed {
+        let has_it = |id: &ReplicaId| blueprint.case.snapshot.table(*id, table).is_some();
+        let on: Vec<ReplicaId> = shard.replicas.iter().copied().filter(has_it).collect();
+        probes.extend((!on.is_empty()).then(|| ProbeOn { on, probe: probes::distributed_answers(table) }));
+    }
     Step {
         id: step_id(Phase::Reconcile, "check", shard.num),
         phase: Phase::Reconcile,

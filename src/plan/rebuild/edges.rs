@@ -5,17 +5,14 @@ use crate::plan::Edge;
 use crate::plan::step::{Gate, Phase, Step, StepId};
 
 /// `to` waits for `from` on the same shard; ids without the shard.
-const WITHIN_A_SHARD: [(&str, &str, &str); 18] = [
+const WITHIN_A_SHARD: [(&str, &str, &str); 15] = [
     (
         "create.shadow",
         "create.staging",
         "the staging table takes its definition from the shadow table that the server accepted",
     ),
-    ("create.staging", "boundary.clone", "partitions are cloned into the snapshot table"),
-    ("create.staging", "boundary.sync", "rows that were acknowledged by any replica belong to the boundary"),
-    ("boundary.sync", "boundary.clone", "a row that has not reached the backfill replica would be in no clone"),
-    ("boundary.clone", "boundary.mirror", "what the mirror writes must not be in the snapshot too"),
-    ("boundary.mirror", "backfill", "rows that come in while the copy runs must reach the shadow table as well"),
+    ("create.staging", "boundary", "partitions are cloned into the snapshot table"),
+    ("boundary", "backfill", "only what is on the old side of the boundary is copied; the mirror writes the rest"),
     ("backfill", "sync", "replicas fetch what was attached on one of them"),
     ("sync", "verify", "a comparison before every replica has the copy would find differences that mean nothing"),
     ("backfill", "sync.source", "the source is compared too, on every replica"),
@@ -35,8 +32,9 @@ const WITHIN_A_SHARD: [(&str, &str, &str); 18] = [
 ];
 
 /// After the point of no return.
-const WHEN_FINALIZING: [(&str, &str, &str); 4] = [
-    ("finalize.mirror", "finalize.old", "a mirror whose target is gone would make every insert fail"),
+const WHEN_FINALIZING: [(&str, &str, &str); 5] = [
+    ("finalize.mirror", "finalize.drain", "inserts that began with the mirror still write through it"),
+    ("finalize.drain", "finalize.old", "an insert whose mirror has lost its target would fail"),
     ("finalize.old", "finalize.staging", "the snapshot is the last copy of the old rows and goes last"),
     ("finalize.staging", "finalize.check", "only then can nothing be left"),
     ("finalize.old", "finalize.check", "only then can nothing be left"),

@@ -1,7 +1,7 @@
 //! Finalize: drop the mirror, the old data and the tables that the copy went through, and see that nothing is left.
 
 use super::blueprint::{Blueprint, ShardSite};
-use super::{copy, step_id};
+use super::{landing, settle, step_id};
 use crate::names::TableName;
 use crate::plan::probes;
 use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Undo};
@@ -10,6 +10,7 @@ use crate::snapshot::Capability;
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
     vec![
         mirror(blueprint, shard),
+        drain(blueprint, shard),
         old_data(blueprint, shard),
         workplace(blueprint, shard),
         nothing_left(blueprint, shard),
@@ -17,9 +18,22 @@ pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Ste
 }
 
 fn mirror(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
-    let run = copy::drop_mirror(blueprint, shard);
+    let run = settle::drop_mirror(blueprint, shard);
     let why = "From here on the old data is no longer kept current; it must not be dropped while the mirror still writes to it.";
     step(shard, "mirror", "drop the mirror", why, run)
+}
+
+fn drain(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
+    Step {
+        id: step_id(Phase::Finalize, "drain", shard.num),
+        phase: Phase::Finalize,
+        shard: Some(shard.num),
+        title: "wait for inserts that still write through the mirror".to_owned(),
+        why: "An insert keeps to the views that it began with.".to_owned(),
+        action: Action::Drain(landing::drain(blueprint, shard)),
+        undo: Undo::Nothing { because: "it only waits".to_owned() },
+        cost: Cost::default(),
+    }
 }
 
 fn old_data(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {

@@ -9,20 +9,34 @@ mod edges;
 mod estimate;
 mod finalize;
 mod gates;
+mod landing;
 mod preflight;
+mod settle;
 
 pub use blueprint::BuildError;
 
 use super::step::{Phase, Step, StepId};
-use super::{ChangeSummary, ClusterIdentity, FORMAT_VERSION, Graph, Plan, ReplicaIdentity, ShardSize, Strategy};
+use super::{
+    ChangeSummary, ClusterIdentity, FORMAT_VERSION, Graph, Plan, ReplicaIdentity, ShardSize, Strategy, related,
+};
 use crate::assess::{Case, Finding};
 use blueprint::Blueprint;
+
+/// Whether the boundary is drawn while writers write.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Fence {
+    /// While they write; where rows cannot tell what belongs where, execution stops and asks for a fence.
+    #[default]
+    Auto,
+    /// Only once the writers are still, which is looked at and not believed.
+    Manual,
+}
 
 /// Builds the plan for a case. The findings are those of [`crate::assess::assess`] for the same case.
 ///
 /// The result depends on nothing but the arguments: same input, same plan.
-pub fn build(case: &Case<'_>, findings: Vec<Finding>) -> Result<Plan, BuildError> {
-    let blueprint = Blueprint::new(case)?;
+pub fn build(case: &Case<'_>, findings: Vec<Finding>, fence: Fence) -> Result<Plan, BuildError> {
+    let blueprint = Blueprint::new(case, fence)?;
     let mut steps = gates::steps();
     for shard in &blueprint.shards {
         steps.extend(preflight::steps(&blueprint, shard));
@@ -38,6 +52,7 @@ pub fn build(case: &Case<'_>, findings: Vec<Finding>) -> Result<Plan, BuildError
         id: blueprint.id.clone(),
         strategy: Strategy::Mirror,
         choices: blueprint.choices(),
+        capabilities: case.snapshot.common_capabilities(),
         cluster: identity(case),
         change: ChangeSummary {
             statement: case.change.statement.clone(),
@@ -47,7 +62,7 @@ pub fn build(case: &Case<'_>, findings: Vec<Finding>) -> Result<Plan, BuildError
         },
         objects: blueprint.objects.clone(),
         fingerprints: blueprint.fingerprints.clone(),
-        related: blueprint.related(),
+        related: related::related(case, &blueprint.objects, &blueprint.fingerprints),
         findings,
         sizes: blueprint.shards.iter().map(size).collect(),
         steps,

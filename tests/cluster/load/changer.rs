@@ -8,9 +8,10 @@ use tokio::time::sleep;
 use super::book::Changed;
 use super::figures::Met;
 use super::http::send;
-use super::schema::{CHANGING, End, WRITER};
+use super::schema::{CHANGING, WRITER};
 use super::writer::Writer;
 use super::{Book, Shared};
+use crate::harness::End;
 
 /// Its number, from which its rows' numbers follow.
 const NUMBER: u64 = CHANGING / WRITER - 1;

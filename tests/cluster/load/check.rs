@@ -8,8 +8,8 @@ use shardwright::names::ReplicaId;
 use shardwright::rehearse::{Account, Deviation, Ledger};
 
 use super::book::Book;
-use super::schema::{CHANGING, End, Schema};
-use crate::harness::Running;
+use super::schema::{CHANGING, Schema};
+use crate::harness::{End, Running};
 use crate::world::{firsts, left_over, sync};
 
 /// Waits for what is on its way: rows to be sent on, files of dropped tables.

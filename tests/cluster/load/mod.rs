@@ -26,11 +26,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use shardwright::names::ReplicaId;
 
-use crate::harness::{Running, block_on};
+use crate::harness::{End, Running, block_on};
 use crate::world::{everywhere, firsts, prepare, sync};
 use book::{Book, Outcome};
 use figures::{Board, Figures};
-use schema::{End, Schema};
+use schema::Schema;
 
 /// How long a busy machine may take to do some inserts, or to end the changes under way.
 const QUIET_MAX: Duration = Duration::from_mins(4);

@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use crate::harness::End;
+
 /// Base rows, which are there before the load begins, have the numbers below this one.
 pub(crate) const BASE_END: u64 = 1_000_000_000;
 /// Rows that everybody inserts again and again, all in cold partitions.
@@ -20,15 +22,6 @@ pub(crate) const CHANGING: u64 = 100 * WRITER;
 const COLUMNS: &str = "id, version, at, tenant, kind, amount, tags, note";
 /// 2024-01-01.
 const EPOCH: u64 = 1_704_067_200;
-
-/// Which servers, and so which definitions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum End {
-    /// 18.16.1, replicated.
-    Old,
-    /// 26.9.2, not replicated.
-    New,
-}
 
 /// The table and what hangs on it.
 #[derive(Debug, Clone)]

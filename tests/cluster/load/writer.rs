@@ -8,9 +8,10 @@ use tokio::time::{sleep, sleep_until, timeout};
 
 use super::figures::Met;
 use super::http::{Failed, send};
-use super::schema::{self, COMPANIONS, End, POOL, POOL_ROWS, WRITER, write_row};
+use super::schema::{self, COMPANIONS, POOL, POOL_ROWS, WRITER, write_row};
 use super::{Book, Fresh, Outcome, Shared};
 use crate::dice::Dice;
+use crate::harness::End;
 
 /// Inserts of one writer are at least so far apart.
 const INTERVAL: Duration = Duration::from_millis(18);

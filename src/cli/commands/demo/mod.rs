@@ -8,6 +8,8 @@ use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::Path;
 
+use clap::ValueEnum;
+
 use super::super::args::Demo;
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
@@ -54,9 +56,8 @@ impl Told {
 }
 
 async fn tell(dir: &Path, args: &Demo, interrupts: &mut Interrupts) -> Told {
-    stage::announce_sandbox(&up_words());
-    // The story is of replicas.
-    let options = SandboxOptions { replicas: Some(2), ..SandboxOptions::new(dir) };
+    let options = SandboxOptions { engine: args.engine.into(), ..SandboxOptions::new(dir) };
+    stage::announce_sandbox(options.engine, &up_words(args));
     let config = match sandbox::up_unless(interrupts.next(), &options, &mut |line| say(line)).await {
         Ok(sandbox) => sandbox.config_path(),
         Err(SandboxError::Interrupted) => return Told::Interrupted,
@@ -69,8 +70,9 @@ async fn tell(dir: &Path, args: &Demo, interrupts: &mut Interrupts) -> Told {
     }
 }
 
-fn up_words() -> Vec<String> {
-    ["sandbox", "up", "--replicas", "2", "--dir", DIR].map(str::to_owned).to_vec()
+fn up_words(args: &Demo) -> Vec<String> {
+    let engine = args.engine.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
+    ["sandbox", "up", "--engine", &engine, "--dir", DIR].map(str::to_owned).to_vec()
 }
 
 fn down_words() -> Vec<String> {

@@ -44,7 +44,7 @@ struct Statistics {
 impl Rows {
     /// Looks at every replica once each has all parts.
     pub(super) async fn of(cluster: &Cluster) -> Result<Self, Failure> {
-        for table in demo::REPLICATED {
+        for table in demo::LOCAL.iter().filter(|_| has_replicas(cluster)) {
             on_each(cluster, &format!("SYSTEM SYNC REPLICA {table}")).await?;
         }
         Ok(Self { checksums: on_each(cluster, demo::CHECKSUM).await?, counted: on_each(cluster, demo::COUNTED).await? })
@@ -63,9 +63,19 @@ impl Rows {
         first_replicas(&self.counted).filter_map(|count| count.parse::<u64>().ok()).sum()
     }
 
+    /// How many replicas were looked at.
+    pub(super) fn replicas(&self) -> usize {
+        self.checksums.len()
+    }
+
     /// Partitions of all replicas.
     pub(super) fn partitions(&self) -> usize {
         self.checksums.values().map(|text| text.lines().count()).sum()
+    }
+
+    /// Says that the replicas of each shard have the same, where there are several.
+    pub(super) fn agreement(&self) -> &'static str {
+        if self.checksums.keys().any(|id| id.replica > 1) { "; the replicas of each shard agree" } else { "" }
     }
 
     /// Whether the replicas of each shard have the same.
@@ -79,6 +89,11 @@ impl Rows {
 
 fn first_replicas(of: &BTreeMap<ReplicaId, String>) -> impl Iterator<Item = &str> {
     of.iter().filter(|(id, _)| id.replica == 1).map(|(_, text)| text.as_str())
+}
+
+/// Has any shard more than one replica?
+pub(super) fn has_replicas(cluster: &Cluster) -> bool {
+    cluster.topology().replicas().any(|replica| replica.id.replica > 1)
 }
 
 /// Asks the same of every replica at once.

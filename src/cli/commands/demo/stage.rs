@@ -8,6 +8,7 @@ use super::super::super::exit_code::Exit;
 use super::super::super::failure::Failure;
 use super::super::super::output::say;
 use super::super::planned::shell_word;
+use crate::sandbox::EngineChoice;
 
 /// Says what is shown next.
 pub(super) fn chapter(title: &str, text: &str) {
@@ -16,11 +17,12 @@ pub(super) fn chapter(title: &str, text: &str) {
 }
 
 /// The first chapter, whose command is carried out by the demo itself.
-pub(super) fn announce_sandbox(words: &[String]) {
-    chapter(
-        "A cluster to play with",
-        "Two shards of two replicas and a ZooKeeper start as processes of this machine, on 127.0.0.1 alone.",
-    );
+pub(super) fn announce_sandbox(engine: EngineChoice, words: &[String]) {
+    let what = match engine {
+        EngineChoice::Auto => "whatever this machine can run",
+        EngineChoice::Only(engine) => engine.summary(),
+    };
+    chapter("A cluster to play with", &format!("Two shards start on this machine's loopback: {what}."));
     show(words);
 }
 

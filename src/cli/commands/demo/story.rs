@@ -63,14 +63,19 @@ impl Story {
     }
 
     async fn load(&self, rows: u64) -> Result<(), Failure> {
+        let replicated = observe::has_replicas(&self.cluster);
         chapter(
             "Events",
-            "A replicated table of events on every shard, a Distributed table over it, and a materialized view that counts \
-             events by day. One event in a hundred was sent twice; the engine keeps the newer version.",
+            &format!(
+                "On each of {} servers: a {}table of events, a Distributed table over all shards, and a materialized view that \
+                 counts events by day. One event in a hundred was sent twice; the engine keeps the newer version.",
+                self.cluster.topology().replicas().count(),
+                if replicated { "replicated " } else { "" }
+            ),
         );
-        for sql in demo::tables(CLUSTER) {
+        for sql in demo::tables(CLUSTER, replicated) {
             say(&format!("{sql};\n"));
-            observe::run(&self.cluster, &sql).await?;
+            on_each(&self.cluster, &sql).await?;
         }
         let inserts = demo::inserts(rows);
         say(&format!("{} through app.events, by {} inserts of eight months …", exact(rows), inserts.len()));
@@ -135,7 +140,7 @@ impl Story {
         observe::run(&self.cluster, &sql).await?;
         let more = Rows::of(&self.cluster).await?;
         check(
-            &format!("{} came in, and are the same on both replicas of each shard", exact(count)),
+            &format!("{} came in{}", exact(count), more.agreement()),
             more.merged() == loaded.merged() + count && more.replicas_agree(),
         )?;
         Ok(more)
@@ -173,7 +178,7 @@ impl Story {
 
     async fn check_sorted(&self, key: &str) -> Result<(), Failure> {
         let found = on_each(&self.cluster, demo::SORTED_BY).await?;
-        check(&format!("every replica sorts {SOURCE} by ({key})"), found.values().all(|found| found == key))
+        check(&format!("every server sorts {SOURCE} by ({key})"), found.values().all(|found| found == key))
     }
 
     async fn check_unchanged(&self, rows: &Rows, tables: &BTreeMap<ReplicaId, String>) -> Result<(), Failure> {
@@ -181,7 +186,8 @@ impl Story {
         let (merged, partitions) = (exact(rows.merged()), rows.partitions());
         check(
             &format!(
-                "{merged}; count and checksum of each of {partitions} partitions on 4 replicas are what they were"
+                "{merged}; count and checksum of each of {partitions} partitions on {} servers are what they were",
+                rows.replicas()
             ),
             now == *rows,
         )?;
@@ -193,9 +199,10 @@ impl Story {
 fn check_loaded(loaded: &Rows, rows: u64) -> Result<(), Failure> {
     check(
         &format!(
-            "the view counted {}, of which {} are left once the doubles merge; replicas agree",
+            "the view counted {}, of which {} are left once the doubles merge{}",
             exact(rows),
-            exact(loaded.merged())
+            exact(loaded.merged()),
+            loaded.agreement()
         ),
         loaded.counted() == rows && loaded.merged() == demo::distinct(rows) && loaded.replicas_agree(),
     )

@@ -1,6 +1,8 @@
 //! `dry-run`: carries a plan out on a sandbox, forward, back, forward again and to its end, and reports.
 
+mod ground;
 mod rehearsal;
+mod sample;
 mod stage;
 mod writers;
 
@@ -11,20 +13,40 @@ use super::super::args::{DryRun, Global};
 use super::super::connect::{Connected, connect_to};
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
+use super::super::interrupts::Interrupts;
 use super::super::output::{data, say};
 use super::planned;
 use crate::plan::Plan;
 use crate::plan::file::Sealed;
 use crate::rehearse::{Report, Verdict};
 use crate::sandbox::{self, SandboxOptions};
+use crate::server::Cluster;
 
 /// The sandbox of a dry run that was given none.
 const DIR: &str = ".shardwright/dry-run";
 /// Shards of that sandbox; more would tell nothing new.
 const SHARDS_MAX: u32 = 2;
 
-pub(in super::super) async fn run(_global: &Global, args: &DryRun) -> Result<Exit, Failure> {
+/// Where the rows come from that a table is filled with, and how many are wanted over all shards.
+enum Rows {
+    Generated(u64),
+    Sample { count: u64, from: Box<Cluster> },
+}
+
+impl Rows {
+    fn count(&self) -> u64 {
+        match self {
+            Self::Generated(count) | Self::Sample { count, .. } => *count,
+        }
+    }
+}
+
+pub(in super::super) async fn run(global: &Global, args: &DryRun) -> Result<Exit, Failure> {
     let sealed = planned::read(&args.plan)?;
+    let rows = match args.sample {
+        Some(count) => Rows::Sample { count, from: Box::new(planned::cluster_of(global, &sealed.plan).await?) },
+        None => Rows::Generated(args.rows),
+    };
     let own = args.on.is_none();
     let work = async {
         let config = match &args.on {
@@ -33,12 +55,13 @@ pub(in super::super) async fn run(_global: &Global, args: &DryRun) -> Result<Exi
         };
         let connected = connect_to(&config).await?;
         refuse_target(&connected, &sealed.plan)?;
-        rehearsal::rehearse(&connected, &sealed, args).await
+        rehearsal::rehearse(&connected, &sealed, args, &rows).await
     };
     // Whatever happens, and when somebody presses Ctrl-C, what was started is stopped.
+    let mut interrupts = Interrupts::listen()?;
     let result = tokio::select! {
         result = work => result,
-        _ = tokio::signal::ctrl_c() => Err(Failure::new("interrupted").hint("what the dry run made on a sandbox of yours may be left there")),
+        () = interrupts.next() => Err(Failure::new("interrupted").hint("what the dry run made on a sandbox of yours is left there; the next dry run of this plan removes it")),
     };
     if own && !args.keep {
         sandbox::down(Path::new(DIR), false, &mut |line| say(line)).await?;

@@ -8,35 +8,55 @@ use futures_util::future::join_all;
 
 use super::super::super::args::DryRun;
 use super::super::super::connect::Connected;
+use super::super::super::executor;
 use super::super::super::exit_code::Exit;
 use super::super::super::failure::Failure;
 use super::super::super::output::say;
 use super::super::super::progress::Progress;
 use super::super::planned;
-use super::stage::{self, Stage};
-use super::writers;
+use super::ground::Ground;
+use super::stage::Stage;
+use super::{Rows, writers};
 use crate::execute::{Approver, Decision, Engine, ExecuteError, News, Outcome, Reporter, Until};
 use crate::journal;
 use crate::plan::file::Sealed;
 use crate::plan::{Action, Gate, Phase, Plan, Step, StepId};
 use crate::rehearse::{Ledger, Report, StepOutcome, Verdict, adapt};
+use crate::words::count;
 
 /// Before the outcome of a step that failed.
 const FAILED: &str = "failed: ";
 
-/// Sets the stage, carries the plan out, and clears up.
-pub(super) async fn rehearse(connected: &Connected, sealed: &Sealed, args: &DryRun) -> Result<(Report, Exit), Failure> {
+/// Takes the ground, carries the plan out, and clears up whatever came of it.
+pub(super) async fn rehearse(
+    connected: &Connected,
+    sealed: &Sealed,
+    args: &DryRun,
+    rows: &Rows,
+) -> Result<(Report, Exit), Failure> {
+    let ground = Ground::take(connected, sealed).await?;
+    let result = rehearse_on(connected, sealed, &ground, args.writers, rows).await;
+    if args.on.is_some() && !args.keep {
+        ground.clear(connected, &sealed.plan).await?;
+    }
+    result
+}
+
+async fn rehearse_on(
+    connected: &Connected,
+    sealed: &Sealed,
+    ground: &Ground,
+    writers: u64,
+    rows: &Rows,
+) -> Result<(Report, Exit), Failure> {
     let plan = &sealed.plan;
-    let stage = Stage::set(connected, plan, args.rows).await?;
-    let adapted = adapt(plan, &stage.target, &stage.words);
+    let stage = Stage::set(connected, plan, ground, rows).await?;
+    let adapted = adapt(plan, stage.target, &stage.words);
     let collector = Collector { progress: Progress::new(), outcomes: Mutex::default() };
-    let (performed, ledger) = perform(connected, &adapted.plan, &stage, args.writers, &collector).await;
+    let (performed, ledger) = perform(connected, &adapted.plan, &stage, writers, &collector).await;
     let mut outcomes = collector.outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
     let place = |id: &str| adapted.plan.steps.iter().position(|step| step.id.as_str() == id);
     outcomes.sort_by_key(|outcome| place(&outcome.id));
-    if args.on.is_some() && !args.keep {
-        stage::clear(connected, &adapted.plan, &stage.target).await?;
-    }
     let lost = ledger.is_some_and(|ledger| ledger.lost + ledger.doubled > 0);
     let (error, exit) = match performed {
         Ok(()) if lost => (Some("rows were lost or doubled".to_owned()), Exit::VerificationFailed),
@@ -50,8 +70,9 @@ pub(super) async fn rehearse(connected: &Connected, sealed: &Sealed, args: &DryR
         format_version: crate::rehearse::FORMAT_VERSION,
         plan_sha256: sealed.sha256.clone(),
         verdict: if error.is_none() { Verdict::Passed } else { Verdict::Failed },
-        on: format!("ClickHouse {}, {} replicas", stage.version, stage.target.replicas.len()),
+        on: format!("ClickHouse {}, {}", ground.version, count(stage.target.replicas.len(), "replica")),
         rows: stage.rows,
+        rows_from: stage.rows_from.clone(),
         backfill_seconds_expected: expected(plan, &stage, &outcomes),
         steps: outcomes,
         ledger,
@@ -65,14 +86,14 @@ pub(super) async fn rehearse(connected: &Connected, sealed: &Sealed, args: &DryR
 async fn perform(
     connected: &Connected,
     plan: &Plan,
-    stage: &Stage,
+    stage: &Stage<'_>,
     writers: u64,
     collector: &Collector,
 ) -> (Result<(), Failure>, Option<Ledger>) {
     let stop = AtomicBool::new(false);
     let writing = join_all((0..writers).map(|writer| writers::write(&connected.cluster, plan, stage, writer, &stop)));
     let acting = async {
-        let result = acts(connected, plan, collector).await;
+        let result = acts(connected, plan, stage, collector).await;
         stop.store(true, Ordering::Relaxed);
         result
     };
@@ -96,25 +117,31 @@ async fn perform(
     }
 }
 
-async fn acts(connected: &Connected, plan: &Plan, collector: &Collector) -> Result<(), Failure> {
+async fn acts(connected: &Connected, plan: &Plan, stage: &Stage<'_>, collector: &Collector) -> Result<(), Failure> {
     let directory =
         tempfile::tempdir().map_err(|error| Failure::file("make", Path::new("a temporary directory"), &error))?;
     let path = directory.path().join("journal");
-    let soak = Until { before: Some(StepId::new("gate.finalize")), ask_each_step: false };
-    for (title, until) in [
-        ("forward, up to the cutover and beyond", Some(&soak)),
-        ("back", None),
-        ("forward again", Some(&soak)),
-        ("to the end", Some(&Until::default())),
-    ] {
+    let before = |gate: &str| Some(Until { before: Some(StepId::new(gate)), ask_each_step: false });
+    let acts = [
+        ("forward, up to the cutover", before("gate.cutover"), true),
+        ("cutover", before("gate.finalize"), true),
+        ("back", None, false),
+        ("forward again", before("gate.finalize"), true),
+        ("to the end", Some(Until::default()), false),
+    ];
+    for (act, (title, until, rows_come_in)) in (0_u64..).zip(acts) {
         say(&format!("— {title}"));
         let journal = journal::File::open(&path, "dry run", &planned::now())?;
-        let engine = Engine::new(plan, &connected.cluster, collector, journal, planned::now)?;
+        let engine = Engine::new(plan, &connected.cluster, collector, journal, planned::now, executor::claim(false))?;
         let outcome = match until {
-            Some(until) => engine.execute(until, &mut ApproveAll).await,
+            Some(until) => engine.execute(&until, &mut ApproveAll).await,
             None => engine.roll_back(None).await,
         };
         refuse_unfinished(outcome)?;
+        if rows_come_in {
+            // While a plan waits, life goes on; the comparisons that follow see whether the mirror carries all of it.
+            stage.let_rows_come_in(connected, &plan.objects.source, act).await?;
+        }
     }
     Ok(())
 }
@@ -185,7 +212,7 @@ impl Reporter for Collector {
 }
 
 /// How long the largest shard's backfill would take at the rate measured here.
-fn expected(plan: &Plan, stage: &Stage, outcomes: &[StepOutcome]) -> Option<u64> {
+fn expected(plan: &Plan, stage: &Stage<'_>, outcomes: &[StepOutcome]) -> Option<u64> {
     let is_backfill =
         |id: &str| plan.step(&StepId::new(id)).is_some_and(|step| matches!(step.action, Action::Backfill(_)));
     let slowest =

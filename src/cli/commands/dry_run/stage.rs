@@ -5,60 +5,82 @@ use std::time::Duration;
 use super::super::super::connect::{Connected, timeout};
 use super::super::super::failure::Failure;
 use super::super::super::output::say;
-use crate::catalog::Table;
+use super::ground::Ground;
+use super::{Rows, sample};
+use crate::catalog::{Keys, Table};
+use crate::change::Wanted;
 use crate::ddl::read_engine;
-use crate::names::{TableName, quote_identifier};
-use crate::plan::{Plan, ReplicaIdentity, definition};
-use crate::rehearse::{Fill, Target, Words, fill, recreate};
-use crate::server::{Statement, normal_form};
-use crate::snapshot::{Capability, Snapshot};
+use crate::names::{ReplicaId, TableName};
+use crate::plan::{Action, PartitionSize, Plan, definition};
+use crate::rehearse::{Fill, Target, Words, fill, view_targets};
+use crate::server::{QueryError, Statement, normal_form};
+use crate::words::count;
 
-/// Statements with which the stage is set are short, but for the rows.
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(10);
-/// Inserts that the rows come in, so that there are several parts to a partition.
-const INSERTS: u64 = 4;
+/// Inserts that a shard's rows come in, at least: so that there are several parts to a partition.
+const INSERTS_MIN: u64 = 4;
+/// And at most: a partition key that makes a partition of every few rows would make parts without end.
+const INSERTS_MAX: u64 = 300;
+/// Inserts of fewer rows than this meet no server's limit on partitions of one block.
+const INSERT_ROWS_MIN: u64 = 50;
+/// Numbers of rows that come in later: beyond those of the first ones, and before those of writers.
+const LATER_ROWS_FROM: u64 = 500_000_000_000;
+/// Numbers of shards, at most.
+const LATER_STRIDE: u64 = 10_000;
+/// Rows of each table that the others need: of dictionaries' sources, of queues.
+const OTHER_ROWS: u64 = 1000;
+/// `TOO_MANY_PARTS`: more partitions in one block than the server takes.
+const TOO_MANY_PARTITIONS: u32 = 252;
 
 /// The stage, set.
-pub(super) struct Stage {
-    pub(super) target: Target,
+pub(super) struct Stage<'a> {
+    pub(super) target: &'a Target,
     pub(super) words: Words,
     pub(super) source: Table,
     pub(super) fill: Fill,
+    /// Rows that the table was filled with, over all shards.
     pub(super) rows: u64,
-    pub(super) version: String,
+    pub(super) rows_from: String,
     pub(super) not_covered: Vec<String>,
 }
 
-impl Stage {
-    pub(super) async fn set(connected: &Connected, plan: &Plan, rows: u64) -> Result<Self, Failure> {
-        let snapshot = connected.cluster.observe(timeout(&connected.config), None).await;
-        let target = target(plan, &snapshot)?;
-        refuse_occupied(plan, &snapshot)?;
-        let (made, mut not_covered) = recreate(plan, &target);
-        say(&format!("making {} objects on the sandbox", made.len()));
-        for one in made {
-            let statement = Statement::change(one.sql, STATEMENT_TIMEOUT);
+impl<'a> Stage<'a> {
+    pub(super) async fn set(
+        connected: &Connected,
+        plan: &Plan,
+        ground: &'a Ground,
+        rows: &Rows,
+    ) -> Result<Self, Failure> {
+        say(&format!("making {} on the sandbox", count(ground.made.len(), "object")));
+        let mut not_covered = ground.not_covered.clone();
+        for one in &ground.made {
+            let statement = Statement::change(one.sql.as_str(), STATEMENT_TIMEOUT);
+            let is_checked = plan.fingerprints.iter().any(|print| print.table == one.what);
             match connected.cluster.run(one.on, &statement).await {
                 Ok(_) => {}
-                Err(error) if one.what == plan.objects.source => {
-                    return Err(Failure::of(&error).hint("the sandbox does not accept the table's own definition"));
+                Err(error) if is_checked => {
+                    let hint = format!("the sandbox does not accept the definition of {} as it is", one.what);
+                    return Err(Failure::of(&error).hint(hint));
                 }
-                Err(error) => not_covered.push(format!("{} was not made: {error}", one.what)),
+                Err(error) => not_covered.push(format!("{} was not made: {}", one.what, error.message)),
             }
         }
-        let stage = Self::dressed(connected, plan, target, not_covered, rows).await?;
-        stage.fill_rows(connected, plan).await?;
+        let mut stage = Self::dressed(connected, plan, &ground.target, rows.count()).await?;
+        stage.not_covered.extend(not_covered);
+        stage.fill_others(connected, plan).await?;
+        match rows {
+            Rows::Generated(_) => stage.generate(connected, plan).await?,
+            Rows::Sample { from, .. } => {
+                let (rows, note) = sample::copy(from, connected, plan, &stage).await?;
+                stage.rows = rows;
+                note.clone_into(&mut stage.rows_from);
+            }
+        }
         Ok(stage)
     }
 
     /// Reads back what was made, in the servers' own words.
-    async fn dressed(
-        connected: &Connected,
-        plan: &Plan,
-        target: Target,
-        mut not_covered: Vec<String>,
-        rows: u64,
-    ) -> Result<Self, Failure> {
+    async fn dressed(connected: &Connected, plan: &Plan, target: &'a Target, rows: u64) -> Result<Self, Failure> {
         let names: Vec<TableName> = plan.fingerprints.iter().map(|print| print.table.clone()).collect();
         let snapshot = connected.cluster.observe(timeout(&connected.config), Some(&names)).await;
         let first = target.replicas.values().next().copied();
@@ -67,40 +89,138 @@ impl Stage {
             return Err(Failure::new(format!("{} is not on the sandbox after it was made", plan.objects.source)));
         };
         let hash = |name: &TableName| Some((name.clone(), snapshot.table(on, name)?.definition_hash.clone()));
-        let mut words = Words { definition_hashes: names.iter().filter_map(hash).collect(), ..Words::default() };
-        words.keys[0] = source.keys.clone();
-        words.keys[1] = wanted_keys(connected, plan, on, &source).await?;
-        let engine = read_engine(&source.engine_full).map_err(|error| Failure::of(&error))?;
-        let sign = engine.plain_name().ends_with("CollapsingMergeTree").then(|| engine.merge_args().first()).flatten();
-        let sizes = plan.steps.iter().find_map(|step| match &step.action {
-            crate::plan::Action::Backfill(backfill) => Some(backfill.partitions.as_slice()),
-            _ => None,
-        });
-        let sign = sign.map(|sign| sign.text.trim_matches('`').to_owned());
-        let fill = fill(&source.columns, &source.keys.sorting, sign.as_deref(), sizes.unwrap_or_default());
-        not_covered
-            .extend(fill.left_out.iter().map(|column| format!("values of column {column}: its type is not known")));
-        not_covered.push("the real rows: these were generated to the columns' types".to_owned());
-        let version = snapshot.state(on).map_or_else(String::new, |state| state.version.clone());
-        Ok(Self { target, words, source, fill, rows, version, not_covered })
+        let words = Words {
+            definition_hashes: names.iter().filter_map(hash).collect(),
+            keys: [source.keys.clone(), wanted_keys(connected, plan, on, &source).await?],
+            columns: source.columns.clone(),
+        };
+        let fill = filling(&source, &partitions(plan), rows / homes(target).len().max(1) as u64);
+        let left_out = fill.left_out.iter().map(|column| format!("values of column {column}: its type is not known"));
+        let not_covered = left_out.collect();
+        let rows_from = "generated to the columns' types and the table's partitions".to_owned();
+        Ok(Self { target, words, source, fill, rows, rows_from, not_covered })
     }
 
-    async fn fill_rows(&self, connected: &Connected, plan: &Plan) -> Result<(), Failure> {
-        let mut homes: Vec<_> = self.target.replicas.values().copied().collect();
-        homes.sort();
-        homes.dedup_by_key(|id| id.shard);
+    /// Fills the table, a shard after the other, with inserts that the server takes: where one meets too many partitions, the
+    /// next ones are smaller.
+    async fn generate(&mut self, connected: &Connected, plan: &Plan) -> Result<(), Failure> {
+        let homes = homes(self.target);
         let share = self.rows / homes.len().max(1) as u64;
         say(&format!("filling {} with {} rows", plan.objects.source, self.rows));
+        let wanted = self.rows;
+        self.rows = 0;
         for (index, on) in (0_u64..).zip(homes) {
-            for insert in 0..INSERTS {
-                let count = share / INSERTS;
-                let sql = insert_sql(&plan.objects.source, &self.fill, index * share + insert * count, count);
-                let statement = Statement::change(sql, STATEMENT_TIMEOUT);
-                connected.cluster.run(on, &statement).await.map_err(|error| Failure::of(&error))?;
+            self.rows += self.generate_on(connected, &plan.objects.source, on, index * share, share).await?;
+        }
+        if self.rows < share {
+            self.not_covered.push(format!(
+                "{wanted} rows: the partition key makes so many partitions of so few rows that only {} were made",
+                self.rows
+            ));
+        }
+        self.not_covered.push("the real rows: these were generated".to_owned());
+        Ok(())
+    }
+
+    async fn generate_on(
+        &self,
+        connected: &Connected,
+        table: &TableName,
+        on: ReplicaId,
+        first: u64,
+        share: u64,
+    ) -> Result<u64, Failure> {
+        let mut made = 0;
+        let mut size = (share / INSERTS_MIN).max(1);
+        let mut inserts = 0;
+        while made < share && inserts < INSERTS_MAX {
+            let count = size.min(share - made);
+            match insert(connected, on, insert_sql(table, &self.fill, first + made, count)).await {
+                Ok(()) => made += count,
+                Err(error) if error.code() == Some(TOO_MANY_PARTITIONS) && size > INSERT_ROWS_MIN => size /= 2,
+                Err(error) => return Err(Failure::of(&error)),
+            }
+            inserts += 1;
+        }
+        Ok(made)
+    }
+
+    /// A few more rows for the live table, each time others.
+    pub(super) async fn let_rows_come_in(
+        &self,
+        connected: &Connected,
+        table: &TableName,
+        act: u64,
+    ) -> Result<(), Failure> {
+        for (index, on) in (0_u64..).zip(homes(self.target)) {
+            let first = LATER_ROWS_FROM + (act * LATER_STRIDE + index) * INSERT_ROWS_MIN;
+            let sql = insert_sql(table, &self.fill, first, INSERT_ROWS_MIN);
+            insert(connected, on, sql).await.map_err(|error| Failure::of(&error))?;
+        }
+        Ok(())
+    }
+
+    /// Rows for the tables beside the source that no view fills: what dictionaries and joins read, and what comes in through
+    /// queues. That a table is not filled ends nothing.
+    async fn fill_others(&mut self, connected: &Connected, plan: &Plan) -> Result<(), Failure> {
+        let names: Vec<TableName> = plan.related.iter().map(|print| print.table.clone()).collect();
+        let (targets, partitions) = (view_targets(plan), partitions(plan));
+        let snapshot = connected.cluster.observe(timeout(&connected.config), Some(&names)).await;
+        for on in homes(self.target) {
+            for table in names.iter().filter(|name| !targets.contains(name)).filter_map(|name| snapshot.table(on, name))
+            {
+                let takes_rows =
+                    table.engine.ends_with("MergeTree") || ["Null", "Memory"].contains(&table.engine.as_str());
+                if !takes_rows {
+                    continue;
+                }
+                // Of a cycle that is much longer, so that these few rows meet few partitions wherever views take them.
+                let fill = filling(table, &partitions, OTHER_ROWS * 100);
+                if fill.columns.is_empty() {
+                    continue;
+                }
+                let sql = insert_sql(&table.name, &fill, 0, OTHER_ROWS);
+                if let Err(error) = insert(connected, on, sql).await {
+                    let why = error.message.split(". ").next().unwrap_or_default();
+                    self.not_covered.push(format!("rows of {}: {why}", table.name));
+                } else {
+                    self.not_covered.push(format!("the real rows of {}: {OTHER_ROWS} were generated", table.name));
+                }
             }
         }
         Ok(())
     }
+}
+
+async fn insert(connected: &Connected, on: ReplicaId, sql: String) -> Result<(), QueryError> {
+    connected.cluster.run(on, &Statement::change(sql, STATEMENT_TIMEOUT)).await.map(|_| ())
+}
+
+/// The first replica of each shard.
+pub(super) fn homes(target: &Target) -> Vec<ReplicaId> {
+    let mut homes: Vec<ReplicaId> = target.replicas.values().copied().collect();
+    homes.sort();
+    homes.dedup_by_key(|id| id.shard);
+    homes
+}
+
+fn filling(table: &Table, partitions: &[PartitionSize], rows: u64) -> Fill {
+    let sign = match read_engine(&table.engine_full) {
+        Ok(engine) if engine.plain_name().ends_with("CollapsingMergeTree") => {
+            engine.merge_args().first().map(|sign| sign.text.trim_matches('`').to_owned())
+        }
+        _ => None,
+    };
+    fill(&table.columns, &table.keys.sorting, sign.as_deref(), partitions, rows)
+}
+
+/// The source's partitions over all shards.
+fn partitions(plan: &Plan) -> Vec<PartitionSize> {
+    let of = |action: &Action| match action {
+        Action::Backfill(backfill) => backfill.partitions.clone(),
+        _ => Vec::new(),
+    };
+    plan.steps.iter().flat_map(|step| of(&step.action)).collect()
 }
 
 /// An insert of generated rows.
@@ -108,46 +228,11 @@ pub(super) fn insert_sql(table: &TableName, fill: &Fill, first: u64, count: u64)
     format!("INSERT INTO {} ({}) {}", table.sql(), fill.columns.join(", "), fill.select(first, count))
 }
 
-fn target(plan: &Plan, snapshot: &Snapshot) -> Result<Target, Failure> {
-    if let Some((id, reason)) = snapshot.unreachable().next() {
-        return Err(Failure::new(format!("replica {id} of the sandbox does not answer: {reason}")));
-    }
-    let identity = |replica: &crate::topology::Replica| ReplicaIdentity {
-        id: replica.id,
-        host: replica.host.clone(),
-        port: replica.port,
-        version: snapshot.state(replica.id).map_or_else(String::new, |state| state.version.clone()),
-    };
-    let identities = snapshot.topology.replicas().map(identity).collect();
-    let replicated = snapshot.all_have(Capability::Keeper);
-    Ok(Target::new(plan, snapshot.topology.cluster.clone(), identities, replicated))
-}
-
-/// A sandbox may hold somebody's tables of the same names: those are not written to.
-fn refuse_occupied(plan: &Plan, snapshot: &Snapshot) -> Result<(), Failure> {
-    let objects = &plan.objects;
-    let own = [&objects.mirror, &objects.staging, &objects.snapshot, &objects.shadow, &objects.swap];
-    let theirs = plan.fingerprints.iter().chain(&plan.related).map(|print| &print.table);
-    let names: Vec<&TableName> = own.into_iter().chain(theirs).collect();
-    let on = |id| names.iter().find(move |name| snapshot.table(id, name).is_some());
-    let occupied = snapshot.replicas.keys().find_map(|id| Some((*id, on(*id)?)));
-    match occupied {
-        None => Ok(()),
-        Some((id, table)) => Err(Failure::new(format!("the sandbox has a table {table} on {id} already"))
-            .hint("drop it there, or leave out --on, and the dry run starts a sandbox of its own")),
-    }
-}
-
 /// The wanted keys as this server writes them; that it accepts the new definition is seen on the way.
-async fn wanted_keys(
-    connected: &Connected,
-    plan: &Plan,
-    on: crate::names::ReplicaId,
-    source: &Table,
-) -> Result<crate::catalog::Keys, Failure> {
+async fn wanted_keys(connected: &Connected, plan: &Plan, on: ReplicaId, source: &Table) -> Result<Keys, Failure> {
     let live = definition::live(source).map_err(|error| Failure::of(&error))?;
     let key = |text: &String| Some(if text.is_empty() { "tuple()".to_owned() } else { format!("({text})") });
-    let wanted = crate::change::Wanted {
+    let wanted = Wanted {
         order_by: key(&plan.change.after.sorting),
         partition_by: Some(plan.change.after.partition.clone()),
         primary_key: (plan.change.after.primary != plan.change.after.sorting)
@@ -159,26 +244,4 @@ async fn wanted_keys(
     let create = |name: &TableName| definition::unreplicated(&wanted, name).to_sql();
     let table = normal_form(&connected.cluster, on, &tag, create).await.map_err(|error| Failure::of(&error))?;
     Ok(table.keys)
-}
-
-/// Removes what was made.
-pub(super) async fn clear(connected: &Connected, plan: &Plan, target: &Target) -> Result<(), Failure> {
-    let objects = &plan.objects;
-    // What a rehearsal that failed has left comes first, the mirror before what it reads and writes; then the plan's tables,
-    // views before what they lean on.
-    let own = [&objects.mirror, &objects.staging, &objects.snapshot, &objects.shadow, &objects.swap];
-    let theirs = plan.fingerprints.iter().chain(&plan.related).map(|print| &print.table).rev();
-    let tables: Vec<&TableName> = own.into_iter().chain(theirs).collect();
-    for on in target.replicas.values() {
-        for table in &tables {
-            let sql = format!(
-                "DROP TABLE IF EXISTS {}.{}",
-                quote_identifier(&table.database),
-                quote_identifier(&table.table)
-            );
-            let statement = Statement::change(sql, STATEMENT_TIMEOUT);
-            connected.cluster.run(*on, &statement).await.map_err(|error| Failure::of(&error))?;
-        }
-    }
-    Ok(())
 }

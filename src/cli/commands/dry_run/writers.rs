@@ -22,7 +22,13 @@ const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 const COUNT_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Inserts until told to stop: in turn through a `Distributed` table, if there is one, and into each replica directly.
-pub(super) async fn write(cluster: &Cluster, plan: &Plan, stage: &Stage, writer: u64, stop: &AtomicBool) -> Account {
+pub(super) async fn write(
+    cluster: &Cluster,
+    plan: &Plan,
+    stage: &Stage<'_>,
+    writer: u64,
+    stop: &AtomicBool,
+) -> Account {
     let mut written = Account::default();
     let places = places(plan, stage);
     let mut first = FIRST + writer * STRIDE;
@@ -50,7 +56,7 @@ pub(super) async fn write(cluster: &Cluster, plan: &Plan, stage: &Stage, writer:
     written
 }
 
-fn places(plan: &Plan, stage: &Stage) -> Vec<(ReplicaId, TableName)> {
+fn places(plan: &Plan, stage: &Stage<'_>) -> Vec<(ReplicaId, TableName)> {
     let mut places = Vec::new();
     for on in stage.target.replicas.values() {
         places.push((*on, plan.objects.source.clone()));
@@ -63,7 +69,7 @@ fn places(plan: &Plan, stage: &Stage) -> Vec<(ReplicaId, TableName)> {
 pub(super) async fn settle(
     cluster: &Cluster,
     table: &TableName,
-    stage: &Stage,
+    stage: &Stage<'_>,
     written: Vec<Account>,
 ) -> Result<Ledger, QueryError> {
     let mut all = Account::default();
@@ -89,7 +95,7 @@ pub(super) async fn settle(
 async fn found(
     cluster: &Cluster,
     table: &TableName,
-    stage: &Stage,
+    stage: &Stage<'_>,
     first: u64,
     count: u64,
 ) -> Result<(u64, u64), QueryError> {
@@ -116,7 +122,7 @@ async fn found(
 }
 
 /// The generated values under their columns' names.
-fn named(stage: &Stage) -> String {
+fn named(stage: &Stage<'_>) -> String {
     let pairs = stage.fill.pairs();
     pairs.map(|(column, value)| format!("{value} AS {column}")).collect::<Vec<_>>().join(", ")
 }

@@ -1,0 +1,279 @@
+//! Bringing two tables to agree, exactly, while rows come in.
+//!
+//! A row is read on the left, then, once every insert that had begun has landed, on the right, then on the left again. What the
+//! left had both times the right must have; what the right has the left must have had once. Whatever is under way, a row that
+//! breaks this rule is truly lacking or truly too much, and rows that are inserted twice do no harm.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::try_join_all;
+
+use super::compare::{Differing, differing};
+use super::desk::Desk;
+use super::engine::Engine;
+use super::error::ExecuteError;
+use super::landing::drain;
+use super::ports::{Reporter, Servers};
+use super::repair::repair;
+use crate::names::{ReplicaId, quote_string};
+use crate::plan::{Compare, CompareMode, SUSPECTS_MAX, Step, StepId, Truth};
+use crate::words::count;
+
+/// Rounds of comparing and putting right before a person is asked.
+const ROUNDS_MAX: u32 = 12;
+/// How often suspects are sought anew where there are too many: a large insert is under way.
+const SUSPECT_TRIES_MAX: u32 = 20;
+/// Hashes in one query.
+const HASHES_AT_ONCE: usize = 10_000;
+/// Hashes named in a report.
+const HASHES_SHOWN_MAX: usize = 5;
+
+/// How often a row was read on the left, on the right, and on the left again.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Reading {
+    pub(super) before: u64,
+    pub(super) right: u64,
+    pub(super) after: u64,
+}
+
+impl Reading {
+    /// Copies that the right table lacks for certain.
+    pub(super) fn lacking(self) -> u64 {
+        self.before.min(self.after).saturating_sub(self.right)
+    }
+
+    /// Copies that the right table has too many for certain.
+    pub(super) fn beyond(self) -> u64 {
+        self.right.saturating_sub(self.before.max(self.after))
+    }
+
+    fn differs(self) -> bool {
+        self.lacking() > 0 || self.beyond() > 0
+    }
+}
+
+/// Rows of one replica that differ for certain, by hash.
+#[derive(Debug, Default)]
+pub(super) struct Difference {
+    pub(super) partitions: Vec<String>,
+    pub(super) rows: BTreeMap<u64, Reading>,
+}
+
+/// What comparing one replica gave.
+struct Seen {
+    on: ReplicaId,
+    partitions: usize,
+    rows: u64,
+    followed: usize,
+    difference: Difference,
+}
+
+/// Compares, puts right what differs, and compares again until nothing does.
+pub(super) async fn agree<S: Servers, R: Reporter>(
+    engine: &Engine<'_, S, R>,
+    step: &Step,
+    compare: &Compare,
+    truth: Truth,
+) -> Result<String, ExecuteError> {
+    let mut repaired = 0;
+    let mut round = 0;
+    loop {
+        round += 1;
+        let seen = compare_all(&engine.desk, &step.id, compare, truth).await?;
+        let Some(differing) = seen.iter().find(|seen| !seen.difference.rows.is_empty()) else {
+            return Ok(evidence(compare, &seen, repaired));
+        };
+        let able = compare.repair.as_ref().filter(|repair| round < ROUNDS_MAX && differing.on == repair.on);
+        let Some(work) = able else { return Err(rows_differ(&engine.desk, &step.id, differing)) };
+        repaired += repair(engine, step, compare, work, truth, &differing.difference).await?;
+    }
+}
+
+/// Compares once and changes nothing.
+pub(super) async fn look<S: Servers>(
+    desk: &Desk<'_, S>,
+    step: &StepId,
+    compare: &Compare,
+) -> Result<String, ExecuteError> {
+    let seen = compare_all(desk, step, compare, Truth::Left).await?;
+    match seen.iter().find(|seen| !seen.difference.rows.is_empty()) {
+        None => Ok(evidence(compare, &seen, 0)),
+        Some(differing) => Err(rows_differ(desk, step, differing)),
+    }
+}
+
+async fn compare_all<S: Servers>(
+    desk: &Desk<'_, S>,
+    step: &StepId,
+    compare: &Compare,
+    truth: Truth,
+) -> Result<Vec<Seen>, ExecuteError> {
+    try_join_all(compare.on.iter().map(|on| compare_on(desk, step, compare, truth, *on))).await
+}
+
+async fn compare_on<S: Servers>(
+    desk: &Desk<'_, S>,
+    step: &StepId,
+    compare: &Compare,
+    truth: Truth,
+    on: ReplicaId,
+) -> Result<Seen, ExecuteError> {
+    let Differing { partitions, rows, unequal, report } = differing(desk, step, compare, on).await?;
+    let mut seen = Seen { on, partitions, rows, followed: 0, difference: Difference::default() };
+    if unequal.is_empty() {
+        return Ok(seen);
+    }
+    let look = Look { desk, step, compare, on, partitions: list(&unequal) };
+    let Some(suspects) = look.suspects().await? else {
+        return Err(ExecuteError::Verification {
+            step: step.clone(),
+            replica: desk.replica_name(on),
+            differences: report,
+        });
+    };
+    seen.followed = suspects.len();
+    let mut rows = look.read(&suspects).await?;
+    rows.retain(|_, reading| reading.differs() && (truth != Truth::Returned || reading.beyond() > 0));
+    seen.difference = Difference { partitions: unequal, rows };
+    Ok(seen)
+}
+
+/// Reading single rows of some partitions on one replica.
+struct Look<'a, 's, S> {
+    desk: &'a Desk<'s, S>,
+    step: &'a StepId,
+    compare: &'a Compare,
+    on: ReplicaId,
+    partitions: String,
+}
+
+impl<S: Servers> Look<'_, '_, S> {
+    /// Hashes of rows that one side has more often than the other; none if there are too many to look at one by one.
+    async fn suspects(&self) -> Result<Option<Vec<u64>>, ExecuteError> {
+        for _ in 0..SUSPECT_TRIES_MAX {
+            let buckets = self.numbers(&self.compare.drill.buckets, "").await?;
+            if buckets.is_empty() {
+                return Ok(Some(Vec::new()));
+            }
+            let suspects = self.numbers(&self.compare.drill.suspects, &numbers(&buckets)).await?;
+            if suspects.len() <= SUSPECTS_MAX {
+                return Ok(Some(suspects));
+            }
+            drain(self.desk, self.step, &self.compare.drain).await?;
+        }
+        Ok(None)
+    }
+
+    async fn numbers(&self, template: &crate::plan::Template, buckets: &str) -> Result<Vec<u64>, ExecuteError> {
+        let sql = template.fill_all(&[("partitions", &self.partitions), ("buckets", buckets)]);
+        let answer = self.desk.ask_slowly(self.step, self.on, &sql).await?;
+        answer.lines().map(|line| line.parse().map_err(|_| self.unreadable(line))).collect()
+    }
+
+    /// Left, right once everything has landed, left again.
+    async fn read(&self, suspects: &[u64]) -> Result<BTreeMap<u64, Reading>, ExecuteError> {
+        let mut readings: BTreeMap<u64, Reading> = suspects.iter().map(|hash| (*hash, Reading::default())).collect();
+        if suspects.is_empty() {
+            return Ok(readings);
+        }
+        let drill = &self.compare.drill;
+        self.count(&drill.left, suspects, &mut readings, |reading, times| reading.before = times).await?;
+        drain(self.desk, self.step, &self.compare.drain).await?;
+        self.count(&drill.right, suspects, &mut readings, |reading, times| reading.right = times).await?;
+        drain(self.desk, self.step, &self.compare.drain).await?;
+        self.count(&drill.left, suspects, &mut readings, |reading, times| reading.after = times).await?;
+        Ok(readings)
+    }
+
+    async fn count(
+        &self,
+        template: &crate::plan::Template,
+        suspects: &[u64],
+        readings: &mut BTreeMap<u64, Reading>,
+        set: impl Fn(&mut Reading, u64),
+    ) -> Result<(), ExecuteError> {
+        for hashes in suspects.chunks(HASHES_AT_ONCE) {
+            let sql = template.fill_all(&[("partitions", &self.partitions), ("hashes", &numbers(hashes))]);
+            let answer = self.desk.ask_slowly(self.step, self.on, &sql).await?;
+            for line in answer.lines() {
+                let parsed =
+                    line.split_once('\t').and_then(|(hash, times)| Some((hash.parse().ok()?, times.parse().ok()?)));
+                let (hash, times): (u64, u64) = parsed.ok_or_else(|| self.unreadable(line))?;
+                set(readings.entry(hash).or_default(), times);
+            }
+        }
+        Ok(())
+    }
+
+    fn unreadable(&self, line: &str) -> ExecuteError {
+        let reason = format!("the answer {line:?} cannot be read");
+        ExecuteError::InDoubt { step: self.step.clone(), replica: self.desk.replica_name(self.on), reason }
+    }
+}
+
+fn evidence(compare: &Compare, seen: &[Seen], repaired: u64) -> String {
+    let (partitions, rows) = seen.first().map_or((0, 0), |seen| (seen.partitions, seen.rows));
+    let replicas = count(seen.len(), "replica");
+    let agree = if compare.mode == CompareMode::Keys {
+        format!("{rows} different keys agree on {replicas}; the rows' other values were not compared")
+    } else {
+        format!("{rows} rows in {} agree on {replicas}", count(partitions, "partition"))
+    };
+    let followed = seen.iter().map(|seen| seen.followed).max().unwrap_or(0);
+    let followed =
+        if followed > 0 { format!("; {followed} under way were followed until they did") } else { String::new() };
+    let repaired = if repaired > 0 { format!("; {repaired} were put right") } else { String::new() };
+    format!("{agree}{followed}{repaired}")
+}
+
+fn rows_differ<S: Servers>(desk: &Desk<'_, S>, step: &StepId, seen: &Seen) -> ExecuteError {
+    let rows = &seen.difference.rows;
+    let sum = |number: fn(Reading) -> u64| rows.values().map(|reading| number(*reading)).sum::<u64>();
+    let mut told = vec![format!(
+        "the shadow table lacks {} and has {} too many, in the partitions {}",
+        count(usize::try_from(sum(Reading::lacking)).unwrap_or(usize::MAX), "row"),
+        sum(Reading::beyond),
+        seen.difference.partitions.join(", ")
+    )];
+    told.extend(rows.iter().take(HASHES_SHOWN_MAX).map(|(hash, reading)| {
+        format!("the row with hash {hash} is {} times in the source, {} in the shadow", reading.after, reading.right)
+    }));
+    if rows.len() > HASHES_SHOWN_MAX {
+        told.push(format!("and {} more", rows.len() - HASHES_SHOWN_MAX));
+    }
+    ExecuteError::Rows { step: step.clone(), replica: desk.replica_name(seen.on), rows: told }
+}
+
+/// Numbers, separated by commas.
+pub(super) fn numbers(numbers: &[u64]) -> String {
+    numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// String literals, separated by commas.
+pub(super) fn list(texts: &[String]) -> String {
+    texts.iter().map(|text| quote_string(text)).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_under_way_is_no_difference() {
+        // Inserted between the readings; its mirror landed before, in between or after them.
+        for right in 1..=3 {
+            assert!(!Reading { before: 1, right, after: 3 }.differs());
+        }
+        // Deleted meanwhile on the left only: the right has it too many.
+        assert_eq!(Reading { before: 1, right: 1, after: 0 }.beyond(), 0);
+        assert_eq!(Reading { before: 0, right: 1, after: 0 }.beyond(), 1);
+    }
+
+    #[test]
+    fn a_row_that_lasts_on_one_side_only_is_one() {
+        assert_eq!(Reading { before: 2, right: 1, after: 3 }.lacking(), 1);
+        assert_eq!(Reading { before: 2, right: 5, after: 3 }.beyond(), 2);
+        // Deleted on the left meanwhile: not to be brought back.
+        assert_eq!(Reading { before: 1, right: 0, after: 0 }.lacking(), 0);
+    }
+}

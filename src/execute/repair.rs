@@ -1,0 +1,151 @@
+//! Putting rows right that two tables truly differ in. Every round looks anew, so a crash in the middle does no harm.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::agree::{Difference, Reading, list, numbers};
+use super::carry_out::lines;
+use super::engine::Engine;
+use super::error::ExecuteError;
+use super::ports::{Reporter, Servers};
+use crate::plan::{Compare, Repair, Step, Template, Truth};
+use crate::words::count;
+
+/// Hashes in one statement. A mutation is kept in Keeper, where a value is at most a megabyte.
+const HASHES_AT_ONCE: usize = 5_000;
+/// How long a mutation of the table that nobody reads may take.
+const MUTATION_PATIENCE: Duration = Duration::from_hours(6);
+/// How often a wait looks again.
+const POLL: Duration = Duration::from_millis(500);
+
+/// Puts one round's differences right. Gives the number of rows that were touched.
+pub(super) async fn repair<S: Servers, R: Reporter>(
+    engine: &Engine<'_, S, R>,
+    step: &Step,
+    compare: &Compare,
+    work: &Repair,
+    truth: Truth,
+    difference: &Difference,
+) -> Result<u64, ExecuteError> {
+    let mender = Mender { engine, step, work, partitions: list(&difference.partitions) };
+    let owed = match truth {
+        Truth::Left => BTreeMap::new(),
+        Truth::TwoCopies | Truth::Returned => mender.owed(difference)?,
+    };
+    if !owed.is_empty() {
+        return mender.give(owed).await;
+    }
+    let lacking = by_times(&difference.rows, Reading::lacking);
+    if !lacking.is_empty() {
+        return mender.add(lacking).await;
+    }
+    let beyond: Vec<u64> = difference.rows.iter().filter(|(_, row)| row.beyond() > 0).map(|(hash, _)| *hash).collect();
+    mender.remove(&beyond, compare).await
+}
+
+struct Mender<'a, 'p, S, R> {
+    engine: &'a Engine<'p, S, R>,
+    step: &'a Step,
+    work: &'a Repair,
+    partitions: String,
+}
+
+/// Hashes by how many copies they are owed.
+type ByTimes = BTreeMap<u64, Vec<u64>>;
+
+impl<S: Servers, R: Reporter> Mender<'_, '_, S, R> {
+    /// Rows that the left table lacks. An insert in the middle of a swap leaves both its copies in the old data; an odd number
+    /// of copies has another cause, and which table is right then is for a person to say.
+    fn owed(&self, difference: &Difference) -> Result<ByTimes, ExecuteError> {
+        let beyond = || difference.rows.iter().filter(|(_, reading)| reading.beyond() > 0);
+        let odd: Vec<u64> =
+            beyond().filter(|(_, row)| !(row.right + row.after).is_multiple_of(2)).map(|(hash, _)| *hash).collect();
+        if !odd.is_empty() {
+            let rows = vec![format!(
+                "{} in the shadow table more often than in the source by an odd number, which a swap does not explain: hashes {}",
+                count(odd.len(), "row"),
+                numbers(&odd[..odd.len().min(10)])
+            )];
+            let replica = self.engine.desk.replica_name(self.work.on);
+            return Err(ExecuteError::Rows { step: self.step.id.clone(), replica, rows });
+        }
+        Ok(by_times(&difference.rows, |row| if row.beyond() > 0 { (row.right - row.after) / 2 } else { 0 }))
+    }
+
+    /// Brings rows into the left table, past all views.
+    async fn give(&self, owed: ByTimes) -> Result<u64, ExecuteError> {
+        let give = &self.work.give;
+        self.change(&give.clear).await?;
+        let rows = self.copy(&give.copy, &owed).await?;
+        for partition in lines(&self.engine.desk.ask(&self.step.id, self.work.on, &give.staged).await?) {
+            self.change(&give.attach.fill(&partition)).await?;
+        }
+        self.change(&give.clear).await?;
+        Ok(rows)
+    }
+
+    /// Writes rows of the left table into the right one.
+    async fn add(&self, lacking: ByTimes) -> Result<u64, ExecuteError> {
+        self.copy(&self.work.add, &lacking).await
+    }
+
+    async fn copy(&self, template: &Template, rows: &ByTimes) -> Result<u64, ExecuteError> {
+        let mut copied = 0;
+        for (times, hashes) in rows {
+            for hashes in hashes.chunks(HASHES_AT_ONCE) {
+                let fillings = [
+                    ("partitions", self.partitions.as_str()),
+                    ("hashes", &numbers(hashes)),
+                    ("times", &times.to_string()),
+                ];
+                self.change(&template.fill_all(&fillings)).await?;
+                copied += times * hashes.len() as u64;
+            }
+        }
+        Ok(copied)
+    }
+
+    /// Deletes rows from the right table. Those of which it should have some are added by the next round.
+    async fn remove(&self, hashes: &[u64], compare: &Compare) -> Result<u64, ExecuteError> {
+        for hashes in hashes.chunks(HASHES_AT_ONCE) {
+            self.change(&self.work.remove.fill_all(&[("hashes", &numbers(hashes))])).await?;
+        }
+        let began = Instant::now();
+        for on in &compare.on {
+            while let Some(mutation) =
+                lines(&self.engine.desk.ask(&self.step.id, *on, &self.work.removing).await?).first()
+            {
+                if began.elapsed() > MUTATION_PATIENCE {
+                    let (replica, seconds) = (self.engine.desk.replica_name(*on), MUTATION_PATIENCE.as_secs());
+                    let waiting_for = format!("mutation {mutation} to end");
+                    return Err(ExecuteError::Stalled { step: self.step.id.clone(), replica, seconds, waiting_for });
+                }
+                tokio::time::sleep(POLL).await;
+            }
+        }
+        Ok(hashes.len() as u64)
+    }
+
+    async fn change(&self, sql: &str) -> Result<(), ExecuteError> {
+        let done = self.engine.desk.statement_slowly(&self.step.id, self.work.on, sql).await;
+        let Err(source) = done else { return Ok(()) };
+        if source.outcome_unknown {
+            // Whether it was done is seen by the next look; only it must not be at it still.
+            self.engine.end_leftovers(&self.step.id, &[self.work.on]).await?;
+        }
+        let source = super::ports::CallError { outcome_unknown: false, ..source };
+        Err(ExecuteError::Call { step: self.step.id.clone(), source })
+    }
+}
+
+/// Hashes by how many copies each needs; those that need none left out.
+fn by_times(rows: &BTreeMap<u64, Reading>, times: impl Fn(Reading) -> u64) -> ByTimes {
+    let mut sorted = ByTimes::new();
+    for (hash, reading) in rows {
+        let times = times(*reading);
+        if times > 0 {
+            sorted.entry(times).or_default().push(*hash);
+        }
+    }
+    sorted
+}

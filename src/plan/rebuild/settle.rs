@@ -1,0 +1,153 @@
+//! The boundary: which rows are copied and which the mirror writes.
+//!
+//! With merges stopped, parts are the inserts that made them. The parts of a list A are cloned, then the mirror is created on
+//! every replica, then all inserts that had begun before are waited for. What is in no part of A and was not written by the
+//! mirror is copied too. Rows decide, each with how often it occurs, so rows that are inserted twice do no harm.
+
+use super::blueprint::{Blueprint, ShardSite};
+use super::{comparison, landing, step_id};
+use crate::plan::probes;
+use crate::plan::sql;
+use crate::plan::step::{Action, CompareMode, Cost, Gap, GapBy, Phase, ProbeOn, Run, Settle, Step, Undo};
+use crate::plan::template::Template;
+
+/// Without merges, parts pile up and inserts slow down: an attempt that takes longer is given up, and made again later.
+const WITHOUT_MERGES_SECONDS_MAX: u64 = 60;
+
+pub(super) fn step(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
+    let (source, shadow) = (&blueprint.objects.source, &blueprint.objects.shadow);
+    Step {
+        id: step_id(Phase::Boundary, "", shard.num),
+        phase: Phase::Boundary,
+        shard: Some(shard.num),
+        title: "draw the boundary: clone what is there, mirror what comes".to_owned(),
+        why: format!(
+            "With merges stopped for a moment, the parts of {source} are cloned by hard links, then the mirror is created: from \
+             there on every insert is also written to {shadow}. Rows of inserts that fell between the two are told by looking, \
+             and copied. Writers go on. The mirror goes by names: after the swap it fills the old data from the new table, so a \
+             rollback loses nothing."
+        ),
+        action: Action::Settle(Box::new(settle(blueprint, shard))),
+        undo: Undo::Run {
+            one_by_one: false,
+            runs: vec![drop_mirror(blueprint, shard)],
+            then: vec![Action::Drain(landing::drain(blueprint, shard))],
+        },
+        cost: Cost::default(),
+    }
+}
+
+fn settle(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Settle {
+    let objects = &blueprint.objects;
+    let (source, snapshot, shadow) = (&objects.source, &objects.snapshot, &objects.shadow);
+    let merges =
+        |verb: &str| [source, shadow].iter().map(|table| format!("SYSTEM {verb} MERGES {}", table.sql())).collect();
+    let before = shard.replicas.iter().flat_map(|id| {
+        [blueprint.source_unchanged(*id), blueprint.shadow_is(&blueprint.new), probes::no_mutations(source)]
+            .map(|probe| ProbeOn { on: vec![*id], probe })
+    });
+    Settle {
+        on: shard.home,
+        before: before.collect(),
+        fence: blueprint.fence,
+        unmirror: drop_mirror(blueprint, shard),
+        clear: [shadow, snapshot, &objects.staging].iter().map(|table| sql::truncate(table)).collect(),
+        cleared: probes::empty(&[shadow, snapshot, &objects.staging]),
+        drain: landing::drain(blueprint, shard),
+        stop_merges: merges("STOP"),
+        start_merges: merges("START"),
+        crowded: sql::crowded(source),
+        seconds_max: WITHOUT_MERGES_SECONDS_MAX,
+        parts: sql::list_parts(source),
+        clone: sql::replace_partition(snapshot, source),
+        cloned: sql::count_parts(snapshot),
+        mirror: mirror(blueprint, shard),
+        gap: gap(blueprint),
+    }
+}
+
+fn mirror(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Run> {
+    let (source, shadow, mirror) = (&blueprint.objects.source, &blueprint.objects.shadow, &blueprint.objects.mirror);
+    let create = format!(
+        "CREATE MATERIALIZED VIEW IF NOT EXISTS {} TO {} AS SELECT {} FROM {}",
+        mirror.sql(),
+        shadow.sql(),
+        sql::column_list(blueprint.mirrored()),
+        source.sql()
+    );
+    shard.runs(|id, _| Run {
+        on: Vec::new(),
+        before: vec![blueprint.source_unchanged(id), blueprint.shadow_is(&blueprint.new)],
+        sql: vec![create.clone()],
+        after: vec![probes::has_engine(mirror, "MaterializedView")],
+    })
+}
+
+/// Drops the mirror wherever it is.
+pub(super) fn drop_mirror(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Run {
+    let mirror = &blueprint.objects.mirror;
+    Run {
+        on: shard.replicas.clone(),
+        before: Vec::new(),
+        sql: vec![blueprint.drop_table(mirror)],
+        after: vec![probes::absent(&[mirror])],
+    }
+}
+
+fn gap(blueprint: &Blueprint<'_>) -> Gap {
+    let objects = &blueprint.objects;
+    let staging = &objects.staging;
+    let hash = comparison::merged_hash(blueprint);
+    let columns = sql::column_list(blueprint.stored());
+    let insert = Template::text(&format!(
+        "INSERT INTO {} ({columns}) {}SELECT {columns} FROM {} WHERE _part IN (",
+        staging.sql(),
+        blueprint.insert_settings(),
+        objects.source.sql()
+    ));
+    // Where the keys decide which rows an insert collapses, source and shadow hold different rows of the same insert.
+    let by = if comparison::mode(blueprint) == CompareMode::Keys { GapBy::Part } else { GapBy::Row };
+    let (lacking, copy) = match by {
+        GapBy::Row => {
+            let lacking = lacking(blueprint, &hash);
+            let rows = insert.hole("parts", &format!(") AND {hash} IN (SELECT h FROM (")).then(&lacking);
+            (
+                Template::text("SELECT d, count() FROM (")
+                    .then(&lacking)
+                    .then(&Template::text(") GROUP BY d ORDER BY d")),
+                rows.then(&Template::text(") WHERE d = "))
+                    .hole("times", ") LIMIT ")
+                    .hole("times", &format!(" BY {hash}")),
+            )
+        }
+        GapBy::Part => (
+            Template::text(&format!(
+                "SELECT _part, count(), sum({hash} IN (SELECT {hash} FROM {})) FROM {} WHERE _part IN (",
+                objects.shadow.sql(),
+                objects.source.sql()
+            ))
+            .hole("parts", ") GROUP BY _part ORDER BY _part"),
+            insert.hole("parts", ")"),
+        ),
+    };
+    Gap {
+        by,
+        lacking,
+        copy,
+        staged: sql::list_partitions(staging),
+        attach: sql::attach_partition(&objects.shadow, staging),
+        clear: sql::truncate(staging),
+    }
+}
+
+/// Hashes of rows that the parts have more often than the shadow table, and by how much.
+fn lacking(blueprint: &Blueprint<'_>, hash: &str) -> Template {
+    let (source, shadow) = (blueprint.objects.source.sql(), blueprint.objects.shadow.sql());
+    Template::text(&format!(
+        "SELECT h, sum(s) - sum(m) AS d FROM (SELECT {hash} AS h, 1 AS s, 0 AS m FROM {source} WHERE _part IN ("
+    ))
+    .hole(
+        "parts",
+        &format!(") UNION ALL SELECT {hash} AS h, 0 AS s, 1 AS m FROM {shadow}) GROUP BY h HAVING sum(s) > sum(m)"),
+    )
+}

@@ -1,0 +1,171 @@
+//! A plan's SQL for servers that can do less, or want other words for the same, than those it was made for.
+//!
+//! Only what the planner itself writes otherwise is replaced; a statement that says something else stays as it is.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::adapt::Target;
+use crate::catalog::Column;
+use crate::ddl::read_table;
+use crate::names::{TableName, quote_identifier};
+use crate::plan::{Objects, Plan, definition};
+use crate::snapshot::Capability;
+
+/// How the planner tells a row's partition where there is the virtual column, and where there is none.
+const BY_COLUMN: &str = "WHERE _partition_id = ";
+const BY_PART: &str = "WHERE splitByChar('_', _part)[1] = ";
+const ALLOW_MATERIALIZED: &str = "SETTINGS insert_allow_materialized_columns = 1 ";
+
+/// What must be said otherwise.
+#[derive(Debug, Clone)]
+pub(super) struct Dialect {
+    objects: Objects,
+    columns: Vec<Column>,
+    exchange: Change,
+    partition_column: Change,
+    views_leave_materialized: Change,
+}
+
+/// What becomes of an ability from the plan's cluster to the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Same,
+    Lost,
+    Gained,
+}
+
+impl Dialect {
+    pub(super) fn between(plan: &Plan, target: &Target, columns: &[Column]) -> Self {
+        let change =
+            |capability| match (plan.capabilities.contains(&capability), target.capabilities.contains(&capability)) {
+                (true, false) => Change::Lost,
+                (false, true) => Change::Gained,
+                _ => Change::Same,
+            };
+        let has_materialized = columns.iter().any(Column::is_materialized);
+        Self {
+            objects: plan.objects.clone(),
+            columns: columns.to_vec(),
+            exchange: change(Capability::Exchange),
+            partition_column: change(Capability::PartitionIdColumn),
+            views_leave_materialized: if has_materialized {
+                change(Capability::ViewsLeaveMaterialized)
+            } else {
+                Change::Same
+            },
+        }
+    }
+
+    /// The differences that a person should know of.
+    pub(super) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.exchange == Change::Lost {
+            notes.push("EXCHANGE TABLES and DROP … SYNC, which the servers do not have: names were swapped by RENAME");
+        }
+        if self.exchange == Change::Gained {
+            notes.push(
+                "a swap by RENAME, which on the servers would take views along: names were swapped by EXCHANGE TABLES",
+            );
+        }
+        if self.partition_column == Change::Lost {
+            notes.push(
+                "the column _partition_id, which the servers do not have: partitions were told by the names of parts",
+            );
+        }
+        match self.views_leave_materialized {
+            Change::Same => {}
+            Change::Lost => {
+                notes.push("a mirror that leaves MATERIALIZED columns out: the servers want it to give them");
+            }
+            Change::Gained => {
+                notes.push("a mirror that gives MATERIALIZED columns: the servers compute them behind a view");
+            }
+        }
+        notes.into_iter().map(str::to_owned).collect()
+    }
+
+    /// The same with every statement and query turned.
+    pub(super) fn turn<T: Serialize + DeserializeOwned + Clone>(&self, part: &T) -> T {
+        let Ok(mut value) = serde_json::to_value(part) else { return part.clone() };
+        self.turn_value(&mut value);
+        serde_json::from_value(value).unwrap_or_else(|_| part.clone())
+    }
+
+    fn turn_value(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.statement(text),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.turn_value(item)),
+            Value::Object(fields) => fields.values_mut().for_each(|field| self.turn_value(field)),
+            _ => {}
+        }
+    }
+
+    fn statement(&self, sql: &str) -> String {
+        let mut sql = sql.to_owned();
+        match self.exchange {
+            Change::Lost => sql = self.without_exchange(sql),
+            Change::Gained => sql = self.with_exchange(sql),
+            Change::Same => {}
+        }
+        if self.partition_column == Change::Lost {
+            sql = sql.replace(BY_COLUMN, BY_PART);
+        }
+        if self.views_leave_materialized != Change::Same {
+            sql = self.with_materialized(sql);
+        }
+        sql
+    }
+
+    /// The two ways of swapping names: `EXCHANGE` and `RENAME`.
+    fn swaps(&self) -> [String; 2] {
+        let Objects { source, shadow, swap, .. } = &self.objects;
+        let [source, shadow, swap] = [source, shadow, swap].map(TableName::sql);
+        let rename = format!("RENAME TABLE {source} TO {swap}, {shadow} TO {source}, {swap} TO {shadow}");
+        [format!("EXCHANGE TABLES {source} AND {shadow}"), rename]
+    }
+
+    fn with_exchange(&self, sql: String) -> String {
+        let [exchange, rename] = self.swaps();
+        if sql == rename { exchange } else { sql }
+    }
+
+    fn without_exchange(&self, sql: String) -> String {
+        let [exchange, rename] = self.swaps();
+        if sql == exchange {
+            return rename;
+        }
+        match sql.strip_suffix(" SYNC") {
+            Some(drop) if sql.starts_with("DROP TABLE ") => drop.to_owned(),
+            _ => sql,
+        }
+    }
+
+    fn with_materialized(&self, sql: String) -> String {
+        let gained = self.views_leave_materialized == Change::Gained;
+        if sql.starts_with("CREATE MATERIALIZED VIEW") && sql.contains(&self.objects.mirror.sql()) {
+            let (all, given) = (self.list(true), self.list(false));
+            let (from, to) = if gained { (all, given) } else { (given, all) };
+            return sql.replacen(&format!(" AS SELECT {from} FROM "), &format!(" AS SELECT {to} FROM "), 1);
+        }
+        if gained {
+            // Servers that leave the columns to the table take rows from a bare staging table as well.
+            return sql;
+        }
+        match read_table(&sql) {
+            Ok(table) if table.name.in_database("") == self.objects.staging => {
+                definition::staging(&table, &self.columns, true, &self.objects.staging).to_sql()
+            }
+            _ => sql.replace(ALLOW_MATERIALIZED, ""),
+        }
+    }
+
+    /// The stored columns, with the MATERIALIZED ones or without.
+    fn list(&self, materialized: bool) -> String {
+        let wanted = |column: &&Column| column.is_stored() && (materialized || !column.is_materialized());
+        let names: Vec<String> =
+            self.columns.iter().filter(wanted).map(|column| quote_identifier(&column.name)).collect();
+        names.join(", ")
+    }
+}
