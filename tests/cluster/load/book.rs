@@ -32,20 +32,26 @@ pub(crate) struct Outcome {
     pub(crate) acknowledged: bool,
     /// Attempts that were sent and not acknowledged.
     pub(crate) unknown: u32,
+    /// Whether a `Distributed` table sends it on after it was acknowledged, and again if that fails.
+    pub(crate) later: bool,
 }
+
+/// Times that a `Distributed` table may send a block on, at most, for the downstream view's account.
+const SENDS_MAX: u32 = 8;
 
 impl Book {
     /// Enters an insert of rows with consecutive numbers.
     pub(crate) fn inserted(&mut self, first: u64, count: u64, outcome: Outcome) {
-        let Outcome { acknowledged, unknown } = outcome;
+        let Outcome { acknowledged, unknown, later } = outcome;
         if acknowledged {
             self.table.acknowledged(first, count);
         }
+        // A replicated table passes a block that it has on to no view: one that is sent again may be in the table and not seen.
         match (acknowledged, unknown) {
-            (true, 0) => self.seen.acknowledged(first, count),
-            // A replicated table passes a block that it has on to no view.
-            (true, _) => self.seen.unknown(first, count, unknown + 1),
-            (false, _) => self.seen.unknown(first, count, unknown),
+            (true, 0) if !later => self.seen.acknowledged(first, count),
+            (true, _) if !later => self.seen.unknown(first, count, unknown + 1),
+            (false, _) if !later => self.seen.unknown(first, count, unknown),
+            _ => self.seen.unknown(first, count, SENDS_MAX + unknown),
         }
         if unknown > 0 {
             self.table.unknown(first, count, unknown);
@@ -76,10 +82,11 @@ impl Book {
 #[test]
 fn a_retried_insert_may_be_there_as_often_as_it_was_sent() {
     let mut book = Book::default();
-    book.inserted(1, 1, Outcome { acknowledged: true, unknown: 2 });
-    book.inserted(2, 1, Outcome { acknowledged: false, unknown: 1 });
-    book.inserted(3, 1, Outcome { acknowledged: true, unknown: 0 });
+    book.inserted(1, 1, Outcome { acknowledged: true, unknown: 2, later: false });
+    book.inserted(2, 1, Outcome { acknowledged: false, unknown: 1, later: false });
+    book.inserted(3, 1, Outcome { acknowledged: true, unknown: 0, later: false });
+    book.inserted(4, 1, Outcome { acknowledged: true, unknown: 0, later: true });
     let bounds = |account: &Account| -> Vec<_> { account.spans().iter().map(|span| (span.least, span.most)).collect() };
     assert_eq!(bounds(&book.table), [(1, 3), (0, 1), (1, 1)]);
-    assert_eq!(bounds(&book.seen), [(0, 3), (0, 1), (1, 1)]);
+    assert_eq!(bounds(&book.seen), [(0, 3), (0, 1), (1, 1), (0, 8)]);
 }

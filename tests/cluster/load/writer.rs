@@ -109,7 +109,7 @@ impl<'a> Writer<'a> {
         let block = self.block(place, body, count <= SMALL_MAX);
         let outcome = self.deliver(&block).await;
         self.book.inserted(first, count, outcome);
-        let is_settled = outcome == Outcome { acknowledged: true, unknown: 0 };
+        let is_settled = outcome.acknowledged && outcome.unknown == 0;
         if is_settled {
             self.remember(place, first, count);
         }
@@ -149,6 +149,7 @@ impl<'a> Writer<'a> {
     /// Sends until it is acknowledged, always the same.
     async fn deliver(&self, block: &Block) -> Outcome {
         let mut unknown = 0;
+        let later = self.sends_later() && block.place.table == "everywhere";
         for attempt in 0..TRIES_MAX {
             let (phase, began) = (self.shared.board.now(), Instant::now());
             let sending = send(block.place.port, &block.settings, &block.body);
@@ -168,13 +169,13 @@ impl<'a> Writer<'a> {
             };
             self.shared.board.met(phase, began.elapsed(), met);
             match answer {
-                Ok(_) => return Outcome { acknowledged: true, unknown },
+                Ok(_) => return Outcome { acknowledged: true, unknown, later },
                 Err(Failed::Unknown(_)) => unknown += 1,
                 Err(Failed::NotSent(_)) => {}
             }
             sleep(PAUSE_AFTER_ERROR).await;
         }
-        Outcome { acknowledged: false, unknown }
+        Outcome { acknowledged: false, unknown, later }
     }
 
     fn block(&mut self, place: Place, body: String, may_be_impatient: bool) -> Block {
