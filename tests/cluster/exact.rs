@@ -242,13 +242,11 @@ fn carry_out_all(end: End, cluster: &Running) {
 }
 
 #[test]
-#[ignore = "the boundary is not exact under writers yet"]
 fn exact_on_old_servers() {
     carry_out_all(End::Old, &End::Old.shared());
 }
 
 #[test]
-#[ignore = "the boundary is not exact under writers yet"]
 fn exact_on_new_servers() {
     carry_out_all(End::New, &End::New.shared());
 }
