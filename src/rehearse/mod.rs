@@ -1,6 +1,7 @@
 //! Rehearsing a plan on another cluster: what must be made there, with what it is filled, how the plan's steps are turned to
-//! it, and what is reported. All of it pure; `dry-run` in the command line carries it out with the very engine of `execute`.
+//! it, what its writers are owed, and what is reported. All of it pure; `dry-run` in the command line carries it out with the very engine of `execute`.
 
+mod account;
 mod adapt;
 mod dialect;
 mod fill;
@@ -11,6 +12,7 @@ mod stand_in;
 #[cfg(test)]
 mod tests;
 
+pub use account::{Account, Deviation, Span};
 pub use adapt::{Adapted, Target, Words, adapt};
 pub use fill::{Fill, fill};
 pub use leftovers::{MARKERS, is_own, marker, names};

@@ -26,7 +26,7 @@ pub(crate) struct Running {
 }
 
 /// Which servers a shared sandbox has, two shards of them.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     /// ClickHouse 18.16.1 and `ZooKeeper`, two replicas a shard.
     Old,

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::thread::sleep;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use shardwright::names::ReplicaId;
 use shardwright::sandbox::Member;
 
+use crate::dice::Dice;
 use crate::harness::{End, Running, block_on, on_both_ends, single};
 use crate::tool::{PLAN, Ran, Started, Tool};
 use crate::world::{ask, ask_all, assert_nothing_left, definitions, engine, everywhere, firsts, keeper, prepare, sync};
@@ -23,35 +24,6 @@ const KILLS_OF_ROLLBACK: u32 = 6;
 const ROWS_A_SHARD: u32 = 150_000;
 /// Runs that it may take to get to the end after a kill.
 const RUNS_MAX: u32 = 3;
-
-/// Steele's `SplitMix64`: small, and the same everywhere for the same seed.
-struct Dice(u64);
-
-impl Dice {
-    /// Seeded by the clock, or by a failed run's seed.
-    fn new() -> Self {
-        let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let seed = std::env::var("SHARDWRIGHT_TEST_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(clock);
-        println!("SHARDWRIGHT_TEST_SEED={seed}");
-        Self(seed)
-    }
-
-    /// From 0 up to a bound.
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % bound.max(1)
-    }
-
-    /// A place in the `number`th of `count` equal slots of a length.
-    fn slot(&mut self, length: u64, number: u32, count: u32) -> u64 {
-        let (number, count) = (u64::from(number), u64::from(count));
-        let (from, to) = (length * number / count, length * (number + 1) / count);
-        from + self.below(to - from)
-    }
-}
 
 /// A table that is changed to and fro, and what must stay as it is.
 struct Victim<'a> {

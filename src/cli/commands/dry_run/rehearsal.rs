@@ -106,7 +106,7 @@ async fn perform(
     if table == &plan.objects.shadow && !collector.has_copied(plan) {
         return (result, None);
     }
-    match writers::settle(&connected.cluster, table, stage, &written).await {
+    match writers::settle(&connected.cluster, table, stage, written).await {
         Ok(ledger) => (result, Some(ledger)),
         Err(error) => {
             if result.is_ok() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::stage::{Stage, insert_sql};
 use crate::names::{ReplicaId, TableName};
 use crate::plan::{Plan, row_hash};
-use crate::rehearse::Ledger;
+use crate::rehearse::{Account, Ledger, Span};
 use crate::server::{Cluster, QueryError, Statement};
 
 /// Writers' numbers begin here, far from those of the rows that the table was filled with.
@@ -21,14 +21,6 @@ const INSERT_TIMEOUT: Duration = Duration::from_mins(1);
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 const COUNT_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// What one writer was told.
-#[derive(Debug, Default)]
-pub(super) struct Written {
-    /// First number and count of each insert that was acknowledged.
-    acknowledged: Vec<(u64, u64)>,
-    unknown: u64,
-}
-
 /// Inserts until told to stop: in turn through a `Distributed` table, if there is one, and into each replica directly.
 pub(super) async fn write(
     cluster: &Cluster,
@@ -36,8 +28,8 @@ pub(super) async fn write(
     stage: &Stage<'_>,
     writer: u64,
     stop: &AtomicBool,
-) -> Written {
-    let mut written = Written::default();
+) -> Account {
+    let mut written = Account::default();
     let places = places(plan, stage);
     let mut first = FIRST + writer * STRIDE;
     for insert in 0..INSERTS_MAX {
@@ -51,9 +43,11 @@ pub(super) async fn write(
         let statement = Statement::change(insert_sql(table, &stage.fill, first, count), INSERT_TIMEOUT)
             .with_setting("insert_distributed_sync", "1");
         match cluster.run(*on, &statement).await {
-            Ok(_) => written.acknowledged.push((first, count)),
+            Ok(_) => written.acknowledged(first, count),
             Err(error) => {
-                written.unknown += if error.outcome_unknown() { count } else { 0 };
+                if error.outcome_unknown() {
+                    written.unknown(first, count, 1);
+                }
                 tokio::time::sleep(PAUSE_AFTER_ERROR).await;
             }
         }
@@ -76,32 +70,25 @@ pub(super) async fn settle(
     cluster: &Cluster,
     table: &TableName,
     stage: &Stage<'_>,
-    all: &[Written],
+    written: Vec<Account>,
 ) -> Result<Ledger, QueryError> {
+    let mut all = Account::default();
+    for account in written {
+        all.extend(account);
+    }
     let mut ledger = Ledger::default();
-    for written in all {
-        ledger.unknown += written.unknown;
-        for (first, count) in merged(&written.acknowledged) {
-            let (rows, different) = found(cluster, table, stage, first, count).await?;
-            ledger.acknowledged += count;
-            ledger.found += different.min(count);
-            ledger.lost += count.saturating_sub(different);
-            ledger.doubled += rows.saturating_sub(different);
+    for Span { first, count, least, .. } in all.spans() {
+        if least == 0 {
+            ledger.unknown += count;
+            continue;
         }
+        let (rows, different) = found(cluster, table, stage, first, count).await?;
+        ledger.acknowledged += count;
+        ledger.found += different.min(count);
+        ledger.lost += count.saturating_sub(different);
+        ledger.doubled += rows.saturating_sub(different);
     }
     Ok(ledger)
-}
-
-/// Inserts that follow each other without a gap, as one.
-fn merged(inserts: &[(u64, u64)]) -> Vec<(u64, u64)> {
-    let mut merged: Vec<(u64, u64)> = Vec::new();
-    for (first, count) in inserts {
-        match merged.last_mut() {
-            Some((start, length)) if *start + *length == *first => *length += count,
-            _ => merged.push((*first, *count)),
-        }
-    }
-    merged
 }
 
 /// How many rows of these numbers are there, and how many different ones.
@@ -138,14 +125,4 @@ async fn found(
 fn named(stage: &Stage<'_>) -> String {
     let pairs = stage.fill.pairs();
     pairs.map(|(column, value)| format!("{value} AS {column}")).collect::<Vec<_>>().join(", ")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn inserts_without_a_gap_are_looked_up_together() {
-        assert_eq!(merged(&[(10, 5), (15, 1), (20, 2), (22, 3)]), [(10, 6), (20, 5)]);
-    }
 }
