@@ -437,7 +437,7 @@ pub struct Drill {
 pub enum Truth {
     /// The left table is right: inserts go to it first.
     Left,
-    /// The left table is right, but nothing is deleted from the right one: somebody may go back to it for what was deleted.
+    /// The left table is right, but a row that only the right one has is not deleted: somebody may go back for it.
     Kept,
     /// Every insert left two copies over both tables, wherever a swap of the names let them go.
     TwoCopies,

@@ -118,7 +118,13 @@ pub(super) fn sync(
 
 /// The comparison of source and shadow.
 pub(super) fn verify(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, phase: Phase, what: &str) -> Step {
-    let truth = if phase == Phase::Reconcile { Truth::TwoCopies } else { Truth::Left };
+    let exchanges = || shard.replicas.iter().all(|id| blueprint.case.exchanges_on(*id));
+    let truth = match phase {
+        Phase::Reconcile if exchanges() => Truth::TwoCopies,
+        // A swap by renames has looked at what it misplaced.
+        Phase::Reconcile => Truth::Told,
+        _ => Truth::Left,
+    };
     let compare = comparison::compare(blueprint, shard, truth, &blueprint.objects.staging);
     let how = match compare.mode {
         CompareMode::Rows => "every row, by count and sum of row hashes",
@@ -126,7 +132,7 @@ pub(super) fn verify(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, phase: Ph
         CompareMode::Keys => "distinct new sorting keys, since the change alters which rows are merged",
     };
     let repaired = match &compare.repair {
-        Some(_) if truth == Truth::TwoCopies => {
+        Some(_) if truth != Truth::Left => {
             " Rows that an insert in the middle of the swap wrote to the old data twice are brought over."
         }
         Some(_) => " A row that differs for longer than any insert takes is put right, and all is compared again.",
