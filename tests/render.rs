@@ -52,5 +52,5 @@ fn graphviz_draws_hostile_names_as_text() {
 #[test]
 fn graphviz_draws_many_shards_together() {
     let svg = drawn(&render::dot(&fixture::plan(1000)));
-    assert_eq!(svg.matches("class=\"node\"").count(), 19);
+    assert_eq!(svg.matches("class=\"node\"").count(), 18);
 }
