@@ -26,7 +26,7 @@ fn copied(cluster: &Running, database: &str) -> Tool {
     let tool = Tool::new(cluster);
     tool.plan(&format!("ALTER TABLE {database}.t MODIFY ORDER BY (a, day)"));
     tool.approve(&["start", "cutover", "finalize"]);
-    tool.expect(0, &["execute", PLAN, "--until", "verify.s1"]);
+    tool.expect(0, &["execute", PLAN, "--until", "cutover"]);
     tool
 }
 
