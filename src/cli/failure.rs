@@ -74,7 +74,8 @@ impl From<ExecuteError> for Failure {
     fn from(error: ExecuteError) -> Self {
         let exit = match &error {
             ExecuteError::Drift { .. } => Exit::Stale,
-            ExecuteError::Verification { .. } => Exit::VerificationFailed,
+            ExecuteError::Verification { .. } | ExecuteError::Rows { .. } => Exit::VerificationFailed,
+            ExecuteError::Fence { .. } => Exit::Waiting,
             ExecuteError::Journal(JournalError::Locked { .. })
             | ExecuteError::Locked { .. }
             | ExecuteError::ForeignLock { .. }
