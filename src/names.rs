@@ -29,6 +29,11 @@ pub fn quote_string(text: &str) -> String {
     quote_with(text, '\'')
 }
 
+/// String literals, separated by commas.
+pub fn quoted_list<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
+    texts.into_iter().map(|text| quote_string(text.as_ref())).collect::<Vec<_>>().join(", ")
+}
+
 fn quote_with(text: &str, quote: char) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push(quote);

@@ -15,7 +15,7 @@ use super::error::ExecuteError;
 use super::landing::drain;
 use super::ports::{Reporter, Servers};
 use super::repair::repair;
-use crate::names::{ReplicaId, quote_string};
+use crate::names::{ReplicaId, quoted_list};
 use crate::plan::{Compare, CompareMode, SUSPECTS_MAX, Step, StepId, Truth};
 use crate::words::count;
 
@@ -137,7 +137,7 @@ async fn compare_on<S: Servers>(
     if unequal.is_empty() {
         return Ok(seen);
     }
-    let look = Look { desk, step, compare, on, partitions: list(&unequal) };
+    let look = Look { desk, step, compare, on, partitions: quoted_list(&unequal) };
     let Some(suspects) = look.suspects().await? else {
         return Err(ExecuteError::Verification {
             step: step.clone(),
@@ -220,8 +220,7 @@ impl<S: Servers> Look<'_, '_, S> {
     }
 
     fn unreadable(&self, line: &str) -> ExecuteError {
-        let reason = format!("the answer {line:?} cannot be read");
-        ExecuteError::InDoubt { step: self.step.clone(), replica: self.desk.replica_name(self.on), reason }
+        self.desk.unreadable(self.step, self.on, line)
     }
 }
 
@@ -261,11 +260,6 @@ fn rows_differ<S: Servers>(desk: &Desk<'_, S>, step: &StepId, seen: &Seen) -> Ex
 /// Numbers, separated by commas.
 pub(super) fn numbers(numbers: &[u64]) -> String {
     numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// String literals, separated by commas.
-pub(super) fn list(texts: &[String]) -> String {
-    texts.iter().map(|text| quote_string(text)).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

@@ -43,7 +43,7 @@ pub(super) async fn act<S: Servers, R: Reporter>(
     }
 }
 
-async fn check<S: Servers, R: Reporter>(
+pub(super) async fn check<S: Servers, R: Reporter>(
     engine: &Engine<'_, S, R>,
     step: &StepId,
     probes: &[ProbeOn],

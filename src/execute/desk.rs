@@ -112,6 +112,12 @@ impl<'a, S: Servers> Desk<'a, S> {
         Call { on, sql: sql.to_owned(), query_id: self.query_id(step), log_comment, timeout }
     }
 
+    /// An answer in a form that no question of the plan has.
+    pub(super) fn unreadable(&self, step: &StepId, on: ReplicaId, line: &str) -> ExecuteError {
+        let reason = format!("the answer {line:?} cannot be read");
+        ExecuteError::InDoubt { step: step.clone(), replica: self.replica_name(on), reason }
+    }
+
     /// A replica with its address, for people.
     pub(super) fn replica_name(&self, on: ReplicaId) -> String {
         let known = self.plan.cluster.replicas.iter().find(|replica| replica.id == on);

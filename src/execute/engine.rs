@@ -11,8 +11,8 @@ use super::carry_out::carry_out;
 use super::desk::Desk;
 use super::error::ExecuteError;
 use super::next_move::{Next, backward, forward, point_of_no_return};
+use super::place::start_merges;
 use super::ports::{Approver, Clock, Decision, News, Reporter, Servers};
-use super::settle::start_merges;
 use super::take_back::take_back;
 use crate::journal::{Approval, Direction, Event, File, Progress, StepState};
 use crate::lock::Claim;
@@ -233,13 +233,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
 
     /// Takes over from a run that may have died: nothing that it started is left running on any server.
     async fn end_what_is_in_doubt(&self) -> Result<(), ExecuteError> {
-        let in_doubt: Vec<StepId> = self
-            .progress()
-            .touched()
-            .filter(|(_, state)| matches!(state, StepState::Started | StepState::Undoing))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for step in in_doubt.iter().filter_map(|id| self.plan.step(id)) {
+        for step in self.touched(|state| matches!(state, StepState::Started | StepState::Undoing)) {
             for replica in step.action.replicas() {
                 let prefix = super::ports::step_prefix(self.plan, &step.id);
                 // The prefix is that of every run of this plan: none but the holder of the lock may use it.
@@ -254,6 +248,12 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         self.start_merges().await
     }
 
+    /// Steps that left a mark, or may have, and stand so.
+    fn touched(&self, stands: impl Fn(&StepState) -> bool) -> Vec<&'a Step> {
+        let progress = self.progress();
+        progress.touched().filter(|(_, state)| stands(state)).filter_map(|(id, _)| self.plan.step(id)).collect()
+    }
+
     /// Refuses to begin with a step unless this run still holds the lock.
     async fn still_ours(&self, step: &Step) -> Result<(), ExecuteError> {
         let looked = self.desk.look_at_lock().await;
@@ -262,13 +262,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
 
     /// Merges that a boundary stopped and did not start again are started before anything else.
     async fn start_merges(&self) -> Result<(), ExecuteError> {
-        let cut_short: Vec<StepId> = self
-            .progress()
-            .touched()
-            .filter(|(_, state)| !matches!(state, StepState::Done { .. }))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for step in cut_short.iter().filter_map(|id| self.plan.step(id)) {
+        for step in self.touched(|state| !matches!(state, StepState::Done { .. })) {
             match &step.action {
                 Action::Settle(work) => start_merges(self, &step.id, &work.unmirror.on, &work.start_merges).await?,
                 Action::Swap(work) => start_merges(self, &step.id, &work.compare.on, &work.start_merges).await?,

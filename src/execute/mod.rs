@@ -16,6 +16,7 @@ mod fake;
 mod hold;
 mod landing;
 mod next_move;
+mod place;
 mod ports;
 mod repair;
 mod runs;

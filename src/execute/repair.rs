@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::agree::{Difference, Reading, list, numbers};
+use super::agree::{Difference, Reading, numbers};
 use super::carry_out::lines;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::ports::{Reporter, Servers};
+use crate::names::quoted_list;
 use crate::plan::{Compare, Repair, Step, Template, Truth};
 use crate::words::count;
 
@@ -29,7 +30,7 @@ pub(super) async fn repair<S: Servers, R: Reporter>(
     truth: Truth,
     difference: &Difference,
 ) -> Result<u64, ExecuteError> {
-    let mender = Mender { engine, step, work, partitions: list(&difference.partitions) };
+    let mender = Mender { engine, step, work, partitions: quoted_list(&difference.partitions) };
     let owed = match truth {
         Truth::Left | Truth::Kept => BTreeMap::new(),
         Truth::TwoCopies | Truth::Told => mender.owed(difference, truth)?,

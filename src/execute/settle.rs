@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 
-use super::carry_out::lines;
+use super::carry_out::check;
 use super::engine::Engine;
 use super::error::ExecuteError;
-use super::landing::{drain, running};
-use super::ports::{CallError, Reporter, Servers};
-use crate::names::{ReplicaId, quote_string};
-use crate::plan::{GapBy, Settle, Step, StepId, Template};
+use super::landing::{catch_up_all, drain, running};
+use super::place::{Part, Parts, Place, start_merges, stop_merges};
+use super::ports::{Reporter, Servers};
+use crate::names::quoted_list;
+use crate::plan::{GapBy, Settle, Step};
 use crate::words::count;
 
 /// Attempts before a person is asked.
@@ -48,7 +49,8 @@ pub(super) async fn settle<S: Servers, R: Reporter>(
     step: &Step,
     work: &Settle,
 ) -> Result<String, ExecuteError> {
-    let settler = Settler { engine, step: &step.id, work, fence: work.fence || engine.fence() };
+    let home = Place { engine, step: &step.id, on: work.on };
+    let settler = Settler { home, work, fence: work.fence || engine.fence() };
     let mut reasons = BTreeSet::new();
     for attempt in 1..=ATTEMPTS_MAX {
         settler.reset().await?;
@@ -61,63 +63,26 @@ pub(super) async fn settle<S: Servers, R: Reporter>(
         tokio::time::sleep(PAUSE * attempt).await;
     }
     let reason = reasons.into_iter().collect::<Vec<_>>().join("; ");
-    Err(ExecuteError::Fence { step: step.id.clone(), replica: settler.home(), reason })
+    Err(ExecuteError::Fence { step: step.id.clone(), replica: settler.home.name(), reason })
 }
-
-/// Starts merges on the replicas of a boundary that was cut short.
-pub(super) async fn start_merges<S: Servers, R: Reporter>(
-    engine: &Engine<'_, S, R>,
-    step: &StepId,
-    on: &[ReplicaId],
-    statements: &[String],
-) -> Result<(), ExecuteError> {
-    let each = on.iter().flat_map(|on| statements.iter().map(move |sql| (*on, sql)));
-    for (on, sql) in each {
-        let started = engine.desk.statement(step, on, sql).await;
-        // A table that is not there has no merges to start.
-        if let Err(source) = started
-            && source.code != Some(UNKNOWN_TABLE)
-        {
-            return Err(ExecuteError::MergesStopped { step: step.clone(), sql: sql.clone(), source });
-        }
-    }
-    Ok(())
-}
-
-/// The server's code for a table that does not exist.
-const UNKNOWN_TABLE: u32 = 60;
 
 struct Settler<'a, 'p, S, R> {
-    engine: &'a Engine<'p, S, R>,
-    step: &'a StepId,
+    /// The backfill replica.
+    home: Place<'a, 'p, S, R>,
     work: &'a Settle,
     fence: bool,
 }
 
-/// An active part, as the server lists it.
-#[derive(Clone)]
-struct Part {
-    partition: String,
-    level: String,
-    rows: String,
-}
-
-/// Active parts by name.
-type Parts = BTreeMap<String, Part>;
-
 impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
     /// Takes back what an earlier attempt left; the tables are as they were made.
     async fn reset(&self) -> Result<(), ExecuteError> {
-        self.engine.run_all(self.step, std::slice::from_ref(&self.work.unmirror), false, true).await?;
+        let Place { engine, step, .. } = self.home;
+        engine.run_all(step, std::slice::from_ref(&self.work.unmirror), false, true).await?;
         // Inserts that began with the mirror still write to the shadow table.
-        drain(&self.engine.desk, self.step, &self.work.drain).await?;
-        for probe in &self.work.before {
-            for on in &probe.on {
-                self.engine.require(self.step, *on, std::slice::from_ref(&probe.probe)).await?;
-            }
-        }
+        drain(&engine.desk, step, &self.work.drain).await?;
+        check(engine, step, &self.work.before).await?;
         for sql in &self.work.clear {
-            self.change(sql).await?;
+            self.home.change(sql).await?;
         }
         self.wait_until_clear().await
     }
@@ -125,9 +90,10 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
     async fn wait_until_clear(&self) -> Result<(), ExecuteError> {
         let began = Instant::now();
         let cleared = std::slice::from_ref(&self.work.cleared);
-        while self.engine.first_failing(self.step, self.work.on, cleared).await?.is_some() {
+        let Place { engine, step, on } = self.home;
+        while engine.first_failing(step, on, cleared).await?.is_some() {
             if began.elapsed() > CLEAR_PATIENCE {
-                return self.engine.require(self.step, self.work.on, cleared).await;
+                return engine.require(step, on, cleared).await;
             }
             tokio::time::sleep(POLL).await;
         }
@@ -144,8 +110,10 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
         }
         let began = Instant::now();
         let patience = Duration::from_secs(self.work.seconds_max);
+        let Place { engine, step, .. } = self.home;
+        let all = &self.work.unmirror.on;
         let outcome = async {
-            self.everywhere(&self.work.stop_merges).await?;
+            stop_merges(engine, step, all, &self.work.stop_merges).await?;
             tokio::time::timeout(patience, self.draw()).await.unwrap_or_else(|_| {
                 Err(Broken::Again(format!("it took longer than {} s without merges", self.work.seconds_max)))
             })
@@ -153,18 +121,20 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
         .await;
         if outcome.is_err() {
             // Nothing that was sent may still be at work when the next attempt begins.
-            self.engine.end_leftovers(self.step, &self.work.unmirror.on).await?;
+            engine.end_leftovers(step, all).await?;
         }
-        start_merges(self.engine, self.step, &self.work.unmirror.on, &self.work.start_merges).await?;
+        start_merges(engine, step, all, &self.work.start_merges).await?;
         outcome.map(|seen| format!("{seen}; merges were stopped for {:.1} s", began.elapsed().as_secs_f64()))
     }
 
     async fn draw(&self) -> Result<String, Broken> {
-        drain_replication(self).await?;
+        let Place { engine, step, .. } = self.home;
+        // Parts that other replicas have taken in must be on the backfill replica before it is cloned.
+        catch_up_all(&engine.desk, step, &self.work.drain).await?;
         let cloned = self.clone_all().await?;
-        self.engine.run_all(self.step, &self.work.mirror, false, true).await?;
+        engine.run_all(step, &self.work.mirror, false, true).await?;
         // From here on every new insert is mirrored. Those that began before are the gap.
-        drain(&self.engine.desk, self.step, &self.work.drain).await?;
+        drain(&engine.desk, step, &self.work.drain).await?;
         let parts = self.parts().await?;
         if cloned.keys().any(|part| !parts.contains_key(part)) {
             return Err(Broken::Again("parts of the source were merged, changed or dropped meanwhile".to_owned()));
@@ -177,7 +147,7 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
             return Err(Broken::Again(format!("writers were not still: {} came in", count(gap.len(), "part"))));
         }
         // The mirror of every part of the gap has landed once the inserts that made them have ended.
-        drain(&self.engine.desk, self.step, &self.work.drain).await?;
+        drain(&engine.desk, step, &self.work.drain).await?;
         if self.is_crowded().await? {
             return Err(Broken::Again(
                 "a partition came to have so many parts that inserts would slow down".to_owned(),
@@ -196,13 +166,13 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
         let before = self.parts().await?;
         let partitions: BTreeSet<&String> = before.values().map(|part| &part.partition).collect();
         for partition in &partitions {
-            self.change(&self.work.clone.fill(partition)).await?;
+            self.home.change(&self.work.clone.fill(partition)).await?;
         }
         let after = self.parts().await?;
         if before.keys().any(|part| !after.contains_key(part)) {
             return Err(Broken::Again("parts of the source were merged, changed or dropped meanwhile".to_owned()));
         }
-        let copies = self.listed(&self.work.cloned).await?;
+        let copies = self.home.parts(&self.work.cloned).await?;
         let mut cloned = before.clone();
         for partition in partitions {
             let of = |parts: &Parts| -> Parts {
@@ -229,19 +199,17 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
             _ => return Err(Broken::Again("the snapshot does not hold what was cloned into it".to_owned())),
         }
         let rows: BTreeSet<&String> = came.values().map(|part| &part.rows).collect();
-        let alike = |parts: &Parts| -> Vec<String> {
-            parts.iter().filter(|(_, part)| rows.contains(&part.rows)).map(|(name, _)| name.clone()).collect()
-        };
+        let of_such_size = |part: &Part| rows.contains(&part.rows);
         let mut spare: BTreeMap<String, usize> = BTreeMap::new();
-        for digest in self.digests(&self.work.digest_cloned, &alike(copies)).await?.into_values() {
+        for digest in self.home.digests(&self.work.digest_cloned, &names(copies, of_such_size)).await?.into_values() {
             *spare.entry(digest).or_default() += 1;
         }
-        let known = self.digests(&self.work.digest, &alike(before)).await?;
+        let known = self.home.digests(&self.work.digest, &names(before, of_such_size)).await?;
         for digest in known.into_values() {
             spare.entry(digest).and_modify(|times| *times = times.saturating_sub(1));
         }
+        let digests = self.home.digests(&self.work.digest, &names(&came, |_| true)).await?;
         let mut cloned = came;
-        let digests = self.digests(&self.work.digest, &cloned.keys().cloned().collect::<Vec<_>>()).await?;
         cloned.retain(|name, _| {
             let left = digests.get(name).and_then(|digest| spare.get_mut(digest)).filter(|times| **times > 0);
             left.map(|times| *times -= 1).is_some()
@@ -253,42 +221,29 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
         }
     }
 
-    /// Count and sum of hashes by part.
-    async fn digests(&self, template: &Template, parts: &[String]) -> Result<BTreeMap<String, String>, ExecuteError> {
-        if parts.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let answer = self.ask_slowly(&template.fill_all(&[("parts", &list(parts.iter().map(String::as_str)))])).await?;
-        let pair = |line: &str| line.split_once('\t').map(|(part, digest)| (part.to_owned(), digest.to_owned()));
-        answer.lines().map(|line| pair(line).ok_or_else(|| self.unreadable(line))).collect()
-    }
-
     /// Copies the rows of the gap that the mirror did not write. Gives their number.
     async fn copy_lacking(&self, gap: &[&String]) -> Result<u64, Broken> {
         let work = &self.work.gap;
-        let found =
-            self.ask_slowly(&work.found.fill_all(&[("parts", &list(gap.iter().map(|part| part.as_str())))])).await?;
+        let found = self.home.ask_slowly(&work.found.fill_all(&[("parts", &quoted_list(gap))])).await?;
         let (unwritten, whole, mut rows) = self.sorted(&found)?;
-        self.change(&work.clear).await?;
+        self.home.change(&work.clear).await?;
         if !unwritten.is_empty() {
-            self.change_slowly(&work.copy.fill_all(&[("parts", &list(unwritten.into_iter()))])).await?;
+            self.home.change_slowly(&work.copy.fill_all(&[("parts", &quoted_list(unwritten))])).await?;
         }
         if work.by == GapBy::Row && !whole.is_empty() {
             // All of their rows are there, but perhaps from other inserts of the same rows.
-            let parts = list(whole.into_iter());
-            let lacking = self.ask_slowly(&work.lacking.fill_all(&[("parts", &parts)])).await?;
+            let parts = quoted_list(whole);
+            let lacking = self.home.ask_slowly(&work.lacking.fill_all(&[("parts", &parts)])).await?;
             for line in lacking.lines() {
                 let [times, count] = line.split('\t').collect::<Vec<_>>()[..] else {
-                    return Err(self.unreadable(line).into());
+                    return Err(self.home.unreadable(line).into());
                 };
-                self.change_slowly(&work.copy_rows.fill_all(&[("parts", &parts), ("times", times)])).await?;
+                self.home.change_slowly(&work.copy_rows.fill_all(&[("parts", &parts), ("times", times)])).await?;
                 rows += times.parse::<u64>().unwrap_or(0) * count.parse::<u64>().unwrap_or(0);
             }
         }
-        for partition in lines(&self.ask(&work.staged).await?) {
-            self.change(&work.attach.fill(&partition)).await?;
-        }
-        self.change(&work.clear).await?;
+        self.home.attach_staged(&work.staged, &work.attach).await?;
+        self.home.change(&work.clear).await?;
         Ok(rows)
     }
 
@@ -297,7 +252,7 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
         let (mut unwritten, mut whole, mut lacking) = (Vec::new(), Vec::new(), 0);
         for line in found.lines() {
             let [part, rows, seen] = line.split('\t').collect::<Vec<_>>()[..] else {
-                return Err(self.unreadable(line).into());
+                return Err(self.home.unreadable(line).into());
             };
             if rows == seen {
                 whole.push(part);
@@ -308,7 +263,9 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
                 let reason = format!(
                     "{seen} of the {rows} rows of part {part} are in the shadow table: whether the mirror wrote it cannot be told"
                 );
-                return Err(ExecuteError::Fence { step: self.step.clone(), replica: self.home(), reason }.into());
+                return Err(
+                    ExecuteError::Fence { step: self.home.step.clone(), replica: self.home.name(), reason }.into()
+                );
             }
         }
         Ok((unwritten, whole, lacking))
@@ -322,7 +279,9 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
         while since.elapsed() < STILL {
             if began.elapsed() > STILL_PATIENCE {
                 let reason = "writers are not still".to_owned();
-                return Err(ExecuteError::Fence { step: self.step.clone(), replica: self.home(), reason }.into());
+                return Err(
+                    ExecuteError::Fence { step: self.home.step.clone(), replica: self.home.name(), reason }.into()
+                );
             }
             tokio::time::sleep(POLL).await;
             let now = (self.inserts().await?, self.parts().await?);
@@ -337,83 +296,23 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
 
     async fn inserts(&self) -> Result<BTreeSet<String>, ExecuteError> {
         let wait = &self.work.drain;
-        let each = try_join_all(wait.on.iter().map(|on| running(&self.engine.desk, self.step, wait, *on))).await?;
+        let Place { engine, step, .. } = self.home;
+        let each = try_join_all(wait.on.iter().map(|on| running(&engine.desk, step, wait, *on))).await?;
         Ok(each.into_iter().flatten().collect())
     }
 
     async fn is_crowded(&self) -> Result<bool, ExecuteError> {
-        let asked = self.work.unmirror.on.iter().map(|on| self.engine.desk.ask(self.step, *on, &self.work.crowded));
+        let Place { engine, step, .. } = self.home;
+        let asked = self.work.unmirror.on.iter().map(|on| engine.desk.ask(step, *on, &self.work.crowded));
         Ok(try_join_all(asked).await?.iter().any(|answer| answer != "0"))
     }
 
     async fn parts(&self) -> Result<Parts, ExecuteError> {
-        self.listed(&self.work.parts).await
-    }
-
-    async fn listed(&self, sql: &str) -> Result<Parts, ExecuteError> {
-        let answer = self.ask(sql).await?;
-        let mut parts = Parts::new();
-        for line in answer.lines() {
-            let [name, partition, level, rows] = line.split('\t').collect::<Vec<_>>()[..] else {
-                return Err(self.unreadable(line));
-            };
-            let part = Part { partition: partition.to_owned(), level: level.to_owned(), rows: rows.to_owned() };
-            parts.insert(name.to_owned(), part);
-        }
-        Ok(parts)
-    }
-
-    async fn everywhere(&self, statements: &[String]) -> Result<(), ExecuteError> {
-        let each = self.work.unmirror.on.iter().flat_map(|on| statements.iter().map(move |sql| (*on, sql)));
-        try_join_all(each.map(|(on, sql)| self.change_on(on, sql))).await.map(drop)
-    }
-
-    async fn change(&self, sql: &str) -> Result<(), ExecuteError> {
-        self.change_on(self.work.on, sql).await
-    }
-
-    /// What is changed here is changed anew by the next attempt, so nothing is in doubt once it no longer runs.
-    async fn change_on(&self, on: ReplicaId, sql: &str) -> Result<(), ExecuteError> {
-        let done = self.engine.desk.statement(self.step, on, sql).await;
-        done.map(drop).map_err(|source| self.failed(source))
-    }
-
-    async fn change_slowly(&self, sql: &str) -> Result<(), ExecuteError> {
-        let done = self.engine.desk.statement_slowly(self.step, self.work.on, sql).await;
-        done.map(drop).map_err(|source| self.failed(source))
-    }
-
-    fn failed(&self, source: CallError) -> ExecuteError {
-        ExecuteError::Call { step: self.step.clone(), source }
-    }
-
-    async fn ask(&self, sql: &str) -> Result<String, ExecuteError> {
-        self.engine.desk.ask(self.step, self.work.on, sql).await
-    }
-
-    async fn ask_slowly(&self, sql: &str) -> Result<String, ExecuteError> {
-        self.engine.desk.ask_slowly(self.step, self.work.on, sql).await
-    }
-
-    fn unreadable(&self, line: &str) -> ExecuteError {
-        let reason = format!("the answer {line:?} cannot be read");
-        ExecuteError::InDoubt { step: self.step.clone(), replica: self.home(), reason }
-    }
-
-    fn home(&self) -> String {
-        self.engine.desk.replica_name(self.work.on)
+        self.home.parts(&self.work.parts).await
     }
 }
 
-/// Parts that other replicas have taken in must be on the backfill replica before it is cloned.
-async fn drain_replication<S: Servers, R: Reporter>(settler: &Settler<'_, '_, S, R>) -> Result<(), ExecuteError> {
-    for replication in &settler.work.drain.catch_up {
-        super::landing::catch_up(&settler.engine.desk, settler.step, replication).await?;
-    }
-    Ok(())
-}
-
-/// String literals, separated by commas.
-pub(super) fn list<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    texts.map(quote_string).collect::<Vec<_>>().join(", ")
+/// Names of those parts that are wanted.
+fn names(parts: &Parts, wanted: impl Fn(&Part) -> bool) -> Vec<&String> {
+    parts.iter().filter(|(_, part)| wanted(part)).map(|(name, _)| name).collect()
 }

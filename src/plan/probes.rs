@@ -3,7 +3,7 @@
 use super::sql::of_table;
 use super::step::Probe;
 use crate::catalog::Keys;
-use crate::names::{TableName, quote_string};
+use crate::names::{TableName, quote_string, quoted_list};
 
 /// The same for `system.tables`, which calls it `name`.
 fn named(table: &TableName) -> String {
@@ -21,32 +21,31 @@ pub fn unchanged(table: &TableName, definition_hash: &str) -> Probe {
 
 /// Holds while none of the tables exists.
 pub fn absent(tables: &[&TableName]) -> Probe {
-    let names: Vec<String> = tables.iter().map(|table| quote_string(&table.table)).collect();
-    let database = tables.first().map_or(String::new(), |table| quote_string(&table.database));
-    let list: Vec<String> = tables.iter().map(ToString::to_string).collect();
     Probe {
-        says: format!("there is no table {}", list.join(", ")),
-        sql: format!(
-            "SELECT count() FROM system.tables WHERE database = {database} AND name IN ({})",
-            names.join(", ")
-        ),
+        says: format!("there is no table {}", listed(tables)),
+        sql: format!("SELECT count() FROM system.tables WHERE {}", among(tables, "name")),
         expect: "0".to_owned(),
     }
 }
 
 /// Holds while none of the tables has a row.
 pub fn empty(tables: &[&TableName]) -> Probe {
-    let names: Vec<String> = tables.iter().map(|table| quote_string(&table.table)).collect();
-    let database = tables.first().map_or(String::new(), |table| quote_string(&table.database));
-    let list: Vec<String> = tables.iter().map(ToString::to_string).collect();
     Probe {
-        says: format!("{} are empty", list.join(", ")),
-        sql: format!(
-            "SELECT count() FROM system.parts WHERE database = {database} AND table IN ({}) AND active",
-            names.join(", ")
-        ),
+        says: format!("{} are empty", listed(tables)),
+        sql: format!("SELECT count() FROM system.parts WHERE {} AND active", among(tables, "table")),
         expect: "0".to_owned(),
     }
+}
+
+fn listed(tables: &[&TableName]) -> String {
+    tables.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// One of these tables, all of one database; `column` is what the system table calls a table's name.
+fn among(tables: &[&TableName], column: &str) -> String {
+    let database = tables.first().map_or(String::new(), |table| quote_string(&table.database));
+    let names = quoted_list(tables.iter().map(|table| &table.table));
+    format!("database = {database} AND {column} IN ({names})")
 }
 
 /// Holds while a table has this engine and these keys.

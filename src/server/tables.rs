@@ -8,7 +8,7 @@ use super::capability::Features;
 use super::error::QueryError;
 use super::introspect::Asker;
 use crate::catalog::{Catalog, Column, Keys, Partition, Replication, Table};
-use crate::names::{TableName, quote_string};
+use crate::names::{TableName, quoted_list};
 
 /// Databases that are the server's own, as SQL literals.
 pub(super) const SYSTEM_DATABASES: &str = "'system', 'INFORMATION_SCHEMA', 'information_schema'";
@@ -32,9 +32,8 @@ pub(super) async fn read(
 /// A condition that a server can use to open few tables; names are compared exactly later on.
 fn condition(table_column: &str, filter: Option<&[TableName]>) -> String {
     let Some(tables) = filter else { return format!("database NOT IN ({SYSTEM_DATABASES})") };
-    let literals = |names: BTreeSet<&str>| names.into_iter().map(quote_string).collect::<Vec<_>>().join(", ");
-    let databases = literals(tables.iter().map(|table| table.database.as_str()).collect());
-    let names = literals(tables.iter().map(|table| table.table.as_str()).collect());
+    let databases = quoted_list(tables.iter().map(|table| &table.database).collect::<BTreeSet<_>>());
+    let names = quoted_list(tables.iter().map(|table| &table.table).collect::<BTreeSet<_>>());
     if tables.is_empty() {
         return "0".to_owned();
     }

@@ -1,0 +1,128 @@
+//! One replica on which a step works with parts: what is asked and run there, and how answers are read.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::try_join_all;
+
+use super::carry_out::lines;
+use super::engine::Engine;
+use super::error::ExecuteError;
+use super::ports::{CallError, Reporter, Servers};
+use crate::names::{ReplicaId, quoted_list};
+use crate::plan::{StepId, Template};
+
+/// The server's code for a table that does not exist.
+const UNKNOWN_TABLE: u32 = 60;
+
+/// An active part, as the server lists it.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) partition: String,
+    /// How often it was merged; 0 is an insert as it was.
+    pub(super) level: String,
+    pub(super) rows: String,
+}
+
+/// Active parts by name.
+pub(super) type Parts = BTreeMap<String, Part>;
+
+/// A replica, and the step on whose behalf it is spoken to.
+pub(super) struct Place<'a, 'p, S, R> {
+    pub(super) engine: &'a Engine<'p, S, R>,
+    pub(super) step: &'a StepId,
+    pub(super) on: ReplicaId,
+}
+
+impl<S: Servers, R: Reporter> Place<'_, '_, S, R> {
+    pub(super) async fn ask(&self, sql: &str) -> Result<String, ExecuteError> {
+        self.engine.desk.ask(self.step, self.on, sql).await
+    }
+
+    pub(super) async fn ask_slowly(&self, sql: &str) -> Result<String, ExecuteError> {
+        self.engine.desk.ask_slowly(self.step, self.on, sql).await
+    }
+
+    pub(super) async fn change(&self, sql: &str) -> Result<(), ExecuteError> {
+        self.changed(self.engine.desk.statement(self.step, self.on, sql).await)
+    }
+
+    pub(super) async fn change_slowly(&self, sql: &str) -> Result<(), ExecuteError> {
+        self.changed(self.engine.desk.statement_slowly(self.step, self.on, sql).await)
+    }
+
+    fn changed(&self, done: Result<String, CallError>) -> Result<(), ExecuteError> {
+        done.map(drop).map_err(|source| ExecuteError::Call { step: self.step.clone(), source })
+    }
+
+    /// The parts that a query lists: name, partition id, merge level, rows.
+    pub(super) async fn parts(&self, sql: &str) -> Result<Parts, ExecuteError> {
+        let part = |line: &str| match line.split('\t').collect::<Vec<_>>()[..] {
+            [name, partition, level, rows] => {
+                let part = Part { partition: partition.to_owned(), level: level.to_owned(), rows: rows.to_owned() };
+                Ok((name.to_owned(), part))
+            }
+            _ => Err(self.unreadable(line)),
+        };
+        self.ask(sql).await?.lines().map(part).collect()
+    }
+
+    /// Count and sum of hashes by part.
+    pub(super) async fn digests(
+        &self,
+        template: &Template,
+        parts: &[&String],
+    ) -> Result<BTreeMap<String, String>, ExecuteError> {
+        if parts.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let answer = self.ask_slowly(&template.fill_all(&[("parts", &quoted_list(parts))])).await?;
+        let pair = |line: &str| line.split_once('\t').map(|(part, digest)| (part.to_owned(), digest.to_owned()));
+        answer.lines().map(|line| pair(line).ok_or_else(|| self.unreadable(line))).collect()
+    }
+
+    /// Attaches every partition that `staged` lists.
+    pub(super) async fn attach_staged(&self, staged: &str, attach: &Template) -> Result<(), ExecuteError> {
+        for partition in lines(&self.ask(staged).await?) {
+            self.change(&attach.fill(&partition)).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn unreadable(&self, line: &str) -> ExecuteError {
+        self.engine.desk.unreadable(self.step, self.on, line)
+    }
+
+    pub(super) fn name(&self) -> String {
+        self.engine.desk.replica_name(self.on)
+    }
+}
+
+/// Stops merges on all of these replicas.
+pub(super) async fn stop_merges<S: Servers, R: Reporter>(
+    engine: &Engine<'_, S, R>,
+    step: &StepId,
+    on: &[ReplicaId],
+    statements: &[String],
+) -> Result<(), ExecuteError> {
+    let each = on.iter().flat_map(|on| statements.iter().map(move |sql| (*on, sql)));
+    try_join_all(each.map(|(on, sql)| async move { Place { engine, step, on }.change(sql).await })).await.map(drop)
+}
+
+/// Starts merges on the replicas of a step that stopped them.
+pub(super) async fn start_merges<S: Servers, R: Reporter>(
+    engine: &Engine<'_, S, R>,
+    step: &StepId,
+    on: &[ReplicaId],
+    statements: &[String],
+) -> Result<(), ExecuteError> {
+    for (on, sql) in on.iter().flat_map(|on| statements.iter().map(move |sql| (*on, sql))) {
+        let started = engine.desk.statement(step, on, sql).await;
+        // A table that is not there has no merges to start.
+        if let Err(source) = started
+            && source.code != Some(UNKNOWN_TABLE)
+        {
+            return Err(ExecuteError::MergesStopped { step: step.clone(), sql: sql.clone(), source });
+        }
+    }
+    Ok(())
+}
