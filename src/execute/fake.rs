@@ -35,6 +35,8 @@ pub(super) enum FaultKind {
     LostAfter,
     /// The server refuses.
     Refused,
+    /// The server has no leader for the first statement from here on that changes something; for the next it has.
+    NotYet,
     /// The executor is stopped before the statement leaves, and goes on when [`Fake::wake`] is called.
     Stops,
 }
@@ -164,7 +166,16 @@ impl Fake {
             let mut state = self.state();
             let number = state.calls;
             state.calls += 1;
-            state.fault.filter(|fault| fault.at_call == number).map(|fault| fault.kind)
+            let is_change = session.as_ref().is_some_and(|session| session.must_exist);
+            let is_due = |fault: &Fault| match fault.kind {
+                FaultKind::NotYet => is_change && fault.at_call <= number,
+                _ => fault.at_call == number,
+            };
+            let due = state.fault.filter(is_due).map(|fault| fault.kind);
+            if due == Some(FaultKind::NotYet) {
+                state.fault = None;
+            }
+            due
         };
         if fault == Some(FaultKind::Stops) {
             self.stopped.notify_one();
@@ -177,6 +188,7 @@ impl Fake {
             match fault {
                 None | Some(FaultKind::Stops) => return run(&mut state),
                 Some(FaultKind::Refused) => return Err(error(&call, None, false)),
+                Some(FaultKind::NotYet) => return Err(error(&call, Some(292), false)),
                 Some(FaultKind::LostBefore) => return Err(error(&call, None, true)),
                 Some(FaultKind::LostAfter) => {
                     _ = run(&mut state);

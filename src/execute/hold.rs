@@ -1,7 +1,7 @@
 //! Holding the lock: taking it, sending under it, giving it back.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::desk::Desk;
 use super::engine::Engine;
@@ -21,6 +21,12 @@ const SESSION_NOT_FOUND: u32 = 372;
 const SESSION_IS_LOCKED: u32 = 373;
 /// A statement that the server found to come too late is sent again after another look, at most this often.
 const SENDS_MAX: u32 = 5;
+/// Codes with which a server says that it cannot do a thing yet, and has done nothing: the table waits for its session with
+/// Keeper (225, 242), or there is no leader among the replicas yet (292, 529).
+const NOT_YET: [u32; 4] = [225, 242, 292, 529];
+/// How long that is waited out, and how often it is tried again: longer than a session with Keeper lasts.
+const NOT_YET_PATIENCE: Duration = Duration::from_secs(45);
+const NOT_YET_PAUSE: Duration = Duration::from_millis(500);
 /// An answer may be here a moment before the server has let go of its session.
 const SESSION_PAUSE: Duration = Duration::from_millis(20);
 /// A lock that comes and goes while it is looked at.
@@ -77,15 +83,27 @@ impl<S: Servers> Desk<'_, S> {
     /// Sends a statement that changes something: only if this run holds the lock at most
     /// [`SESSION_SECONDS`](lock::SESSION_SECONDS) before the server begins with it. An error names the replica as the plan does.
     pub(super) async fn send(&self, call: Call) -> Result<String, CallError> {
+        let began = Instant::now();
+        loop {
+            let sent = self.send_now(&call).await;
+            let is_not_yet = sent.as_ref().is_err_and(|error| error.code.is_some_and(|code| NOT_YET.contains(&code)));
+            if !is_not_yet || began.elapsed() > NOT_YET_PATIENCE {
+                return sent;
+            }
+            tokio::time::sleep(NOT_YET_PAUSE).await;
+        }
+    }
+
+    async fn send_now(&self, call: &Call) -> Result<String, CallError> {
         for _ in 1..SENDS_MAX {
             let session = self.open_session(call.on).await?;
-            match self.send_in(&call, &session).await {
+            match self.send_in(call, &session).await {
                 Err(error) if error.code == Some(SESSION_NOT_FOUND) => {}
                 answer => return answer,
             }
         }
         let session = self.open_session(call.on).await?;
-        self.send_in(&call, &session).await
+        self.send_in(call, &session).await
     }
 
     async fn send_in(&self, call: &Call, session: &str) -> Result<String, CallError> {

@@ -192,6 +192,18 @@ async fn an_error_at_any_call_is_survived() {
 }
 
 #[tokio::test]
+async fn a_server_that_cannot_do_it_yet_is_asked_again() {
+    let stage = Stage::of_one_shard(false);
+    for at_call in (0..calls_of_a_run(&stage).await - 10).step_by(60) {
+        let (fake, directory) = (stage.cluster(), directory());
+        fake.set_fault(Some(Fault { at_call, kind: FaultKind::NotYet }));
+        let outcome = stage.run(&fake, &journal_in(&directory), &Until::default()).await.unwrap();
+        assert_eq!(outcome.unwrap_or_else(|error| panic!("call {at_call}: {error}")), Outcome::Finished);
+        stage.assert_finished(&fake, "after a pause");
+    }
+}
+
+#[tokio::test]
 async fn a_plan_rolls_back_from_every_stage_and_can_then_be_carried_out() {
     let stage = Stage::new(false);
     let untouched = stage.cluster().world();
