@@ -210,12 +210,12 @@ impl<S: Servers> Desk<'_, S> {
 impl<S: Servers, R: Reporter> Engine<'_, S, R> {
     /// Takes the lock; from another run only if that has provably ended or a person wants it.
     pub(super) async fn take_lock(&self) -> Result<(), ExecuteError> {
-        let mut seen = self.desk.look().await?;
+        let mut seen = self.desk.look().await?.0;
         for _ in 0..CLAIMS_MAX {
             let taken = match &seen {
-                (Seen::Free, _) => self.take_free_lock(0).await?,
-                (Seen::Held(holder), session) => self.take_lock_from(holder, session).await?,
-                (Seen::Foreign, _) => {
+                Seen::Free => self.take_free_lock(0).await?,
+                Seen::Held(holder) => self.take_lock_from(holder).await?,
+                Seen::Foreign => {
                     let (lock, replica) = self.lock_and_replica();
                     return Err(ExecuteError::ForeignLock { lock, replica });
                 }
@@ -223,9 +223,9 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
             if taken {
                 return Ok(());
             }
-            seen = self.desk.look().await?;
+            seen = self.desk.look().await?.0;
         }
-        match seen.0 {
+        match seen {
             Seen::Held(holder) => Err(self.refusal(&holder).await),
             Seen::Free | Seen::Foreign => {
                 let (lock, replica) = self.lock_and_replica();
@@ -254,7 +254,7 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
         self.desk.create(&holder).await
     }
 
-    async fn take_lock_from(&self, holder: &Holder, session: &str) -> Result<bool, ExecuteError> {
+    async fn take_lock_from(&self, holder: &Holder) -> Result<bool, ExecuteError> {
         let is_gone = (self.claim.is_gone)(&holder.executor);
         if !is_gone && !self.claim.take_over {
             return Err(self.refusal(holder).await);
@@ -266,7 +266,12 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
         let at = self.desk.plan.lock_replica();
         // A dead run's own removal of the lock, still under way, must not remove ours.
         self.desk.end_run_of(holder, at).await?;
-        self.desk.remove(holder, session).await?;
+        // That may have taken longer than a session lasts, so look again.
+        let session = match self.desk.look().await? {
+            (Seen::Held(seen), session) if seen.text() == holder.text() => session,
+            _ => return Ok(false),
+        };
+        self.desk.remove(holder, &session).await?;
         if !self.take_free_lock(holder.token).await? {
             return Ok(false);
         }

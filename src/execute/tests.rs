@@ -311,6 +311,18 @@ async fn a_second_machine_is_refused_until_it_takes_over() {
     stage.assert_finished(&fake, "taken over");
 }
 
+#[tokio::test]
+async fn the_lock_of_a_dead_run_is_taken_on_a_server_that_is_slow_to_end_what_it_left() {
+    let (stage, directory) = (Stage::of_one_shard(false), directory());
+    let (fake, journal) = (stage.cluster(), journal_in(&directory));
+    fake.set_fault(Some(Fault { at_call: 60, kind: FaultKind::DiesWhileRunning }));
+    assert!(stage.run(&fake, &journal, &Until::default()).await.is_none());
+    fake.set_fault(None);
+    fake.is_slow_to_end();
+    assert_eq!(stage.run(&fake, &journal, &Until::default()).await.unwrap().unwrap(), Outcome::Finished);
+    stage.assert_finished(&fake, "taken over slowly");
+}
+
 /// Stops a run at each of its calls, lets another machine take over and come to the end, and wakes the first one.
 #[tokio::test]
 async fn a_run_that_was_taken_over_at_any_call_does_nothing_more() {

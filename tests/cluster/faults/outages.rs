@@ -168,13 +168,12 @@ pub(super) fn meet(cluster: &Running, outage: Outage, way: Way) -> Told {
                 outage.begin(&site, member);
                 go.store(true, Ordering::SeqCst);
                 outage.end(&site, member);
-                let row =
-                    Row { fault: outage.name().to_owned(), place: phase, codes: Vec::new(), outcome: String::new() };
-                told.rows.push(row);
+                told.rows.push(Row::new(outage.name(), phase));
             }
             Met::End(ran) => {
                 if let Some(row) = told.rows.last_mut() {
                     row.codes.push(ran.code);
+                    row.runs += usize::from(ran.code != Some(0));
                 }
                 if ran.code == Some(0) {
                     break;

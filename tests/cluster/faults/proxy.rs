@@ -167,14 +167,16 @@ impl Shared {
     /// Kills the program as `kill -9` does, and returns when it is gone.
     async fn kill(&self) {
         let until = Instant::now() + HOLD_MAX;
-        while Instant::now() < until {
-            let pid = self.victim.load(Ordering::SeqCst);
-            if let Some(victim) = Pid::from_raw(pid) {
-                _ = kill_process(victim, Signal::KILL);
-                if !runs(&pid.to_string()) {
-                    return;
-                }
+        let pid = loop {
+            match self.victim.load(Ordering::SeqCst) {
+                0 if Instant::now() < until => sleep(Duration::from_millis(1)).await,
+                pid => break pid,
             }
+        };
+        let Some(victim) = Pid::from_raw(pid) else { return };
+        // The next run has another process.
+        while runs(&pid.to_string()) && Instant::now() < until {
+            _ = kill_process(victim, Signal::KILL);
             sleep(Duration::from_millis(1)).await;
         }
     }

@@ -8,7 +8,7 @@ use super::spots::Way;
 use super::{Row, Told};
 use crate::harness::Running;
 use crate::lock::{copy, elsewhere};
-use crate::tool::{PLAN, Tool};
+use crate::tool::{PLAN, Ran, Tool};
 
 /// The program's exit code where another run holds the lock.
 const LOCKED: i32 = 7;
@@ -31,8 +31,10 @@ pub(super) fn meet(cluster: &Running, way: Way) -> Told {
                     site.line.tool.run(&["execute", PLAN]),
                 ];
                 let codes: Vec<_> = seconds.iter().map(|ran| ran.code).collect();
-                told.faults.extend(seconds.iter().filter(|ran| ran.code != Some(LOCKED)).map(ToString::to_string));
-                told.rows.push(Row { fault: "second".to_owned(), place: phase, codes, outcome: String::new() });
+                // Past the point of no return a rollback is refused for that reason.
+                let is_refused = |ran: &&Ran| ran.code == Some(LOCKED) || ran.stderr.contains("cannot be undone");
+                told.faults.extend(seconds.iter().filter(|ran| !is_refused(ran)).map(ToString::to_string));
+                told.rows.push(Row { codes, ..Row::new("second", phase) });
                 go.store(true, Ordering::SeqCst);
             }
             Met::End(ran) => {

@@ -12,7 +12,7 @@ use super::spots::Way;
 use crate::harness::{End, Running, block_on};
 use crate::load::book::Book;
 use crate::load::check::check;
-use crate::load::schema::{BASE_END, Schema};
+use crate::load::schema::{BASE_END, BY_QUARTER, Schema};
 use crate::load::{Load, Spec, set_up};
 use crate::tool::{PLAN, Ran, Started, Tool};
 use crate::world::{ask_all, everywhere};
@@ -66,7 +66,8 @@ impl<'a> Site<'a> {
     #[track_caller]
     pub(super) fn new(cluster: &'a Running, database: &str) -> Self {
         let end = if cluster.replicates() { End::Old } else { End::New };
-        let schema = Schema { database: database.to_owned(), end, replacing: false, key: KEY_BEFORE };
+        let schema =
+            Schema { database: database.to_owned(), end, replacing: false, key: KEY_BEFORE, partition: BY_QUARTER };
         let interval = Duration::from_millis(if end == End::Old { 400 } else { 200 });
         let spec = Spec { writers: 3, readers: 0, interval, base: 4_000, ..Spec::new(1) };
         let book = set_up(cluster, &schema, &spec);
@@ -95,6 +96,14 @@ impl<'a> Site<'a> {
                 Ending::RolledBack
             }
         }
+    }
+
+    /// Waits until writers have done some more inserts.
+    #[track_caller]
+    pub(super) fn more_inserts(&self) {
+        let load = self.load.as_ref().expect("a site that is open");
+        load.phase("more");
+        load.wait_for_inserts(20);
     }
 
     /// A row that the shadow table lacks and one that it has twice, on the first shard.

@@ -144,6 +144,11 @@ pub(super) fn meet(cluster: &Running, moment: Moment, way: Way) -> Told {
         let ran = site.run(&leg.args);
         let struck = armed.lock().expect("no panic").struck.take();
         for (row, _) in &open {
+            told.rows[*row].runs += 1;
+        }
+        if struck.is_none()
+            && let Some((row, _)) = open.last()
+        {
             told.rows[*row].codes.push(ran.code);
         }
         let records = site.journal();
@@ -154,12 +159,7 @@ pub(super) fn meet(cluster: &Running, moment: Moment, way: Way) -> Told {
                 site.forget(event, &step);
             }
             let place = format!("{step}: {name}");
-            told.rows.push(Row {
-                fault: moment.name().to_owned(),
-                place,
-                codes: vec![ran.code],
-                outcome: String::new(),
-            });
+            told.rows.push(Row { codes: vec![ran.code], ..Row::new(moment.name(), place) });
             if moment == Moment::Twice || !is_over(&site.journal(), event, &step) {
                 open.push((told.rows.len() - 1, step));
             }
