@@ -12,7 +12,7 @@ use super::desk::Desk;
 use super::error::ExecuteError;
 use super::next_move::{Next, backward, forward, point_of_no_return};
 use super::place::start_merges;
-use super::ports::{Approver, Clock, Decision, News, Reporter, Servers};
+use super::ports::{Approver, Clock, Decision, News, Pace, Reporter, Servers};
 use super::take_back::take_back;
 use crate::journal::{Approval, Direction, Event, File, Progress, StepState};
 use crate::lock::Claim;
@@ -33,6 +33,7 @@ pub struct Engine<'a, S, R> {
     pub(super) claim: Claim,
     journal: Mutex<File>,
     fence: bool,
+    pace: Option<&'a dyn Pace>,
 }
 
 /// How far to go.
@@ -69,7 +70,18 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
     ) -> Result<Self, ExecuteError> {
         let graph = Graph::new(&plan.steps, &plan.edges)?;
         let desk = Desk::new(plan, servers);
-        Ok(Self { plan, graph, desk, reporter, clock, claim, journal: Mutex::new(journal), fence: false })
+        Ok(Self { plan, graph, desk, reporter, clock, claim, journal: Mutex::new(journal), fence: false, pace: None })
+    }
+
+    /// Goes as fast as this allows.
+    #[must_use]
+    pub fn paced(mut self, pace: &'a dyn Pace) -> Self {
+        self.pace = Some(pace);
+        self
+    }
+
+    pub(super) fn pace(&self) -> Option<&'a dyn Pace> {
+        self.pace
     }
 
     /// Draws boundaries only while writers are still.
@@ -279,6 +291,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
             return (step.id.clone(), Err(error));
         }
         let result = async {
+            self.hold_while_paused(step).await?;
             self.record(Event::Started { step: step.id.clone() })?;
             self.reporter.report(News::Started(step));
             carry_out(self, step, resumed).await

@@ -12,8 +12,11 @@ use crate::names::{ReplicaId, TableName, own_name};
 use crate::plan::definition::{self, DefinitionError, ID_LENGTH};
 use crate::plan::related::definitions;
 use crate::plan::step::{Probe, Run};
-use crate::plan::{Fingerprint, GraphError, Objects, probes};
+use crate::plan::{Fingerprint, GraphError, Objects, probes, sql};
 use crate::snapshot::Capability;
+
+/// Threads that write one chunk. Each holds a block of rows in memory.
+const COPY_THREADS: u32 = 4;
 
 /// Why no plan can be built.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +142,11 @@ impl<'a> Blueprint<'a> {
         self.columns.iter().filter(|column| column.is_stored())
     }
 
+    /// A hash of a whole row.
+    pub(super) fn row_hash(&self) -> String {
+        sql::row_hash(self.stored(), self.all_have(Capability::HashesAnyType))
+    }
+
     /// Columns that the mirror gives to the shadow table.
     pub(super) fn mirrored(&self) -> impl Iterator<Item = &'a Column> + use<'a> {
         let leaves = self.all_have(Capability::ViewsLeaveMaterialized);
@@ -161,6 +169,17 @@ impl<'a> Blueprint<'a> {
             "SETTINGS insert_allow_materialized_columns = 1 "
         } else {
             ""
+        }
+    }
+
+    /// The same for the copy of a chunk. Where the order of rows means nothing, several threads sort and write.
+    pub(super) fn copy_settings(&self) -> String {
+        if self.engine.plain_name() != "MergeTree" || !self.all_have(Capability::InsertThreads) {
+            return self.insert_settings().to_owned();
+        }
+        match self.insert_settings() {
+            "" => format!("SETTINGS max_insert_threads = {COPY_THREADS} "),
+            settings => format!("{}, max_insert_threads = {COPY_THREADS} ", settings.trim_end()),
         }
     }
 

@@ -61,8 +61,8 @@ fn settle(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Settle {
         parts: sql::list_parts(source),
         clone: sql::replace_partition(snapshot, source),
         cloned: sql::list_parts(snapshot),
-        digest: sql::digest_parts(source, &sql::row_hash(blueprint.stored())),
-        digest_cloned: sql::digest_parts(snapshot, &sql::row_hash(blueprint.stored())),
+        digest: sql::digest_parts(source, &blueprint.row_hash()),
+        digest_cloned: sql::digest_parts(snapshot, &blueprint.row_hash()),
         mirror: mirror(blueprint, shard),
         gap: gap(blueprint),
     }
