@@ -7,10 +7,10 @@ use super::desk::Desk;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::ports::{Call, CallError, CallSession, News, Reporter, Servers, query_prefix};
-use crate::journal::Event;
+use crate::journal::{Event, StepState};
 use crate::lock::{self, Holder, Seen};
 use crate::names::ReplicaId;
-use crate::plan::StepId;
+use crate::plan::{Step, StepId, Undo};
 
 const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a run that holds the lock leaves a sign of life.
@@ -278,6 +278,8 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
         self.report(News::TookOver { holder: &holder.to_string(), is_gone });
         if !is_gone {
             tokio::time::sleep(Duration::from_secs(self.claim.takeover_seconds)).await;
+        } else if self.may_be_on_its_way() {
+            tokio::time::sleep(Duration::from_secs(self.claim.late_seconds)).await;
         }
         for replica in &self.desk.plan.cluster.replicas {
             // Whoever took the lock from us in the meantime must not have its queries ended.
@@ -285,6 +287,18 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
             self.desk.end_run_of(holder, replica.id).await?;
         }
         Ok(true)
+    }
+
+    /// Whether a run that has ended may have sent a statement that no server has begun with. In its session it is accepted for a
+    /// while, and then it would meet what this run has done meanwhile: a swap would be swapped back, a partition attached twice.
+    fn may_be_on_its_way(&self) -> bool {
+        let progress = self.progress();
+        let changes = |step: &Step, state: &StepState| match state {
+            StepState::Started => !step.action.is_read_only(),
+            StepState::Undoing => matches!(step.undo, Undo::Run { .. }),
+            _ => false,
+        };
+        progress.touched().any(|(id, state)| self.desk.plan.step(id).is_some_and(|step| changes(step, state)))
     }
 
     async fn refusal(&self, holder: &Holder) -> ExecuteError {

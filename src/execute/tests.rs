@@ -151,7 +151,7 @@ impl Stage {
 fn claim(host: &str, take_over: bool, is_gone: fn(&Executor) -> bool) -> Claim {
     let executor =
         Executor { host: host.to_owned(), machine: host.to_owned(), pid: 7, process: "of the test".to_owned() };
-    Claim { executor, take_over, is_gone, takeover_seconds: 0 }
+    Claim { executor, take_over, is_gone, takeover_seconds: 0, late_seconds: 0 }
 }
 
 /// A directory in memory where there is one: a journal is flushed after every record, and these tests write thousands.

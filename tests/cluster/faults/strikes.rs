@@ -127,6 +127,9 @@ fn legs(way: Way) -> Vec<Leg> {
 pub(super) fn meet(cluster: &Running, moment: Moment, way: Way) -> Told {
     let database = format!("faults_{}_{}", moment.name().replace('-', "_"), way.name());
     let mut site = Site::new(cluster, &database);
+    if moment == Moment::Late {
+        site = site.with_late_statements();
+    }
     let ending = site.ready(way);
     let event = way.over();
     let plan = site.line.tool.plan_json();
