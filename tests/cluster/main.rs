@@ -25,6 +25,7 @@ mod main_job;
 mod mishaps;
 mod mixed_versions;
 mod names;
+mod pace;
 mod refusals;
 mod sandbox;
 mod stand_ins;
