@@ -16,6 +16,7 @@ mod dry_run;
 mod dry_run_today;
 mod engines;
 mod exact;
+mod fence;
 mod harness;
 mod kill;
 mod load;
