@@ -11,7 +11,7 @@ use super::carry_out::carry_out;
 use super::desk::Desk;
 use super::error::ExecuteError;
 use super::next_move::{Next, backward, forward, point_of_no_return};
-use super::place::start_merges;
+use super::place::{start_feeds, start_merges};
 use super::ports::{Approver, Clock, Decision, News, Pace, Reporter, Servers};
 use super::take_back::take_back;
 use crate::journal::{Approval, Direction, Event, File, Progress, StepState};
@@ -257,7 +257,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
                     .map_err(|source| ExecuteError::Leftover { step: step.id.clone(), source })?;
             }
         }
-        self.start_merges().await
+        self.start_what_was_stopped().await
     }
 
     /// Steps that left a mark, or may have, and stand so.
@@ -272,11 +272,14 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         looked.map_err(|source| ExecuteError::Call { step: step.id.clone(), source })
     }
 
-    /// Merges that a boundary stopped and did not start again are started before anything else.
-    async fn start_merges(&self) -> Result<(), ExecuteError> {
+    /// Merges and feeds that a boundary stopped and did not start again are started before anything else.
+    async fn start_what_was_stopped(&self) -> Result<(), ExecuteError> {
         for step in self.touched(|state| !matches!(state, StepState::Done { .. })) {
             match &step.action {
-                Action::Settle(work) => start_merges(self, &step.id, &work.unmirror.on, &work.start_merges).await?,
+                Action::Settle(work) => {
+                    start_merges(self, &step.id, &work.unmirror.on, &work.start_merges).await?;
+                    start_feeds(self, &step.id, &work.feeds).await?;
+                }
                 Action::Swap(work) => start_merges(self, &step.id, &work.compare.on, &work.start_merges).await?,
                 _ => {}
             }

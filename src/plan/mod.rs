@@ -23,8 +23,8 @@ pub use rebuild::{BuildError, Fence, build};
 pub use related::leads_outside;
 pub use sql::{hash_argument, partition_id_of_row, row_hash, running_inserts};
 pub use step::{
-    Action, Backfill, CatchUp, Compare, CompareMode, Cost, Drain, Drill, Gap, GapBy, Gate, Give, PartitionSize, Phase,
-    Probe, ProbeOn, Repair, Run, Settle, Signal, SignalKind, Slices, Step, StepId, Swap, Truth, Undo,
+    Action, Backfill, CatchUp, Compare, CompareMode, Cost, Drain, Drill, Feed, Gap, GapBy, Gate, Give, PartitionSize,
+    Phase, Probe, ProbeOn, Repair, Run, Settle, Signal, SignalKind, Slices, Step, StepId, Swap, Truth, Undo,
 };
 pub use template::Template;
 

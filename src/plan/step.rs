@@ -235,6 +235,9 @@ pub struct Settle {
     pub before: Vec<ProbeOn>,
     /// Whether writers must be still, because rows alone cannot tell what the mirror wrote.
     pub fence: bool,
+    /// What writes by itself and is stopped for an attempt, where the plan is to do so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feeds: Vec<Feed>,
     /// Takes back what an earlier attempt left: the mirror on every replica.
     pub unmirror: Run,
     /// Empties shadow, snapshot and staging, on the backfill replica.
@@ -265,6 +268,19 @@ pub struct Settle {
     pub mirror: Vec<Run>,
     /// What to do about the parts that are neither cloned nor certain to be mirrored.
     pub gap: Gap,
+}
+
+/// Something on the servers that brings rows to the table by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feed {
+    /// The replicas that have it.
+    pub on: Vec<ReplicaId>,
+    /// What it is, for people.
+    pub says: String,
+    /// Stops it; done twice it is as if done once.
+    pub stop: String,
+    /// Starts it again, whatever happens.
+    pub start: String,
 }
 
 /// Rows of the parts `{parts}` that are in neither snapshot nor shadow.

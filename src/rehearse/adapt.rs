@@ -188,6 +188,8 @@ impl Adapter<'_> {
             unmirror: self.run(&settle.unmirror),
             drain: self.drain(&settle.drain),
             mirror: self.runs(&settle.mirror),
+            // What they read is not there either: stand-ins have no stream.
+            feeds: Vec::new(),
             ..settle.clone()
         }
     }

@@ -33,7 +33,7 @@ impl Features {
     /// Asks once for all that is looked up later.
     pub(super) async fn probe(asker: &Asker<'_>) -> Result<Self, QueryError> {
         let sql = "SELECT concat('column ', table, '.', name) AS feature FROM system.columns \
-                   WHERE database = 'system' AND table IN ('tables', 'columns', 'disks', 'zookeeper', 'processes') \
+                   WHERE database = 'system' AND table IN ('tables', 'columns', 'disks', 'zookeeper', 'processes', 'distribution_queue') \
                    UNION ALL SELECT concat('setting ', name) AS feature FROM system.settings \
                    WHERE name IN ('log_comment', 'optimize_on_insert', 'async_insert', 'max_insert_threads', 'min_insert_block_size_rows_for_materialized_views', \
                    'database_atomic_wait_for_drop_and_detach_synchronously') \
@@ -70,6 +70,7 @@ impl Features {
             (Capability::AsyncInserts, self.has_setting("async_insert")),
             // The setting came once inserts through views went the way of all inserts, defaults included.
             (Capability::ViewsLeaveMaterialized, self.has_setting("min_insert_block_size_rows_for_materialized_views")),
+            (Capability::DistributedSends, self.has_column("distribution_queue", "is_blocked")),
             (Capability::Keeper, self.has_column("zookeeper", "path") && keeper_answers(asker).await?),
             (Capability::InsertThreads, self.has_setting("max_insert_threads")),
             (Capability::PartitionIdColumn, virtual_column_exists(asker, "_partition_id").await?),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::Fence;
+use super::{Fence, feeds};
 use crate::assess::Case;
 use crate::catalog::{Column, Keys, Table};
 use crate::ddl::{CreateTable, DdlError, Engine, key_items, read_engine};
@@ -100,6 +100,8 @@ pub(super) struct Blueprint<'a> {
     pub(super) swaps_by_exchange: bool,
     /// Whether writers must be still for the boundary.
     pub(super) fence: bool,
+    /// Tables that the plan stops meanwhile, with their engines.
+    pub(super) feeders: Vec<(TableName, String)>,
     /// What every replica can do. Asked once, not once a shard.
     common: BTreeSet<Capability>,
 }
@@ -123,12 +125,13 @@ impl<'a> Blueprint<'a> {
             new: Shape::new(&source.engine, &case.target.keys)?,
             engine,
             columns: &source.columns,
-            objects,
             fingerprints,
             shards,
             swaps_by_exchange: case.swaps_by_exchange(),
-            fence: fence == Fence::Manual,
+            fence: fence != Fence::Auto,
+            feeders: if fence == Fence::Feeds { feeds::of(case, &objects) } else { Vec::new() },
             common: case.snapshot.common_capabilities(),
+            objects,
         })
     }
 
@@ -254,6 +257,11 @@ impl<'a> Blueprint<'a> {
                 "the mirror gives MATERIALIZED columns too, since not every replica computes them behind a view"
             };
             choices.push(mirror.to_owned());
+        }
+        if !self.feeders.is_empty() {
+            let names: Vec<String> = self.feeders.iter().map(|(name, engine)| format!("{name} ({engine})")).collect();
+            let names = names.join(", ");
+            choices.push(format!("while a boundary is drawn these are stopped, as far as servers can: {names}"));
         }
         choices
     }
