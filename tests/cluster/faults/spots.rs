@@ -169,7 +169,8 @@ fn walk(value: &Value, path: &str, on: Option<ReplicaId>, found: &mut Vec<(Strin
             }
         }
         Value::Object(object) => {
-            for (key, value) in object.iter().filter(|(key, _)| !["says", "expect", "because"].contains(&key.as_str()))
+            for (key, value) in
+                object.iter().filter(|(key, _)| !["says", "expect", "because", "by_hand"].contains(&key.as_str()))
             {
                 walk(value, &format!("{path} {key}"), on, found);
             }
