@@ -19,6 +19,8 @@ use crate::tool::{Ran, Started};
 const PAUSE: Duration = Duration::from_secs(3);
 /// How long one is dead.
 const DEATH: Duration = Duration::from_secs(2);
+/// A replica that was killed may take half a minute to be active again: so long its session with Keeper lasts.
+const RECOVERY: Duration = Duration::from_secs(5);
 /// No phase is reached later.
 const PHASE_MAX: Duration = Duration::from_mins(4);
 
@@ -180,6 +182,7 @@ pub(super) fn meet(cluster: &Running, outage: Outage, way: Way) -> Told {
                 }
                 in_vain += 1;
                 println!("ended: {ran}");
+                sleep(RECOVERY);
                 if in_vain > RUNS_MAX {
                     told.faults.push(format!("not over after {in_vain} runs: {ran}"));
                     break;
