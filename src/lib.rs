@@ -91,6 +91,7 @@
 pub mod assess;
 pub mod catalog;
 pub mod change;
+pub mod classify;
 pub mod cli;
 pub mod config;
 pub mod ddl;
