@@ -290,6 +290,9 @@ enum Follows {
     Column,
 }
 
+/// People write a dozen.
+const COMMANDS_MAX: usize = 1_000;
+
 /// The heads of all commands that are read, as the server writes them.
 pub fn heads() -> impl Iterator<Item = String> {
     HEADS.iter().map(|(words, ..)| words.join(" "))
@@ -325,6 +328,9 @@ pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Alteration, DdlError> {
         }
         if !reader.take_symbol(",") {
             break;
+        }
+        if commands.len() + unknown.len() == COMMANDS_MAX {
+            return Err(reader.error(format!("an ALTER with more than {COMMANDS_MAX} commands is not read")));
         }
     }
     let settings = if at_settings(reader) {
@@ -378,10 +384,12 @@ fn read_command(reader: &mut Reader<'_>) -> Result<Result<AlterCommand, DdlError
 /// Where a command ends: at a comma, but for lists, which end at one with another command behind it.
 fn ends_command(follows: Follows) -> impl Fn(&Reader<'_>) -> bool {
     move |reader| {
-        let comma = reader.text(0) == ",";
+        if reader.text(0) != "," {
+            return at_settings(reader);
+        }
         let next = 1 + usize::from(reader.text(1) == "(");
         let listed = follows == Follows::List && head(reader, next).is_none();
-        comma && !listed || at_settings(reader)
+        !listed
     }
 }
 

@@ -46,6 +46,9 @@ fn alter(cursor: &mut Cursor<'_>, wrong: &mut Vec<Unread>) -> Result<Vec<Act>, D
     if !cursor.reader.at_end() {
         return Err(cursor.reader.unexpected("`,` or the end"));
     }
+    if read.table.span.len() > super::NAME_BYTES_MAX {
+        return Err(cursor.reader.error("the table's name is too long"));
+    }
     wrong.extend(read.unknown.iter().map(|error| cursor.unread(error)));
     let table = Named {
         sql: cursor.reader.text_at(read.table.span.clone()).text,

@@ -68,6 +68,9 @@ fn number_transactions(statements: &mut [Statement]) {
     }
 }
 
+/// No server takes longer names, and findings repeat them.
+const NAME_BYTES_MAX: usize = 1_000;
+
 /// A reader of one statement, with the place of that in the file.
 pub(super) struct Cursor<'a> {
     reader: Reader<'a>,
@@ -97,6 +100,9 @@ impl Cursor<'_> {
         let mut parts = vec![self.reader.identifier()?];
         while self.reader.take_symbol(".") {
             parts.push(self.reader.identifier()?);
+        }
+        if self.end() - start > NAME_BYTES_MAX {
+            return Err(self.reader.error("the name before this is too long"));
         }
         let sql = self.reader.text_at(start - self.offset..self.end() - self.offset).text;
         let table = parts.pop().unwrap_or_default();

@@ -125,8 +125,14 @@ fn alter(cursor: &mut Cursor<'_>) -> Result<Vec<Act>, DdlError> {
         if !cursor.reader.take_symbol(",") {
             return if cursor.reader.at_end() { Ok(acts) } else { Err(cursor.reader.unexpected("`,` or the end")) };
         }
+        if acts.len() == COMMANDS_MAX {
+            return Err(cursor.reader.error(format!("an ALTER with more than {COMMANDS_MAX} commands is not read")));
+        }
     }
 }
+
+/// People write a dozen.
+const COMMANDS_MAX: usize = 1_000;
 
 const OTHER_COMMANDS: [&str; 16] = [
     "OWNER", "SET", "RESET", "ENABLE", "DISABLE", "CLUSTER", "REPLICA", "ATTACH", "DETACH", "INHERIT", "NO", "FORCE",

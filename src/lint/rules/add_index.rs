@@ -1,6 +1,6 @@
 //! SW038: an index, projection or statistics that old parts do not have.
 
-use super::{File, Mark};
+use super::{File, Mark, Step};
 use crate::ddl::Form;
 use crate::lint::statement::What;
 
@@ -17,7 +17,7 @@ pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
             _ => return None,
         };
         let name = command.subject.as_deref().unwrap_or_default();
-        if is_materialized(file, name, materialize) {
+        if is_materialized(file, &step, name, materialize) {
             return None;
         }
         let (table, quoted) = (step.table(), file.quoted(name));
@@ -31,8 +31,8 @@ pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
     added.collect()
 }
 
-fn is_materialized(file: &File<'_>, name: &str, form: Form) -> bool {
-    file.steps().any(|step| match &step.act.what {
+fn is_materialized(file: &File<'_>, step: &Step<'_>, name: &str, form: Form) -> bool {
+    file.around(step).any(|other| match &other.act.what {
         What::Alter(command) => command.form == form && command.subject.as_deref() == Some(name),
         _ => false,
     })

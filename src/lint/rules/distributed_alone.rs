@@ -8,20 +8,19 @@ pub(super) const TITLE: &str = "a Distributed table is changed without its local
 pub(super) const DIALECTS: &[crate::lint::Dialect] = super::CLICKHOUSE;
 
 pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
-    let changes: Vec<(Step<'_>, bool, &str)> = file.steps().filter_map(|step| change(step)).collect();
-    let marks = changes.iter().filter_map(|(step, adds, column)| {
+    let marks = file.steps().filter_map(change).filter_map(|(step, adds, column)| {
         let table = step.act.table.as_ref()?;
         let local = file.known.local_of(table)?;
-        let of_local = changes.iter().find(|(other, other_adds, other_column)| {
-            other_adds == adds && other_column == column && other.act.table.as_ref().is_some_and(|one| one.is(local))
+        let of_local = file.around(&step).filter_map(change).find(|(other, other_adds, other_column)| {
+            *other_adds == adds && *other_column == column && other.act.table.as_ref().is_some_and(|one| one.is(local))
         });
-        let right_order = |other: &Step<'_>| if *adds { other.at < step.at } else { other.at > step.at };
+        let right_order = |other: &Step<'_>| if adds { other.at < step.at } else { other.at > step.at };
         let (problem, why) = match of_local {
-            Some((other, ..)) if right_order(other) => return None,
+            Some((other, ..)) if right_order(&other) => return None,
             Some(_) => ("in the wrong order", "in between, the Distributed table names a column that the shards do not have, and queries fail"),
             None => ("alone", "a Distributed table holds no rows: queries for a column that the shards do not have fail, and inserts with it stay in its queue"),
         };
-        let help = if *adds {
+        let help = if adds {
             format!("first the local table on every shard, then the other: ALTER TABLE {} ADD COLUMN {column} …; ALTER TABLE {} ADD COLUMN {column} …", local.sql, table.sql)
         } else {
             format!("first the Distributed table, then the local one: ALTER TABLE {} DROP COLUMN {column}; ALTER TABLE {} DROP COLUMN {column}", table.sql, local.sql)

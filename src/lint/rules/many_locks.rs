@@ -16,7 +16,7 @@ pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
         if current.0 != step.statement.transaction {
             current = (step.statement.transaction, Vec::new());
         }
-        if current.1.iter().any(|one| one.is(table)) {
+        if current.1.len() == 2 || current.1.iter().any(|one| one.is(table)) {
             continue;
         }
         current.1.push(table);

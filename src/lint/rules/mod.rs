@@ -131,6 +131,11 @@ pub(super) struct File<'a> {
     pub(super) known: &'a Known,
 }
 
+/// How many statements before and behind one are looked at for what belongs to it: enough for any migration, and a bound.
+const NEAR: usize = 200;
+/// More tables of a kind are not kept in mind.
+const TABLES_MAX: usize = 1_000;
+
 /// What all files together say about tables.
 #[derive(Default)]
 pub(super) struct Known {
@@ -145,10 +150,10 @@ impl Known {
         let mut known = Self::default();
         for act in files.flatten().flat_map(|statement| &statement.acts) {
             let (What::CreateTable(definition), Some(table)) = (&act.what, &act.table) else { continue };
-            if let Some(local) = &definition.distributed_over {
+            if let Some(local) = definition.distributed_over.as_ref().filter(|_| known.distributed.len() < TABLES_MAX) {
                 known.distributed.push((table.clone(), local.clone()));
             }
-            if is_join_table(definition) {
+            if is_join_table(definition) && known.join_tables.len() < TABLES_MAX {
                 known.join_tables.push(table.clone());
             }
         }
@@ -229,13 +234,18 @@ impl<'a> File<'a> {
         let mut created: Vec<&Named> = Vec::new();
         self.steps().filter(move |step| {
             let Some(table) = &step.act.table else { return true };
-            // A long list would make this quadratic; a migration creates a few.
-            const CREATED_MAX: usize = 1_000;
-            if matches!(step.act.what, What::CreateTable(_)) && created.len() < CREATED_MAX {
+            if matches!(step.act.what, What::CreateTable(_)) && created.len() < TABLES_MAX {
                 created.push(table);
             }
             matches!(step.act.what, What::CreateTable(_)) || !created.iter().any(|one| one.is(table))
         })
+    }
+
+    /// Acts of the statements around one, its own included.
+    fn around(&self, step: &Step<'_>) -> impl Iterator<Item = Step<'a>> + use<'a> {
+        let from = step.at.saturating_sub(NEAR);
+        let near = self.statements.iter().enumerate().skip(from).take(2 * NEAR);
+        near.flat_map(|(at, statement)| statement.acts.iter().map(move |act| Step { at, statement, act }))
     }
 
     fn is_clickhouse(&self) -> bool {

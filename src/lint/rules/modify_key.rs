@@ -33,6 +33,12 @@ fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
     }
 }
 
+/// A statement may be as long as a file.
+fn start_of(sql: &str) -> String {
+    const CHARS_MAX: usize = 1_000;
+    sql.chars().take(CHARS_MAX).collect()
+}
+
 /// Whether the same statement adds a column that the new key names.
 fn appends(step: &Step<'_>) -> bool {
     let What::Alter(command) = &step.act.what else { return false };

@@ -45,7 +45,7 @@ pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
 
 /// Django adds a column with a default and drops the default right away.
 fn default_is_taken(file: &File<'_>, step: &Step<'_>, name: &str) -> bool {
-    file.steps().any(|other| {
+    file.around(step).any(|other| {
         let same_table = other.act.table.as_ref().zip(step.act.table.as_ref()).is_some_and(|(one, two)| one.is(two));
         let drops = matches!(&other.act.what, What::DropDefault { column } if column == name);
         other.at >= step.at && same_table && drops

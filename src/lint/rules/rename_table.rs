@@ -8,11 +8,10 @@ pub(super) const TITLE: &str = "a table is renamed";
 pub(super) const DIALECTS: &[crate::lint::Dialect] = super::BOTH;
 
 pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
-    let names: Vec<&Named> = file.steps().filter_map(|step| target(&step)).collect();
     let renames = file.steps_on_old_tables().filter_map(|step| {
         let (to, from) = (target(&step)?, step.act.table.as_ref()?);
         // A name that another rename gives anew is a swap, which has a rule of its own.
-        if names.iter().any(|name| name.is(from)) {
+        if file.around(&step).any(|other| target(&other).is_some_and(|name| name.is(from))) {
             return None;
         }
         let help = if file.is_clickhouse() {

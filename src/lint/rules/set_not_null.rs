@@ -11,7 +11,7 @@ pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
     let set = file.steps_on_old_tables().filter_map(|step| {
         let What::SetNotNull { column } = &step.act.what else { return None };
         // With a valid CHECK, the server need not look at the rows (PostgreSQL 12 and later).
-        let validated = file.steps().any(|other| {
+        let validated = file.around(&step).any(|other| {
             let same = other.act.table.as_ref().zip(step.act.table.as_ref()).is_some_and(|(one, two)| one.is(two));
             same && other.at < step.at && matches!(other.act.what, What::ValidateConstraint)
         });

@@ -8,11 +8,10 @@ pub(super) const TITLE: &str = "tables are swapped by RENAME";
 pub(super) const DIALECTS: &[crate::lint::Dialect] = super::CLICKHOUSE;
 
 pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
-    let renames: Vec<(Step<'_>, &Named, &Named)> = file.steps().filter_map(rename).collect();
-    let swaps = renames.iter().filter_map(|(step, from, to)| {
+    let swaps = file.steps().filter_map(rename).filter_map(|(step, from, to)| {
         // The name that this rename gives is one that an earlier one took away.
-        let away = renames.iter().find(|(_, other, _)| other.is(to))?;
-        (away.0.act.span.start < step.act.span.start).then(|| {
+        let (away, ..) = file.around(&step).filter_map(rename).find(|(_, other, _)| other.is(to))?;
+        (away.act.span.start < step.act.span.start).then(|| {
             Mark::hazard(
                 &step.act.span,
                 format!("{} takes the place of {} by renames", from.sql, to.sql),

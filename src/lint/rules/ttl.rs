@@ -2,7 +2,6 @@
 
 use super::{File, Mark};
 use crate::ddl::Form;
-use crate::ddl::alteration::has_words;
 use crate::lint::statement::What;
 
 pub(super) const CODE: &str = "SW049";
@@ -12,7 +11,7 @@ pub(super) const DIALECTS: &[crate::lint::Dialect] = super::CLICKHOUSE;
 pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
     let changes = file.steps_on_old_tables().filter_map(|step| {
         let What::Alter(command) = &step.act.what else { return None };
-        let later = has_words(&file.text[step.statement.span.clone()], &["materialize_ttl_after_modify", "="]);
+        let later = tail(&file.text[step.statement.span.clone()]).contains("materialize_ttl_after_modify");
         (matches!(command.form, Form::ModifyTtl | Form::ModifyColumnTtl) && !later).then(|| {
             Mark::hazard(
                 &step.act.span,
@@ -23,6 +22,16 @@ pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
         })
     });
     changes.collect()
+}
+
+/// The end of a statement, where its settings are.
+fn tail(sql: &str) -> &str {
+    const BYTES: usize = 400;
+    let mut from = sql.len().saturating_sub(BYTES);
+    while !sql.is_char_boundary(from) {
+        from += 1;
+    }
+    &sql[from..]
 }
 
 #[cfg(test)]

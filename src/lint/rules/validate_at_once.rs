@@ -15,7 +15,7 @@ pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
                 && other.statement.transaction == transaction
                 && other.at <= step.at
         };
-        matches!(step.act.what, What::ValidateConstraint) && transaction.is_some() && file.steps().any(adds)
+        matches!(step.act.what, What::ValidateConstraint) && transaction.is_some() && file.around(step).any(adds)
     });
     validated
         .map(|step| {
