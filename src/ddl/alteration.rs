@@ -532,7 +532,7 @@ fn modification(reader: &mut Reader<'_>, command: &mut AlterCommand) -> Result<(
         return Ok(());
     }
     declaration(reader, command)?;
-    let rest = reader.clause("more", |reader| reader.text(0) == ",").map_or_else(|_| String::new(), |rest| rest.text);
+    let rest = reader.item("more", |_| false).map_or_else(|_| String::new(), |rest| rest.text);
     let declares = |word: &str| has_words(&rest, &[word]);
     command.form = if declares("TTL") {
         Form::ModifyColumnTtl
@@ -612,6 +612,14 @@ mod tests {
         ] {
             assert_eq!(read_one(sql).form, form, "{sql}");
         }
+    }
+
+    #[test]
+    fn what_the_next_command_says_is_not_taken_for_this_one() {
+        let sql =
+            "ALTER TABLE t MODIFY COLUMN a UInt64, MODIFY COLUMN b TTL d, ADD COLUMN c UInt8 DEFAULT 1, DROP COLUMN e";
+        let forms: Vec<Form> = read_alteration(sql).unwrap().commands.iter().map(|one| one.form).collect();
+        assert_eq!(forms, [Form::ModifyColumnType, Form::ModifyColumnTtl, Form::AddColumn, Form::DropColumn]);
     }
 
     #[test]

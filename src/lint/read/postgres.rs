@@ -119,7 +119,7 @@ fn alter(cursor: &mut Cursor<'_>) -> Result<Vec<Act>, DdlError> {
         let start = cursor.start();
         let what = command(cursor)?;
         // Whatever follows up to the next command belongs to this one.
-        let text = cursor.reader.clause("", |reader| reader.text(0) == ",");
+        let text = cursor.reader.item("more", |_| false);
         let end = text.map_or(cursor.end(), |text| text.span.end + cursor.offset);
         acts.push(Act { what, table: Some(table.clone()), span: start..end, on_cluster: false });
         if !cursor.reader.take_symbol(",") {

@@ -65,7 +65,8 @@ const LACKED: [&str; 42] = [
     "TRUSTED",
 ];
 /// Commands of ALTER TABLE, options of columns and clauses that it lacks.
-const LACKED_ANYWHERE: [&[&str]; 16] = [
+const LACKED_ANYWHERE: [&[&str]; 17] = [
+    &["ONLY"],
     &["EXCLUDE"],
     &["SET", "STATISTICS"],
     &["SET", "STORAGE"],

@@ -27,7 +27,10 @@ fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
             span,
             format!("a key of {table} changes in place"),
             "parts are sorted and divided by the old key: the server refuses it but for dropping the end of the sorting key or appending columns of the same ALTER",
-            format!("shardwright plan --sql '{}'", file.text[step.statement.span.clone()].replace('\'', "'\\''")),
+            format!(
+                "shardwright plan --sql '{}'",
+                start_of(&file.text[step.statement.span.clone()]).replace('\'', "'\\''")
+            ),
         )),
         _ => None,
     }

@@ -43,7 +43,7 @@ mod tests {
             ClickHouse,
             &[
                 "CREATE MATERIALIZED VIEW v TO u AS SELECT a FROM t",
-                "CREATE MATERIALIZED VIEW v (populate UInt8) ENGINE = MergeTree ORDER BY populate AS SELECT populate FROM t",
+                "CREATE MATERIALIZED VIEW v (populate UInt8) ENGINE = MergeTree ORDER BY tuple() AS SELECT populate FROM t",
             ],
         );
     }
