@@ -9,6 +9,9 @@ use std::{fmt, str};
 use serde::Deserialize;
 
 pub mod load;
+mod throttle;
+
+pub use throttle::{Limit, Throttle};
 
 const HTTP_PORT_DEFAULT: u16 = 8123;
 
@@ -29,6 +32,8 @@ pub struct Config {
     pub policy: Policy,
     /// Bounds on queries.
     pub timeouts: Timeouts,
+    /// When a copy is held back.
+    pub throttle: Throttle,
     /// May `dry-run` write to this cluster?
     pub sandbox: bool,
 }
@@ -96,6 +101,9 @@ pub enum ConfigError {
     /// A key of `[http_ports]` that names no replica.
     #[error("[http_ports] {0:?} is not \"host:native_port\"")]
     HttpPortKey(String),
+    /// A value of `[throttle]` with which nothing would ever be copied, or that is no question.
+    #[error("[throttle] {0}")]
+    Throttle(&'static str),
     /// `query_seconds = 0`
     #[error("[timeouts] query_seconds must be at least 1")]
     NoTime,
@@ -111,7 +119,7 @@ impl ConfigError {
             }
             Self::NoEndpoints => Some("endpoints = [\"http://127.0.0.1:8123\"]"),
             Self::HttpPortKey(_) => Some("use the host and port that system.clusters shows"),
-            Self::Syntax { .. } | Self::Endpoint { .. } | Self::TwoPasswords | Self::NoTime => None,
+            Self::Syntax { .. } | Self::Endpoint { .. } | Self::TwoPasswords | Self::NoTime | Self::Throttle(_) => None,
         }
     }
 
@@ -137,6 +145,8 @@ struct Document {
     policy: Policy,
     #[serde(default)]
     timeouts: Timeouts,
+    #[serde(default)]
+    throttle: Throttle,
     #[serde(default)]
     sandbox: bool,
 }
@@ -174,6 +184,7 @@ impl Config {
             http_ports: document.http_ports,
             policy: document.policy,
             timeouts: document.timeouts,
+            throttle: document.throttle,
             sandbox: document.sandbox,
         })
     }
@@ -192,6 +203,7 @@ impl Document {
         if self.timeouts.query_seconds == 0 {
             return Err(ConfigError::NoTime);
         }
+        self.throttle.check().map_err(ConfigError::Throttle)?;
         match self.http_ports.keys().find(|key| !is_address(key)) {
             Some(key) => Err(ConfigError::HttpPortKey(key.clone())),
             None => Ok(()),

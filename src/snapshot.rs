@@ -68,6 +68,14 @@ pub enum Capability {
     QueryKind,
     /// Inserts may be queued and written later.
     AsyncInserts,
+    /// Sends of Distributed tables can be stopped.
+    DistributedSends,
+    /// The virtual column `_part_offset` exists: rows of a part have numbers.
+    PartOffsetColumn,
+    /// An insert can write with several threads.
+    InsertThreads,
+    /// `cityHash64` takes values of every type.
+    HashesAnyType,
 }
 
 /// Free space of one disk.

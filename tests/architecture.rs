@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where I/O is. `render` and the others are pure as a whole; `execute`, `journal` and `config` in part.
-const WITH_IO: [&str; 14] = [
+const WITH_IO: [&str; 15] = [
     "main.rs",
     "lib.rs",
     "cli",
@@ -17,6 +17,7 @@ const WITH_IO: [&str; 14] = [
     "execute/engine.rs",
     "execute/hold.rs",
     "execute/landing.rs",
+    "execute/pace.rs",
     "execute/repair.rs",
     "execute/settle.rs",
 ];

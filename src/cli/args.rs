@@ -72,6 +72,9 @@ pub(super) enum Command {
     /// Approve a gate beforehand.
     Approve(Approve),
     /// Carry a plan out, or on from where it stands.
+    ///
+    /// A file PLAN.pause, SIGUSR1 or `pause = true` under [throttle] in the config file lets nothing more begin, until the file is
+    /// gone, SIGUSR2 comes or the line is changed. The limits under [throttle] are read again before every chunk.
     Execute(Execute),
     /// Say how far a plan has come.
     Status(Status),
@@ -204,6 +207,9 @@ pub(super) enum FenceChoice {
     Auto,
     /// Once a person has paused them.
     Manual,
+    /// The same, and the plan itself detaches tables that read streams (Kafka and the like) and stops sends of Distributed
+    /// tables for that moment.
+    Feeds,
 }
 
 impl From<FenceChoice> for crate::plan::Fence {
@@ -211,6 +217,7 @@ impl From<FenceChoice> for crate::plan::Fence {
         match choice {
             FenceChoice::Auto => Self::Auto,
             FenceChoice::Manual => Self::Manual,
+            FenceChoice::Feeds => Self::Feeds,
         }
     }
 }

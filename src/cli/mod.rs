@@ -10,6 +10,7 @@ mod exit_code;
 mod failure;
 mod interrupts;
 mod output;
+mod pace;
 mod progress;
 mod prompt;
 

@@ -72,6 +72,14 @@ impl Bars {
                     bar.set_message(format!("partition {chunk}, {} in all", figures::bytes(step.cost.bytes)));
                 }
             }
+            News::Held { step, why } => {
+                let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+                match running.get(step.id.as_str()) {
+                    Some(bar) => bar.set_message(format!("held back: {why}")),
+                    // A step that has not begun has no bar.
+                    None => drop(self.all.println(format!("{:<22} held back: {why}", step.id))),
+                }
+            }
             News::Done { step, .. } | News::Failed { step, .. } | News::Undone(step) => {
                 let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(bar) = running.remove(step.id.as_str()) {
@@ -118,7 +126,7 @@ fn final_line(news: &News<'_>) -> Option<String> {
                 if *is_gone { "its process has ended" } else { "waiting until nothing of it can arrive any more" };
             format!("took over from {holder}: {why}")
         }
-        News::Started(_) | News::Undoing(_) | News::Copied { .. } => return None,
+        News::Started(_) | News::Undoing(_) | News::Copied { .. } | News::Held { .. } => return None,
     })
 }
 
@@ -137,6 +145,15 @@ fn line(news: &News<'_>, last: &Mutex<BTreeMap<String, Instant>>) -> Option<Stri
             last.insert(step.id.to_string(), now);
             let (rows, all) = (figures::rows(*rows), figures::rows(step.cost.rows));
             Some(format!("{:<22} {rows} of {all}, partition {chunk}", step.id))
+        }
+        News::Held { step, why } => {
+            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+            let (now, key) = (Instant::now(), format!("{} held", step.id));
+            if last.get(&key).is_some_and(|told| now.duration_since(*told) < LINE_EVERY) {
+                return None;
+            }
+            last.insert(key, now);
+            Some(format!("{:<22} held back: {why}", step.id))
         }
         News::TookOver { .. } | News::Done { .. } | News::Failed { .. } | News::Undone(_) => final_line(news),
     }

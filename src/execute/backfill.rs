@@ -1,16 +1,20 @@
 //! Backfill: snapshot to staging, compare, staging to shadow; chunk by chunk, each exactly once.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
 use super::carry_out::lines;
 use super::desk::COPY_TIMEOUT;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::ports::{CallError, News, Reporter, Servers};
+use super::slices::{Cutter, FIRST_TARGET, Slice, SnapshotPart, next_target};
 use crate::journal::Event;
 use crate::plan::{Backfill, Step};
 use crate::words::count;
 
 /// How often the progress of a copy is asked for.
-const PROGRESS_POLL: std::time::Duration = std::time::Duration::from_millis(500);
+const PROGRESS_POLL: Duration = Duration::from_millis(500);
 
 /// Copies every chunk that is not yet in the shadow table.
 pub(super) async fn backfill<S: Servers, R: Reporter>(
@@ -18,30 +22,107 @@ pub(super) async fn backfill<S: Servers, R: Reporter>(
     step: &Step,
     work: &Backfill,
 ) -> Result<String, ExecuteError> {
-    let worker = Worker { engine, step, work };
+    let worker = Worker { engine, step, work, times: Mutex::default() };
     engine.require(&step.id, work.on, &work.before).await?;
-    for chunk in lines(&engine.desk.ask(&step.id, work.on, &work.list).await?) {
-        if engine.progress().chunk(&step.id, &chunk).done.is_none() {
-            worker.chunk(&chunk).await?;
-        }
-        let (rows, _) = engine.progress().chunks_done(&step.id);
-        engine.report(News::Copied { step, rows, chunk: &chunk });
+    let (mut cutter, half_attached) = worker.cutter().await?;
+    if let Some(slice) = half_attached {
+        worker.chunk(&slice).await?;
+    }
+    let mut target = FIRST_TARGET;
+    let mut held = Duration::ZERO;
+    loop {
+        let (throttle, waited) = engine.hold_for_signals(step, work).await?;
+        held += waited;
+        let Some(slice) = cutter.next(target.min(throttle.max_chunk_bytes)) else { break };
+        let began = Instant::now();
+        worker.chunk(&slice).await?;
+        let (took, max) = (began.elapsed().as_millis(), throttle.max_chunk_bytes);
+        target = next_target(target, slice.bytes, took, throttle.chunk_seconds, max);
     }
     let (rows, chunks) = engine.progress().chunks_done(&step.id);
-    Ok(format!("{rows} rows in {}, each compared before it was attached", count(chunks, "chunk")))
+    let chunks = count(chunks, "chunk");
+    Ok(format!("{rows} rows in {chunks}, each compared before it was attached; {}", worker.times().told(held)))
 }
 
 struct Worker<'a, 'p, S, R> {
     engine: &'a Engine<'p, S, R>,
     step: &'a Step,
     work: &'a Backfill,
+    times: Mutex<Times>,
+}
+
+/// Where the time of a copy went.
+#[derive(Debug, Clone, Copy, Default)]
+struct Times {
+    copying: Duration,
+    comparing: Duration,
+    attaching: Duration,
+}
+
+impl Times {
+    fn told(self, held: Duration) -> String {
+        let seconds = |time: Duration| format!("{:.1} s", time.as_secs_f64());
+        let [copying, comparing, attaching] = [self.copying, self.comparing, self.attaching].map(seconds);
+        let held =
+            if held > Duration::from_millis(100) { format!(", {} held back", seconds(held)) } else { String::new() };
+        format!("{copying} copying, {comparing} comparing, {attaching} attaching{held}")
+    }
 }
 
 impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The snapshot, cut as far as earlier runs came, and the chunk of which an earlier run had begun to attach something.
+    async fn cutter(&self) -> Result<(Cutter, Option<Slice>), ExecuteError> {
+        let mut parts = Vec::new();
+        for line in self.engine.desk.ask_slowly(&self.step.id, self.work.on, &self.work.list).await?.lines() {
+            let unreadable = || self.engine.desk.unreadable(&self.step.id, self.work.on, line);
+            let [partition, name, rows, bytes] = line.split('\t').collect::<Vec<_>>()[..] else {
+                return Err(unreadable());
+            };
+            parts.push(SnapshotPart {
+                partition: partition.to_owned(),
+                name: name.to_owned(),
+                rows: rows.parse().map_err(|_| unreadable())?,
+                bytes: bytes.parse().map_err(|_| unreadable())?,
+            });
+        }
+        let mut cutter = Cutter::new(parts, self.work.slices.rows.is_some());
+        let mut begun = None;
+        for (name, chunk) in self.engine.progress().chunks(&self.step.id) {
+            if chunk.done.is_none() && chunk.attaching.is_empty() {
+                continue;
+            }
+            let slice = cutter.skip(name).ok_or_else(|| self.changed(name))?;
+            if chunk.done.is_none() {
+                begun = Some(slice);
+            }
+        }
+        Ok((cutter, begun))
+    }
+
+    fn changed(&self, chunk: &str) -> ExecuteError {
+        ExecuteError::InDoubt {
+            step: self.step.id.clone(),
+            replica: self.engine.desk.replica_name(self.work.on),
+            reason: format!("the snapshot has no chunk {chunk} any more, which the journal says was copied"),
+        }
+    }
+
     /// Brings one chunk into the shadow table. Where attaching had begun, the staging table is whole and is not copied again.
-    async fn chunk(&self, chunk: &str) -> Result<(), ExecuteError> {
-        let known = self.engine.progress().chunk(&self.step.id, chunk);
-        let rows = if known.attaching.is_empty() { self.copy(chunk).await? } else { self.rows_of(chunk).await? };
+    async fn chunk(&self, slice: &Slice) -> Result<(), ExecuteError> {
+        let chunk = slice.to_string();
+        let condition = slice.condition(&self.work.slices).ok_or_else(|| self.changed(&chunk))?;
+        let digest = slice.fill(&self.work.digest_source, &condition);
+        let known = self.engine.progress().chunk(&self.step.id, &chunk);
+        let rows = if known.attaching.is_empty() {
+            self.copy(&chunk, &slice.fill(&self.work.copy, &condition), &digest).await?
+        } else {
+            count_of(&self.ask_slowly(&digest).await?)
+        };
+        let began = Instant::now();
         for partition in lines(&self.ask(&self.work.staged).await?) {
             if known.attached.contains(&partition) {
                 continue;
@@ -49,25 +130,34 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
             // An earlier run began to attach it and did not write down that it had: whatever it was told, look.
             let in_doubt = known.attaching.contains(&partition);
             if !(in_doubt && self.has_landed(&partition).await?) {
-                self.attach(chunk, &partition).await?;
+                self.attach(&chunk, &partition).await?;
             }
-            let (step, chunk) = (self.step.id.clone(), chunk.to_owned());
+            let (step, chunk) = (self.step.id.clone(), chunk.clone());
             self.engine.record(Event::Attached { step, chunk, partition })?;
         }
-        let (step, chunk) = (self.step.id.clone(), chunk.to_owned());
-        self.engine.record(Event::ChunkDone { step, chunk, rows })
+        self.times().attaching += began.elapsed();
+        self.engine.record(Event::ChunkDone { step: self.step.id.clone(), chunk: chunk.clone(), rows })?;
+        let (rows, _) = self.engine.progress().chunks_done(&self.step.id);
+        self.engine.report(News::Copied { step: self.step, rows, chunk: &chunk });
+        Ok(())
     }
 
     /// Fills the staging table with a chunk and proves that it is the same rows. Gives their number.
-    async fn copy(&self, chunk: &str) -> Result<u64, ExecuteError> {
+    async fn copy(&self, chunk: &str, sql: &str, digest: &str) -> Result<u64, ExecuteError> {
         for sql in &self.work.clear {
             self.change(chunk, sql).await?;
         }
         self.engine.record(Event::ChunkStarted { step: self.step.id.clone(), chunk: chunk.to_owned() })?;
-        self.copy_watched(chunk).await?;
-        let source =
-            self.engine.desk.ask_slowly(&self.step.id, self.work.on, &self.work.digest_source.fill(chunk)).await?;
-        let staged = self.engine.desk.ask_slowly(&self.step.id, self.work.on, &self.work.digest_staging).await?;
+        let began = Instant::now();
+        self.copy_watched(chunk, sql).await?;
+        let copied = Instant::now();
+        let source = self.ask_slowly(digest).await?;
+        let staged = self.ask_slowly(&self.work.digest_staging).await?;
+        {
+            let mut times = self.times();
+            times.copying += copied - began;
+            times.comparing += copied.elapsed();
+        }
         if source == staged {
             return Ok(count_of(&source));
         }
@@ -82,17 +172,10 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
         })
     }
 
-    async fn rows_of(&self, chunk: &str) -> Result<u64, ExecuteError> {
-        let digest =
-            self.engine.desk.ask_slowly(&self.step.id, self.work.on, &self.work.digest_source.fill(chunk)).await?;
-        Ok(count_of(&digest))
-    }
-
     /// Runs the copy and tells how it gets on.
-    async fn copy_watched(&self, chunk: &str) -> Result<(), ExecuteError> {
+    async fn copy_watched(&self, chunk: &str, sql: &str) -> Result<(), ExecuteError> {
         let (before, _) = self.engine.progress().chunks_done(&self.step.id);
-        let sql = self.work.copy.fill(chunk);
-        let call = self.engine.desk.labelled(&self.step.id, Some(chunk), self.work.on, &sql, COPY_TIMEOUT);
+        let call = self.engine.desk.labelled(&self.step.id, Some(chunk), self.work.on, sql, COPY_TIMEOUT);
         let query_id = call.query_id.clone();
         let copying = self.engine.desk.send(call);
         let watching = async {
@@ -142,6 +225,10 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
             !source.outcome_unknown || self.engine.desk.servers.end_leftovers(self.work.on, &prefix).await.is_ok();
         let source = CallError { outcome_unknown: !ended, ..source };
         ExecuteError::Call { step: self.step.id.clone(), source }
+    }
+
+    async fn ask_slowly(&self, sql: &str) -> Result<String, ExecuteError> {
+        self.engine.desk.ask_slowly(&self.step.id, self.work.on, sql).await
     }
 
     async fn ask(&self, sql: &str) -> Result<String, ExecuteError> {

@@ -11,8 +11,8 @@ use super::carry_out::carry_out;
 use super::desk::Desk;
 use super::error::ExecuteError;
 use super::next_move::{Next, backward, forward, point_of_no_return};
-use super::place::start_merges;
-use super::ports::{Approver, Clock, Decision, News, Reporter, Servers};
+use super::place::{start_feeds, start_merges};
+use super::ports::{Approver, Clock, Decision, News, Pace, Reporter, Servers};
 use super::take_back::take_back;
 use crate::journal::{Approval, Direction, Event, File, Progress, StepState};
 use crate::lock::Claim;
@@ -33,6 +33,7 @@ pub struct Engine<'a, S, R> {
     pub(super) claim: Claim,
     journal: Mutex<File>,
     fence: bool,
+    pace: Option<&'a dyn Pace>,
 }
 
 /// How far to go.
@@ -69,7 +70,18 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
     ) -> Result<Self, ExecuteError> {
         let graph = Graph::new(&plan.steps, &plan.edges)?;
         let desk = Desk::new(plan, servers);
-        Ok(Self { plan, graph, desk, reporter, clock, claim, journal: Mutex::new(journal), fence: false })
+        Ok(Self { plan, graph, desk, reporter, clock, claim, journal: Mutex::new(journal), fence: false, pace: None })
+    }
+
+    /// Goes as fast as this allows.
+    #[must_use]
+    pub fn paced(mut self, pace: &'a dyn Pace) -> Self {
+        self.pace = Some(pace);
+        self
+    }
+
+    pub(super) fn pace(&self) -> Option<&'a dyn Pace> {
+        self.pace
     }
 
     /// Draws boundaries only while writers are still.
@@ -100,6 +112,17 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         }
         self.take_lock().await?;
         self.under_lock(Box::pin(self.carry_on(until, approver))).await
+    }
+
+    /// Ends a run whose future was dropped: nothing of it runs on, what it stopped is started, and the lock is free. The steps that
+    /// were under way stay in doubt, and the next run looks at them first.
+    pub async fn wind_up(&self) -> Result<(), ExecuteError> {
+        if !self.desk.hold.is_held() {
+            return Ok(());
+        }
+        let ended = self.end_what_is_in_doubt().await;
+        let released = self.release().await;
+        ended.and(released)
     }
 
     async fn carry_on(&self, until: &Until, approver: &mut impl Approver) -> Result<Outcome, ExecuteError> {
@@ -245,7 +268,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
                     .map_err(|source| ExecuteError::Leftover { step: step.id.clone(), source })?;
             }
         }
-        self.start_merges().await
+        self.start_what_was_stopped().await
     }
 
     /// Steps that left a mark, or may have, and stand so.
@@ -260,11 +283,14 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         looked.map_err(|source| ExecuteError::Call { step: step.id.clone(), source })
     }
 
-    /// Merges that a boundary stopped and did not start again are started before anything else.
-    async fn start_merges(&self) -> Result<(), ExecuteError> {
+    /// Merges and feeds that a boundary stopped and did not start again are started before anything else.
+    async fn start_what_was_stopped(&self) -> Result<(), ExecuteError> {
         for step in self.touched(|state| !matches!(state, StepState::Done { .. })) {
             match &step.action {
-                Action::Settle(work) => start_merges(self, &step.id, &work.unmirror.on, &work.start_merges).await?,
+                Action::Settle(work) => {
+                    start_merges(self, &step.id, &work.unmirror.on, &work.start_merges).await?;
+                    start_feeds(self, &step.id, &work.feeds).await?;
+                }
                 Action::Swap(work) => start_merges(self, &step.id, &work.compare.on, &work.start_merges).await?,
                 _ => {}
             }
@@ -279,6 +305,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
             return (step.id.clone(), Err(error));
         }
         let result = async {
+            self.hold_while_paused(step).await?;
             self.record(Event::Started { step: step.id.clone() })?;
             self.reporter.report(News::Started(step));
             carry_out(self, step, resumed).await

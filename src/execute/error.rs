@@ -61,9 +61,9 @@ pub enum ExecuteError {
         /// What was seen.
         reason: String,
     },
-    /// Merges that the step stopped could not be started again.
-    #[error("{step}: merges stay stopped until `{sql}` is run: {source}")]
-    MergesStopped {
+    /// What the step stopped, merges or a feed, could not be started again.
+    #[error("{step}: what it stopped stays so until `{sql}` is run: {source}")]
+    StaysStopped {
         /// The step.
         step: StepId,
         /// The statement that failed.
@@ -172,7 +172,7 @@ impl ExecuteError {
     /// Whether the step's outcome is unknown, so that it must be looked at before anything else.
     pub fn is_in_doubt(&self) -> bool {
         match self {
-            Self::InDoubt { .. } | Self::Leftover { .. } | Self::MergesStopped { .. } | Self::RollingBack => true,
+            Self::InDoubt { .. } | Self::Leftover { .. } | Self::StaysStopped { .. } | Self::RollingBack => true,
             Self::Call { source, .. } => source.outcome_unknown,
             _ => false,
         }
@@ -204,8 +204,8 @@ impl ExecuteError {
                 "pause the writers of this shard, run `execute --fence` (it proves that they are still before it goes on), and let \
                  them write again once the step is done"
             }
-            Self::MergesStopped { .. } => {
-                "run `execute` or `rollback` once the replica answers: merges are started first of all"
+            Self::StaysStopped { .. } => {
+                "run `execute` or `rollback` once the replica answers: what was stopped is started first of all"
             }
             Self::Verification { .. } | Self::Rows { .. } => {
                 "nothing has been swapped or dropped by this step; `verify` compares again, `rollback` undoes what was done"

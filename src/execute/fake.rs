@@ -79,6 +79,8 @@ pub(super) struct Fake {
     woken: Notify,
 }
 
+/// What a row takes on disk.
+pub(super) const ROW_BYTES: usize = 100;
 const SOURCE: &str = "`d`.`events`";
 const LOCK: &str = "`d`.`events__sw_lock`";
 
@@ -284,8 +286,7 @@ impl World {
             ("ALTER", _) => self.alter(on, sql, &names, attach_doubles),
             ("INSERT", _) if sql.contains(" BY cityHash64(") => self.add(on, sql, &names),
             ("INSERT", _) => {
-                let partition = last_string(sql);
-                let rows = self.rows(on, &names[1]).remove(&partition).unwrap_or_default();
+                let (partition, rows) = chunk(sql, self.rows(on, &names[1]));
                 self.data_mut(on, &names[0]).unwrap().entry(partition).or_default().extend(rows);
             }
             ("SELECT", _) => return self.select(on, sql, &names),
@@ -382,7 +383,7 @@ impl World {
             };
         }
         if sql.contains("FROM system.disks") {
-            return "1".to_owned();
+            return if sql.contains("total_space") { "50" } else { "1" }.to_owned();
         }
         if sql.contains("FROM system.parts") && !sql.contains("log_max") {
             return self.select_parts(on, sql, &quoted);
@@ -413,7 +414,12 @@ impl World {
         if sql.contains("table IN (") {
             return quoted[1..].iter().map(|name| filled(name).len()).sum::<usize>().to_string();
         }
-        if sql.starts_with("SELECT count() > 0") {
+        if sql.starts_with("SELECT partition_id, name") {
+            let rows = self.rows(on, &format!("`{}`.`{}`", quoted[0], quoted[1]));
+            let part = |id: &String| format!("{id}\t{id}_1_1_0\t{}\t{}", rows[id].len(), rows[id].len() * ROW_BYTES);
+            return partitions.iter().map(part).collect::<Vec<_>>().join("\n");
+        }
+        if sql.starts_with("SELECT count() > 0") || sql.contains("parts_to_delay_insert") {
             return "0".to_owned();
         }
         if sql.starts_with("SELECT count()") {
@@ -468,7 +474,7 @@ impl World {
             return lines.map(|(name, rows)| format!("{name}\t{}", digest(rows))).collect::<Vec<_>>().join("\n");
         }
         if sql.contains("WHERE") {
-            return digest(rows.get(&last_string(sql)).map_or(&[], Vec::as_slice));
+            return digest(&chunk(sql, rows).1);
         }
         digest(&rows.into_values().flatten().collect::<Vec<_>>())
     }
@@ -506,6 +512,24 @@ fn strings(sql: &str) -> Vec<String> {
     let tokens = significant_tokens(sql).unwrap();
     let texts = tokens.iter().map(|token| &sql[token.span.clone()]);
     texts.filter(|text| text.starts_with('\'')).map(|text| text.trim_matches('\'').to_owned()).collect()
+}
+
+/// The partition of a chunk, and those of its rows that belong to the chunk.
+fn chunk(sql: &str, mut rows: Rows) -> (String, Vec<u64>) {
+    let Some((_, after)) = sql.split_once("_part)[1] = '") else {
+        let partition = last_string(sql);
+        let rows = rows.remove(&partition).unwrap_or_default();
+        return (partition, rows);
+    };
+    let partition = after.split('\'').next().unwrap().to_owned();
+    let rows = rows.remove(&partition).unwrap_or_default();
+    let number = |word: &str| -> Option<usize> {
+        sql.split_once(word)?.1.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
+    };
+    match (number("_part_offset >= "), number("_part_offset < ")) {
+        (Some(from), Some(to)) => (partition, rows[from..to].to_vec()),
+        _ => (partition, rows),
+    }
 }
 
 /// The numbers of the last list of numbers in a statement.

@@ -16,11 +16,13 @@ mod fake;
 mod hold;
 mod landing;
 mod next_move;
+mod pace;
 mod place;
 mod ports;
 mod repair;
 mod runs;
 mod settle;
+mod slices;
 mod swap;
 mod take_back;
 #[cfg(test)]
@@ -31,5 +33,5 @@ pub use engine::{Engine, Outcome, Until};
 pub use error::ExecuteError;
 pub use next_move::{Next, backward, forward, point_of_no_return};
 pub use ports::{
-    Approver, Call, CallError, CallSession, Clock, Decision, News, Reporter, Servers, query_prefix, step_prefix,
+    Approver, Call, CallError, CallSession, Clock, Decision, News, Pace, Reporter, Servers, query_prefix, step_prefix,
 };

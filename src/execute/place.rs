@@ -9,10 +9,11 @@ use super::engine::Engine;
 use super::error::ExecuteError;
 use super::ports::{CallError, Reporter, Servers};
 use crate::names::{ReplicaId, quoted_list};
-use crate::plan::{StepId, Template};
+use crate::plan::{Feed, StepId, Template};
 
-/// The server's code for a table that does not exist.
+/// The server's codes for a table that does not exist, and for one that does.
 const UNKNOWN_TABLE: u32 = 60;
+const TABLE_EXISTS: u32 = 57;
 
 /// An active part, as the server lists it.
 #[derive(Debug, Clone)]
@@ -108,6 +109,45 @@ pub(super) async fn stop_merges<S: Servers, R: Reporter>(
     try_join_all(each.map(|(on, sql)| async move { Place { engine, step, on }.change(sql).await })).await.map(drop)
 }
 
+/// Stops what writes by itself, wherever it is not stopped yet.
+pub(super) async fn stop_feeds<S: Servers, R: Reporter>(
+    engine: &Engine<'_, S, R>,
+    step: &StepId,
+    feeds: &[Feed],
+) -> Result<(), ExecuteError> {
+    for (on, feed) in each(feeds) {
+        match engine.desk.statement(step, on, &feed.stop).await {
+            // Detached before: by an attempt that was cut short, or by a person, for whom it will be attached too.
+            Err(source) if source.code != Some(UNKNOWN_TABLE) => {
+                return Err(ExecuteError::Call { step: step.clone(), source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Starts it again, wherever it does not run.
+pub(super) async fn start_feeds<S: Servers, R: Reporter>(
+    engine: &Engine<'_, S, R>,
+    step: &StepId,
+    feeds: &[Feed],
+) -> Result<(), ExecuteError> {
+    for (on, feed) in each(feeds) {
+        match engine.desk.statement(step, on, &feed.start).await {
+            Err(source) if source.code != Some(TABLE_EXISTS) => {
+                return Err(ExecuteError::StaysStopped { step: step.clone(), sql: feed.start.clone(), source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn each(feeds: &[Feed]) -> impl Iterator<Item = (ReplicaId, &Feed)> {
+    feeds.iter().flat_map(|feed| feed.on.iter().map(move |on| (*on, feed)))
+}
+
 /// Starts merges on the replicas of a step that stopped them.
 pub(super) async fn start_merges<S: Servers, R: Reporter>(
     engine: &Engine<'_, S, R>,
@@ -121,7 +161,7 @@ pub(super) async fn start_merges<S: Servers, R: Reporter>(
         if let Err(source) = started
             && source.code != Some(UNKNOWN_TABLE)
         {
-            return Err(ExecuteError::MergesStopped { step: step.clone(), sql: sql.clone(), source });
+            return Err(ExecuteError::StaysStopped { step: step.clone(), sql: sql.clone(), source });
         }
     }
     Ok(())

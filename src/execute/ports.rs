@@ -4,6 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::time::Duration;
 
+use crate::config::Throttle;
 use crate::journal::Progress;
 use crate::names::ReplicaId;
 use crate::plan::{Gate, Plan, Step, StepId};
@@ -68,6 +69,15 @@ pub trait Servers: Sync {
     fn end_leftovers(&self, on: ReplicaId, prefix: &str) -> impl Future<Output = Result<(), CallError>> + Send;
 }
 
+/// How fast a run may go: asked again and again, since a person may change it while the run goes on.
+pub trait Pace: Sync + fmt::Debug {
+    /// Why nothing more is to be begun, while a person wants that.
+    fn paused(&self) -> Option<String>;
+
+    /// The limits for a copy, or why they cannot be known.
+    fn throttle(&self) -> Result<Throttle, String>;
+}
+
 /// Somebody to tell what is going on.
 pub trait Reporter: Sync {
     /// Something happened.
@@ -94,6 +104,13 @@ pub enum News<'a> {
         rows: u64,
         /// The chunk under way.
         chunk: &'a str,
+    },
+    /// Nothing is begun for now.
+    Held {
+        /// The step that waits.
+        step: &'a Step,
+        /// What for.
+        why: &'a str,
     },
     /// A step is done.
     Done {

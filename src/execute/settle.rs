@@ -10,10 +10,10 @@ use super::carry_out::check;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::landing::{catch_up_all, drain, running};
-use super::place::{Part, Parts, Place, start_merges, stop_merges};
+use super::place::{Part, Parts, Place, start_feeds, start_merges, stop_feeds, stop_merges};
 use super::ports::{Reporter, Servers};
 use crate::names::quoted_list;
-use crate::plan::{GapBy, Settle, Step};
+use crate::plan::{Feed, GapBy, Settle, Step};
 use crate::words::count;
 
 /// Attempts before a person is asked.
@@ -102,6 +102,18 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
 
     /// One attempt. Merges are stopped for as long as it takes, and started again however it ends.
     async fn attempt(&self) -> Result<String, Broken> {
+        let Place { engine, step, .. } = self.home;
+        let feeds = &self.work.feeds;
+        let outcome = match stop_feeds(engine, step, feeds).await {
+            Ok(()) => self.attempt_without_feeds().await,
+            Err(error) => Err(error.into()),
+        };
+        start_feeds(engine, step, feeds).await?;
+        let stopped = |seen| if feeds.is_empty() { seen } else { format!("{seen}; {} stopped meanwhile", told(feeds)) };
+        outcome.map(stopped)
+    }
+
+    async fn attempt_without_feeds(&self) -> Result<String, Broken> {
         if self.fence {
             self.wait_until_still().await?;
         }
@@ -310,6 +322,11 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
     async fn parts(&self) -> Result<Parts, ExecuteError> {
         self.home.parts(&self.work.parts).await
     }
+}
+
+/// What was stopped, for people.
+fn told(feeds: &[Feed]) -> String {
+    feeds.iter().map(|feed| feed.says.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 /// Names of those parts that are wanted.

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use super::fake::{Fake, Fault, FaultKind};
-use super::ports::{Approver, Decision, News, Reporter};
+use super::fake::{Fake, Fault, FaultKind, ROW_BYTES};
+use super::ports::{Approver, Decision, News, Pace, Reporter};
 use super::{Engine, ExecuteError, Outcome, Until};
 use crate::assess::{Fixture, assess};
+use crate::config::Throttle;
 use crate::journal::{self, Progress};
 use crate::lock::{Claim, Executor};
 use crate::names::ReplicaId;
 use crate::plan::{self, Gate, Phase, Plan, Step, StepId};
+use crate::snapshot::{Capability, Observation};
 
 const SHA: &str = "of the test's plan";
 
@@ -17,6 +19,20 @@ struct Quiet;
 
 impl Reporter for Quiet {
     fn report(&self, _news: News<'_>) {}
+}
+
+/// So small chunks that every partition is cut, where it can be.
+#[derive(Debug)]
+struct SmallChunks;
+
+impl Pace for SmallChunks {
+    fn paused(&self) -> Option<String> {
+        None
+    }
+
+    fn throttle(&self) -> Result<Throttle, String> {
+        Ok(Throttle { max_chunk_bytes: 5 * ROW_BYTES as u64, ..Throttle::default() })
+    }
 }
 
 struct ApproveAll;
@@ -37,6 +53,8 @@ struct Stage {
     create_query: String,
     definition_hash: String,
     attach_doubles: bool,
+    /// Whether partitions are cut into slices.
+    sliced: bool,
 }
 
 impl Stage {
@@ -54,6 +72,10 @@ impl Stage {
 
     fn of(mut fixture: Fixture, without_replication: bool) -> Self {
         if without_replication {
+            for replica in fixture.snapshot.replicas.values_mut() {
+                let Observation::Answered(state) = replica else { continue };
+                state.capabilities.insert(Capability::PartOffsetColumn);
+            }
             fixture.redefine("ReplicatedMergeTree('/clickhouse/{shard}/events', '{replica}')", "MergeTree");
             // What is not replicated has one replica a shard.
             fixture.snapshot.topology.shards.iter_mut().for_each(|shard| shard.replicas.truncate(1));
@@ -66,8 +88,14 @@ impl Stage {
             create_query: source.create_query.clone(),
             definition_hash: source.definition_hash.clone(),
             attach_doubles: without_replication,
+            sliced: false,
             plan,
         }
+    }
+
+    /// The same in small chunks, where rows have numbers.
+    fn sliced(self) -> Self {
+        Self { sliced: self.attach_doubles, ..self }
     }
 
     fn replicas(&self) -> Vec<ReplicaId> {
@@ -85,7 +113,8 @@ impl Stage {
 
     fn engine_of<'a>(&'a self, fake: &'a Fake, journal: &Path, claim: Claim) -> Engine<'a, Fake, Quiet> {
         let journal = journal::File::open(journal, SHA, "now").unwrap();
-        Engine::new(&self.plan, fake, &Quiet, journal, || "now".to_owned(), claim).unwrap()
+        let engine = Engine::new(&self.plan, fake, &Quiet, journal, || "now".to_owned(), claim).unwrap();
+        if self.sliced { engine.paced(&SmallChunks) } else { engine }
     }
 
     /// Runs until the end, an error, or the executor's death (none).
@@ -138,11 +167,13 @@ fn journal_in(directory: &tempfile::TempDir) -> std::path::PathBuf {
 #[tokio::test]
 async fn a_plan_without_trouble_ends_well() {
     for plain in [false, true] {
-        let (stage, directory) = (Stage::new(plain), directory());
+        let (stage, directory) = (Stage::new(plain).sliced(), directory());
         let fake = stage.cluster();
         let outcome = stage.run(&fake, &journal_in(&directory), &Until::default()).await;
         assert_eq!(outcome.unwrap().unwrap(), Outcome::Finished);
         stage.assert_finished(&fake, "no trouble");
+        let slices = std::fs::read_to_string(journal_in(&directory)).unwrap().matches(":0-").count();
+        assert_eq!(slices > 0, plain, "rows have numbers there");
     }
 }
 
@@ -150,7 +181,7 @@ async fn a_plan_without_trouble_ends_well() {
 async fn the_executor_may_die_at_any_call() {
     use FaultKind::{DiesAfterDone, DiesBeforeSending, DiesWhileRunning};
     for plain in [false, true] {
-        let stage = Stage::of_one_shard(plain);
+        let stage = Stage::of_one_shard(plain).sliced();
         let calls = calls_of_a_run(&stage).await;
         for at_call in 0..calls {
             for kind in [DiesBeforeSending, DiesAfterDone, DiesWhileRunning] {

@@ -131,6 +131,11 @@ impl Progress {
         self.chunks.get(step).and_then(|chunks| chunks.get(chunk)).cloned().unwrap_or_default()
     }
 
+    /// The chunks of a step that were begun, with how far they have come.
+    pub fn chunks(&self, step: &StepId) -> impl Iterator<Item = (&str, &Chunk)> {
+        self.chunks.get(step).into_iter().flatten().map(|(name, chunk)| (name.as_str(), chunk))
+    }
+
     /// Rows and number of the chunks of a step that are done.
     pub fn chunks_done(&self, step: &StepId) -> (u64, usize) {
         let done = self.chunks.get(step).into_iter().flat_map(BTreeMap::values).filter_map(|chunk| chunk.done);

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Gate, Graph, Phase, Plan, Run, Step, StepId, Undo};
+use super::{Action, Feed, Gate, Graph, Phase, Plan, Run, Step, StepId, Undo};
 use crate::ddl::lexer::significant_tokens;
 use crate::names::{ReplicaId, TableName, own_name};
 
@@ -111,6 +111,12 @@ fn statements(plan: &Plan, objections: &mut Vec<String>) {
         for (sql, table) in copying(plan, &step.action) {
             if verb_and_target(&sql).1 != Some(table.sql()) {
                 objections.push(format!("{} is to change {table}, but changes something else: {sql}", step.id));
+            }
+        }
+        if let Action::Settle(settle) = &step.action {
+            let is_restarted = |feed: &&Feed| feed.stop.split(' ').next_back() == feed.start.split(' ').next_back();
+            if let Some(feed) = settle.feeds.iter().find(|feed| !is_restarted(feed)) {
+                objections.push(format!("{} stops something that it does not start again: {}", step.id, feed.stop));
             }
         }
         if step.phase < Phase::Finalize && matches!(step.undo, Undo::Impossible { .. }) {

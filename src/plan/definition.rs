@@ -57,12 +57,21 @@ pub fn shadow(live: &CreateTable, wanted: &Wanted, name: &TableName, plan_id: &s
     shadow
 }
 
-/// The same definition as a plain `MergeTree` table: it merges no rows, belongs to one replica only and forgets nothing by age.
+/// Settings with which no two parts are ever merged, on servers from 18.16 on. `SYSTEM STOP MERGES` is forgotten by a server that
+/// is started again; chunks that were copied are known by the names of their parts.
+const NO_MERGES: [&str; 2] = ["max_bytes_to_merge_at_min_space_in_pool", "max_bytes_to_merge_at_max_space_in_pool"];
+
+/// The same definition as a plain `MergeTree` table: it merges no parts and no rows, belongs to one replica only and forgets nothing
+/// by age.
 pub fn plain(definition: &CreateTable, name: &TableName) -> CreateTable {
     let mut plain = renamed(definition, name);
     "MergeTree".clone_into(&mut plain.engine.name);
     plain.engine.args = None;
     plain.engine.clauses.ttl = None;
+    let given = plain.engine.clauses.settings.take().map_or(String::new(), |settings| settings.text);
+    let mut settings: Vec<String> = (!given.is_empty()).then(|| given.clone()).into_iter().collect();
+    settings.extend(NO_MERGES.iter().filter(|name| !given.contains(*name)).map(|name| format!("{name} = 1")));
+    plain.engine.clauses.settings = Some(Text::new(settings.join(", ")));
     plain
 }
 
@@ -142,7 +151,7 @@ mod tests {
             comment: String::new(),
         });
         let staging = staging(&shadow, &columns, true, &TableName::new("d", "ev__sw_staging"));
-        insta::assert_snapshot!(staging.to_sql(), @"CREATE TABLE IF NOT EXISTS `d`.`ev__sw_staging` (`id` UInt64, `m` UInt64) ENGINE = MergeTree PARTITION BY intDiv(id, 10) ORDER BY (m, id) SETTINGS index_granularity = 8192");
+        insta::assert_snapshot!(staging.to_sql(), @"CREATE TABLE IF NOT EXISTS `d`.`ev__sw_staging` (`id` UInt64, `m` UInt64) ENGINE = MergeTree PARTITION BY intDiv(id, 10) ORDER BY (m, id) SETTINGS index_granularity = 8192, max_bytes_to_merge_at_min_space_in_pool = 1, max_bytes_to_merge_at_max_space_in_pool = 1");
     }
 
     #[test]

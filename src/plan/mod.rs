@@ -21,10 +21,10 @@ pub use check::check;
 pub use graph::{Graph, GraphError};
 pub use rebuild::{BuildError, Fence, build};
 pub use related::leads_outside;
-pub use sql::{partition_id_of_row, row_hash, running_inserts};
+pub use sql::{hash_argument, partition_id_of_row, row_hash, running_inserts};
 pub use step::{
-    Action, Backfill, CatchUp, Compare, CompareMode, Cost, Drain, Drill, Gap, GapBy, Gate, Give, PartitionSize, Phase,
-    Probe, ProbeOn, Repair, Run, Settle, Step, StepId, Swap, Truth, Undo,
+    Action, Backfill, CatchUp, Compare, CompareMode, Cost, Drain, Drill, Feed, Gap, GapBy, Gate, Give, PartitionSize,
+    Phase, Probe, ProbeOn, Repair, Run, Settle, Signal, SignalKind, Slices, Step, StepId, Swap, Truth, Undo,
 };
 pub use template::Template;
 
@@ -34,7 +34,7 @@ use crate::names::{ReplicaId, TableName};
 use crate::snapshot::Capability;
 
 /// The version of the plan file that this build writes and reads.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 /// Most rows that are looked at one by one when two tables differ.
 pub const SUSPECTS_MAX: usize = 100_000;
 

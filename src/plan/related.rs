@@ -51,6 +51,14 @@ pub(super) fn related(case: &Case<'_>, objects: &Objects, fingerprints: &[Finger
     found
 }
 
+/// Tables through which rows come to the source: what views that write to it read, and what stands for it.
+pub(super) fn writers(case: &Case<'_>, objects: &Objects) -> BTreeSet<TableName> {
+    let mut walk = Walk::new(case, objects);
+    walk.follow();
+    walk.written.remove(&objects.source);
+    walk.written
+}
+
 /// Definitions by table, grouped by replicas that agree.
 pub(super) fn definitions<'t>(case: &Case<'_>, tables: impl Iterator<Item = &'t TableName>) -> Vec<Fingerprint> {
     let mut found: Vec<Fingerprint> = Vec::new();

@@ -235,6 +235,9 @@ pub struct Settle {
     pub before: Vec<ProbeOn>,
     /// Whether writers must be still, because rows alone cannot tell what the mirror wrote.
     pub fence: bool,
+    /// What writes by itself and is stopped for an attempt, where the plan is to do so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feeds: Vec<Feed>,
     /// Takes back what an earlier attempt left: the mirror on every replica.
     pub unmirror: Run,
     /// Empties shadow, snapshot and staging, on the backfill replica.
@@ -265,6 +268,19 @@ pub struct Settle {
     pub mirror: Vec<Run>,
     /// What to do about the parts that are neither cloned nor certain to be mirrored.
     pub gap: Gap,
+}
+
+/// Something on the servers that brings rows to the table by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feed {
+    /// The replicas that have it.
+    pub on: Vec<ReplicaId>,
+    /// What it is, for people.
+    pub says: String,
+    /// Stops it; done twice it is as if done once.
+    pub stop: String,
+    /// Starts it again, whatever happens.
+    pub start: String,
 }
 
 /// Rows of the parts `{parts}` that are in neither snapshot nor shadow.
@@ -307,13 +323,17 @@ pub struct Backfill {
     pub before: Vec<Probe>,
     /// Partitions that were there when the plan was made, for estimates and for reading; the run asks `list`.
     pub partitions: Vec<PartitionSize>,
-    /// Lists the chunks (partition ids of the snapshot), one a line.
+    /// Lists the snapshot's parts in the order of their rows: partition id, name, rows, bytes.
     pub list: String,
+    /// What a chunk can be that is less than a partition.
+    pub slices: Slices,
+    /// What must be looked at before each chunk, so that the copy does not get in the way of others.
+    pub signals: Vec<Signal>,
     /// Empties the staging table.
     pub clear: Vec<String>,
-    /// Copies chunk `{chunk}` of the snapshot into the staging table.
+    /// Copies partition `{chunk}` of the snapshot, or its slice `{slice}`, into the staging table.
     pub copy: Template,
-    /// `count`, `sum of row hashes` of chunk `{chunk}` in the snapshot.
+    /// `count`, `sum of row hashes` of the same rows in the snapshot.
     pub digest_source: Template,
     /// The same of the whole staging table.
     pub digest_staging: String,
@@ -323,6 +343,44 @@ pub struct Backfill {
     pub attach: Template,
     /// 1 if partition `{chunk}` of the staging table is in the shadow table, 0 if it is not.
     pub landed: Template,
+}
+
+/// Conditions that make less of a partition, to come after the one on the partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slices {
+    /// The parts `{parts}`.
+    pub parts: Template,
+    /// Of the part `{parts}`, rows `{from}` to before `{to}`. None where rows of a part have no numbers, so that a part is
+    /// copied as a whole, however large it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Template>,
+}
+
+/// A figure that says how a replica bears up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signal {
+    /// What it is.
+    pub of: SignalKind,
+    /// The replicas that are asked.
+    pub on: Vec<ReplicaId>,
+    /// The query; its answer is one number.
+    pub sql: String,
+}
+
+/// What a signal is. The limits are in the config file, where they can be changed while a plan runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignalKind {
+    /// Seconds by which replication is behind.
+    Delay,
+    /// Entries of the replication queue.
+    Queue,
+    /// Parts of the fullest partition, in percent of those from which on inserts are slowed down.
+    Parts,
+    /// Free space of the fullest disk that holds the table, in percent.
+    FreeDisk,
+    /// Merges that run on the server.
+    Merges,
 }
 
 /// A partition as it was when the plan was made.

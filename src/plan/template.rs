@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::names::quote_string;
 
-/// SQL text in which `{chunk}` stands for a partition id as a string literal, and other names in braces for lists and numbers;
-/// literal braces are doubled.
+/// SQL text in which `{chunk}` stands for a partition id as a string literal, `{slice}` for a condition that makes less of the
+/// partition, and other names in braces for lists and numbers; literal braces are doubled.
 ///
 /// The text around the holes is escaped when the template is built, so a name that itself contains `{chunk}` stays a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl Template {
         self
     }
 
-    /// The SQL for one chunk.
+    /// The SQL for one partition as a whole.
     ///
     /// ```
     /// # use shardwright::plan::Template;
@@ -56,7 +56,7 @@ impl Template {
     /// assert_eq!(attach.fill("202401"), "ALTER TABLE `{chunk}` ATTACH PARTITION ID '202401' FROM `t`");
     /// ```
     pub fn fill(&self, chunk: &str) -> String {
-        self.fill_all(&[("chunk", &quote_string(chunk))])
+        self.fill_all(&[("chunk", &quote_string(chunk)), ("slice", "")])
     }
 
     /// The SQL with every hole filled with the SQL given for its name. A hole that is not named stays as it is, and no server

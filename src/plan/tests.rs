@@ -1,9 +1,9 @@
 //! Plans as wholes: what is built passes the check, what is spoilt does not, what is written reads back.
 
 use super::file::{PlanFileError, read, write};
-use super::{Action, Edge, Fence, Phase, Plan, StepId, Undo, build, check};
+use super::{Action, Edge, Fence, Phase, Plan, Step, StepId, Undo, build, check};
 use crate::assess::{Fixture, assess};
-use crate::names::TableName;
+use crate::names::{ReplicaId, TableName};
 
 fn plan() -> Plan {
     let fixture = Fixture::new();
@@ -187,10 +187,36 @@ fn an_edited_plan_is_refused() {
     let edited = text.replacen("create the shadow table", "create a shadow table", 1);
     assert!(matches!(read(&edited), Err(PlanFileError::Edited { .. })));
     assert!(matches!(
-        read(&text.replace("\"format_version\": 2", "\"format_version\": 99")),
+        read(&text.replace("\"format_version\": 3", "\"format_version\": 99")),
         Err(PlanFileError::OtherVersion(99))
     ));
     assert!(matches!(read(&text[..text.len() / 2]), Err(PlanFileError::NotJson(_))));
     assert!(matches!(read("{}"), Err(PlanFileError::NotAPlan(_))));
     assert!(matches!(read("[1]"), Err(PlanFileError::NotAPlan(_))));
+}
+
+#[test]
+fn feeds_are_stopped_only_where_the_plan_says_so_and_always_started_again() {
+    let mut fixture = Fixture::new();
+    for replica in ["s1r1", "s2r1"] {
+        fixture.add(replica, "CREATE TABLE d.stream (a UInt64) ENGINE = Kafka('k:1', 't', 'g', 'JSONEachRow')");
+        fixture.add(replica, "CREATE MATERIALIZED VIEW d.reader TO d.events AS SELECT a FROM d.stream");
+        fixture.add(replica, "CREATE TABLE d.other (a UInt64) ENGINE = Kafka('k:1', 'u', 'g', 'JSONEachRow')");
+    }
+    let case = fixture.case();
+    let feeds = |fence| {
+        let plan = build(&case, assess(&case), fence).unwrap();
+        assert_eq!(check(&plan), Vec::<String>::new());
+        let settle = |step: &Step| match &step.action {
+            Action::Settle(settle) => settle.feeds.clone(),
+            _ => Vec::new(),
+        };
+        plan.steps.iter().flat_map(settle).map(|feed| (feed.on, feed.stop, feed.start)).collect::<Vec<_>>()
+    };
+    assert_eq!(feeds(Fence::Manual), []);
+    let stream = |shard| {
+        let [stop, start] = ["DETACH TABLE `d`.`stream`", "ATTACH TABLE `d`.`stream`"].map(str::to_owned);
+        (vec![ReplicaId::new(shard, 1)], stop, start)
+    };
+    assert_eq!(feeds(Fence::Feeds), [stream(1), stream(2)]);
 }

@@ -11,8 +11,8 @@ use crate::catalog::{Column, Keys};
 use crate::ddl::read_table;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::{
-    Action, Compare, Drain, Plan, Probe, ProbeOn, Repair, ReplicaIdentity, Run, Settle, Step, Swap, Undo, probes,
-    running_inserts,
+    Action, Compare, Drain, Plan, Probe, ProbeOn, Repair, ReplicaIdentity, Run, Settle, Slices, Step, Swap, Undo,
+    probes, running_inserts,
 };
 use crate::snapshot::Capability;
 
@@ -158,7 +158,9 @@ impl Adapter<'_> {
             Action::Settle(settle) => Action::Settle(Box::new(self.settle(settle))),
             Action::Backfill(backfill) => {
                 let (on, before) = (self.one(backfill.on), self.probes(&backfill.before));
-                Action::Backfill(crate::plan::Backfill { on, before, ..backfill.clone() })
+                // Nobody else uses a sandbox, and its rows are few.
+                let (signals, slices) = (Vec::new(), Slices { rows: None, ..backfill.slices.clone() });
+                Action::Backfill(crate::plan::Backfill { on, before, slices, signals, ..backfill.clone() })
             }
             Action::CatchUp(wait) if self.target.replicated => {
                 Action::CatchUp(crate::plan::CatchUp { on: self.on(&wait.on), ..wait.clone() })
@@ -186,6 +188,8 @@ impl Adapter<'_> {
             unmirror: self.run(&settle.unmirror),
             drain: self.drain(&settle.drain),
             mirror: self.runs(&settle.mirror),
+            // What they read is not there either: stand-ins have no stream.
+            feeds: Vec::new(),
             ..settle.clone()
         }
     }

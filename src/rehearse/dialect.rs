@@ -8,14 +8,16 @@ use serde_json::Value;
 
 use super::adapt::Target;
 use crate::catalog::Column;
+use crate::ddl::lexer::{Token, TokenKind, significant_tokens};
 use crate::ddl::read_table;
 use crate::names::{TableName, quote_identifier};
-use crate::plan::{Objects, Plan, definition};
+use crate::plan::{Objects, Plan, definition, hash_argument};
 use crate::snapshot::Capability;
 
 /// How the planner tells a row's partition where there is the virtual column, and where there is none.
 const BY_COLUMN: &str = "WHERE _partition_id = ";
 const BY_PART: &str = "WHERE splitByChar('_', _part)[1] = ";
+const HASH: &str = "cityHash64";
 const ALLOW_MATERIALIZED: &str = "SETTINGS insert_allow_materialized_columns = 1 ";
 
 /// What must be said otherwise.
@@ -26,6 +28,8 @@ pub(super) struct Dialect {
     exchange: Change,
     partition_column: Change,
     views_leave_materialized: Change,
+    hashes: Change,
+    insert_threads: Change,
 }
 
 /// What becomes of an ability from the plan's cluster to the other.
@@ -55,6 +59,8 @@ impl Dialect {
             } else {
                 Change::Same
             },
+            hashes: change(Capability::HashesAnyType),
+            insert_threads: change(Capability::InsertThreads),
         }
     }
 
@@ -73,6 +79,9 @@ impl Dialect {
             notes.push(
                 "the column _partition_id, which the servers do not have: partitions were told by the names of parts",
             );
+        }
+        if self.hashes == Change::Lost {
+            notes.push("hashes of types that the servers do not hash: their values were hashed as text");
         }
         match self.views_leave_materialized {
             Change::Same => {}
@@ -112,6 +121,12 @@ impl Dialect {
         if self.partition_column == Change::Lost {
             sql = sql.replace(BY_COLUMN, BY_PART);
         }
+        if self.insert_threads == Change::Lost && sql.starts_with("INSERT INTO ") {
+            sql = without_threads(&sql);
+        }
+        if self.hashes == Change::Lost && sql.contains(HASH) {
+            sql = self.with_text_hashed(sql);
+        }
         if self.views_leave_materialized != Change::Same {
             sql = self.with_materialized(sql);
         }
@@ -142,6 +157,38 @@ impl Dialect {
         }
     }
 
+    /// Arguments of hashes that are bare columns, as servers take them that do not hash every type.
+    fn with_text_hashed(&self, sql: String) -> String {
+        let Ok(tokens) = significant_tokens(&sql) else { return sql };
+        let as_text = |name: &str| {
+            let column = self.columns.iter().find(|column| quote_identifier(&column.name) == name)?;
+            Some(hash_argument(column, false))
+        };
+        let (mut turned, mut copied) = (String::new(), 0);
+        // For each bracket that is open: whether it holds the arguments of a hash.
+        let mut open = Vec::new();
+        for (at, token) in tokens.iter().enumerate() {
+            match token.kind {
+                TokenKind::Open => open.push(at > 0 && &sql[tokens[at - 1].span.clone()] == HASH),
+                TokenKind::Close => _ = open.pop(),
+                _ => {}
+            }
+            let between = |kinds: [TokenKind; 2], neighbour: Option<&Token>| {
+                neighbour.is_some_and(|neighbour| kinds.contains(&neighbour.kind))
+            };
+            let is_argument = open.last() == Some(&true)
+                && between([TokenKind::Open, TokenKind::Comma], at.checked_sub(1).map(|before| &tokens[before]))
+                && between([TokenKind::Comma, TokenKind::Close], tokens.get(at + 1));
+            if is_argument && let Some(text) = as_text(&sql[token.span.clone()]) {
+                turned.push_str(&sql[copied..token.span.start]);
+                turned.push_str(&text);
+                copied = token.span.end;
+            }
+        }
+        turned.push_str(&sql[copied..]);
+        turned
+    }
+
     fn with_materialized(&self, sql: String) -> String {
         let gained = self.views_leave_materialized == Change::Gained;
         if sql.starts_with("CREATE MATERIALIZED VIEW") && sql.contains(&self.objects.mirror.sql()) {
@@ -167,5 +214,65 @@ impl Dialect {
         let names: Vec<String> =
             self.columns.iter().filter(wanted).map(|column| quote_identifier(&column.name)).collect();
         names.join(", ")
+    }
+}
+
+/// A copy that leaves it to the server with how many threads it writes.
+fn without_threads(sql: &str) -> String {
+    let threads = sql.split_once("max_insert_threads = ").map(|(before, after)| {
+        let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        match before.strip_suffix(", ") {
+            Some(before) => format!("{before}{after}"),
+            None => format!("{}{}", before.trim_end_matches("SETTINGS "), after.trim_start()),
+        }
+    });
+    threads.unwrap_or_else(|| sql.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::assess::{Fixture, assess};
+    use crate::plan::{Fence, build};
+
+    #[test]
+    fn threads_are_left_to_servers_that_do_not_know_them() {
+        for (with, without) in [
+            ("INSERT INTO t (a) SETTINGS max_insert_threads = 4 SELECT a", "INSERT INTO t (a) SELECT a"),
+            (
+                "INSERT INTO t (a) SETTINGS b = 1, max_insert_threads = 4 SELECT a",
+                "INSERT INTO t (a) SETTINGS b = 1 SELECT a",
+            ),
+            ("INSERT INTO t (a) SELECT a", "INSERT INTO t (a) SELECT a"),
+        ] {
+            assert_eq!(without_threads(with), without);
+        }
+    }
+
+    #[test]
+    fn bare_columns_in_a_hash_become_text_where_servers_want_it() {
+        let column = |name: &str, kind: &str| Column {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            default_kind: String::new(),
+            default_expression: String::new(),
+            comment: String::new(),
+        };
+        let fixture = Fixture::new();
+        let case = fixture.case();
+        let dialect = Dialect {
+            objects: build(&case, assess(&case), Fence::Auto).unwrap().objects,
+            columns: vec![column("a", "UInt8"), column("u), `a", "UUID")],
+            exchange: Change::Same,
+            partition_column: Change::Same,
+            views_leave_materialized: Change::Same,
+            hashes: Change::Lost,
+            insert_threads: Change::Same,
+        };
+        let name = quote_identifier("u), `a");
+        let sql = format!("(SELECT {name}, f({name}), cityHash64(f({name}), `a`, {name}) FROM {name})");
+        let turned = sql.replace(&format!("`a`, {name})"), &format!("`a`, toString({name}))"));
+        assert_ne!(sql, turned);
+        assert_eq!(dialect.statement(&sql), turned);
     }
 }

@@ -2,8 +2,8 @@
 
 use crate::names::ReplicaId;
 use crate::plan::{
-    Action, Backfill, CatchUp, Compare, CompareMode, Drain, GapBy, PartitionSize, Probe, ProbeOn, Run, Settle, Swap,
-    Template, Undo,
+    Action, Backfill, CatchUp, Compare, CompareMode, Drain, Feed, GapBy, PartitionSize, Probe, ProbeOn, Run, Settle,
+    Swap, Template, Undo,
 };
 
 /// Lines for the same replicas.
@@ -173,6 +173,10 @@ fn settle<'p>(work: &'p Settle, known: &'p [PartitionSize]) -> Vec<Passage<'p>> 
     let merges = |says, statements: &'p [String]| {
         once(all.clone(), statements.iter().map(|sql| line(Role::Do, says, Sql::Fixed(sql))).collect())
     };
+    let stop = |feed: &'p Feed| {
+        once(feed.on.clone(), vec![line(Role::Do, "stops what writes by itself", Sql::Fixed(&feed.stop))])
+    };
+    passages.extend(work.feeds.iter().map(stop));
     passages
         .push(merges("stops merges for a moment, so that parts stay the inserts that they were", &work.stop_merges));
     let parts =
@@ -198,6 +202,9 @@ fn settle<'p>(work: &'p Settle, known: &'p [PartitionSize]) -> Vec<Passage<'p>> 
     passages.push(drain(&work.drain));
     passages.push(once(vec![work.on], gap(work)));
     passages.push(merges("starts merges again, whatever happened", &work.start_merges));
+    let start =
+        |feed: &'p Feed| once(feed.on.clone(), vec![line(Role::Do, "starts it again", Sql::Fixed(&feed.start))]);
+    passages.extend(work.feeds.iter().map(start));
     passages
 }
 

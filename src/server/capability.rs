@@ -9,6 +9,10 @@ use super::introspect::Asker;
 use crate::names::TableName;
 use crate::snapshot::Capability;
 
+/// One value of each kind of type that servers did not hash from the beginning.
+const HASHES: &str = "SELECT cityHash64(toUUID('00000000-0000-0000-0000-000000000001'), toDateTime64('2020-01-01 00:00:00', 3), \
+     toDecimal128('1', 2), toInt256(1), toIPv4('127.0.0.1'), toIPv6('::1'), toDate32('2020-01-01'), map('a', ('b', [1])))";
+
 /// Features that differ between versions and matter to the questions asked here.
 pub(super) struct Features {
     names: BTreeSet<String>,
@@ -29,9 +33,9 @@ impl Features {
     /// Asks once for all that is looked up later.
     pub(super) async fn probe(asker: &Asker<'_>) -> Result<Self, QueryError> {
         let sql = "SELECT concat('column ', table, '.', name) AS feature FROM system.columns \
-                   WHERE database = 'system' AND table IN ('tables', 'columns', 'disks', 'zookeeper', 'processes') \
+                   WHERE database = 'system' AND table IN ('tables', 'columns', 'disks', 'zookeeper', 'processes', 'distribution_queue') \
                    UNION ALL SELECT concat('setting ', name) AS feature FROM system.settings \
-                   WHERE name IN ('log_comment', 'optimize_on_insert', 'async_insert', 'min_insert_block_size_rows_for_materialized_views', \
+                   WHERE name IN ('log_comment', 'optimize_on_insert', 'async_insert', 'max_insert_threads', 'min_insert_block_size_rows_for_materialized_views', \
                    'database_atomic_wait_for_drop_and_detach_synchronously') \
                    UNION ALL SELECT concat('function ', name) AS feature FROM system.functions \
                    WHERE name IN ('serverUUID', 'tcpPort')";
@@ -66,8 +70,12 @@ impl Features {
             (Capability::AsyncInserts, self.has_setting("async_insert")),
             // The setting came once inserts through views went the way of all inserts, defaults included.
             (Capability::ViewsLeaveMaterialized, self.has_setting("min_insert_block_size_rows_for_materialized_views")),
+            (Capability::DistributedSends, self.has_column("distribution_queue", "is_blocked")),
             (Capability::Keeper, self.has_column("zookeeper", "path") && keeper_answers(asker).await?),
-            (Capability::PartitionIdColumn, partition_id_column_exists(asker).await?),
+            (Capability::InsertThreads, self.has_setting("max_insert_threads")),
+            (Capability::PartitionIdColumn, virtual_column_exists(asker, "_partition_id").await?),
+            (Capability::PartOffsetColumn, virtual_column_exists(asker, "_part_offset").await?),
+            (Capability::HashesAnyType, accepted(asker.text(HASHES).await)?),
         ];
         Ok(found.into_iter().filter_map(|(capability, is_there)| is_there.then_some(capability)).collect())
     }
@@ -78,13 +86,13 @@ async fn keeper_answers(asker: &Asker<'_>) -> Result<bool, QueryError> {
 }
 
 /// Virtual columns are listed nowhere: any MergeTree table is asked for it. Where there is none, nothing contradicts it.
-async fn partition_id_column_exists(asker: &Asker<'_>) -> Result<bool, QueryError> {
+async fn virtual_column_exists(asker: &Asker<'_>, column: &str) -> Result<bool, QueryError> {
     let sql =
         "SELECT database, name FROM system.tables WHERE endsWith(engine, 'MergeTree') ORDER BY database, name LIMIT 1";
     let tables: Vec<NameRow> = asker.rows(sql).await?;
     let Some(row) = tables.into_iter().next() else { return Ok(true) };
     let table = TableName::new(row.database, row.name).sql();
-    accepted(asker.text(&format!("SELECT _partition_id FROM {table} LIMIT 0")).await)
+    accepted(asker.text(&format!("SELECT {column} FROM {table} LIMIT 0")).await)
 }
 
 fn accepted(answer: Result<String, QueryError>) -> Result<bool, QueryError> {

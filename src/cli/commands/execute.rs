@@ -6,7 +6,9 @@ use super::super::args::{AutoApprove, Execute, Global, gate};
 use super::super::executor;
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
+use super::super::interrupts::heed;
 use super::super::output::say;
+use super::super::pace::FilePace;
 use super::super::progress::Progress;
 use super::super::prompt::{self, Prompt};
 use super::{dry_run, planned};
@@ -63,10 +65,11 @@ pub(super) async fn carry_on(
     let journal = planned::open_journal(path, sealed)?;
     say(&dry_run::known(path, sealed));
     let cluster = planned::cluster_of(global, &sealed.plan).await?;
-    let progress = Progress::new();
+    let (progress, pace) = (Progress::new(), FilePace::listen(&global.config, path)?);
     let claim = executor::claim(take_over);
-    let engine = Engine::new(&sealed.plan, &cluster, &progress, journal, planned::now, claim)?.fenced(fence);
-    let outcome = engine.execute(until, &mut prompt).await?;
+    let engine =
+        Engine::new(&sealed.plan, &cluster, &progress, journal, planned::now, claim)?.fenced(fence).paced(&pace);
+    let outcome = heed(&engine, engine.execute(until, &mut prompt)).await?;
     Ok(tell(path, &sealed.plan, outcome))
 }
 

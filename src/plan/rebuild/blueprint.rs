@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::Fence;
+use super::{Fence, feeds};
 use crate::assess::Case;
 use crate::catalog::{Column, Keys, Table};
 use crate::ddl::{CreateTable, DdlError, Engine, key_items, read_engine};
@@ -12,8 +12,11 @@ use crate::names::{ReplicaId, TableName, own_name};
 use crate::plan::definition::{self, DefinitionError, ID_LENGTH};
 use crate::plan::related::definitions;
 use crate::plan::step::{Probe, Run};
-use crate::plan::{Fingerprint, GraphError, Objects, probes};
+use crate::plan::{Fingerprint, GraphError, Objects, probes, sql};
 use crate::snapshot::Capability;
+
+/// Threads that write one chunk. Each holds a block of rows in memory.
+const COPY_THREADS: u32 = 4;
 
 /// Why no plan can be built.
 #[derive(Debug, thiserror::Error)]
@@ -97,6 +100,8 @@ pub(super) struct Blueprint<'a> {
     pub(super) swaps_by_exchange: bool,
     /// Whether writers must be still for the boundary.
     pub(super) fence: bool,
+    /// Tables that the plan stops meanwhile, with their engines.
+    pub(super) feeders: Vec<(TableName, String)>,
     /// What every replica can do. Asked once, not once a shard.
     common: BTreeSet<Capability>,
 }
@@ -120,12 +125,13 @@ impl<'a> Blueprint<'a> {
             new: Shape::new(&source.engine, &case.target.keys)?,
             engine,
             columns: &source.columns,
-            objects,
             fingerprints,
             shards,
             swaps_by_exchange: case.swaps_by_exchange(),
-            fence: fence == Fence::Manual,
+            fence: fence != Fence::Auto,
+            feeders: if fence == Fence::Feeds { feeds::of(case, &objects) } else { Vec::new() },
             common: case.snapshot.common_capabilities(),
+            objects,
         })
     }
 
@@ -137,6 +143,11 @@ impl<'a> Blueprint<'a> {
     /// Columns whose values are on disk.
     pub(super) fn stored(&self) -> impl Iterator<Item = &'a Column> + use<'a> {
         self.columns.iter().filter(|column| column.is_stored())
+    }
+
+    /// A hash of a whole row.
+    pub(super) fn row_hash(&self) -> String {
+        sql::row_hash(self.stored(), self.all_have(Capability::HashesAnyType))
     }
 
     /// Columns that the mirror gives to the shadow table.
@@ -161,6 +172,17 @@ impl<'a> Blueprint<'a> {
             "SETTINGS insert_allow_materialized_columns = 1 "
         } else {
             ""
+        }
+    }
+
+    /// The same for the copy of a chunk. Where the order of rows means nothing, several threads sort and write.
+    pub(super) fn copy_settings(&self) -> String {
+        if self.engine.plain_name() != "MergeTree" || !self.all_have(Capability::InsertThreads) {
+            return self.insert_settings().to_owned();
+        }
+        match self.insert_settings() {
+            "" => format!("SETTINGS max_insert_threads = {COPY_THREADS} "),
+            settings => format!("{}, max_insert_threads = {COPY_THREADS} ", settings.trim_end()),
         }
     }
 
@@ -235,6 +257,11 @@ impl<'a> Blueprint<'a> {
                 "the mirror gives MATERIALIZED columns too, since not every replica computes them behind a view"
             };
             choices.push(mirror.to_owned());
+        }
+        if !self.feeders.is_empty() {
+            let names: Vec<String> = self.feeders.iter().map(|(name, engine)| format!("{name} ({engine})")).collect();
+            let names = names.join(", ");
+            choices.push(format!("while a boundary is drawn these are stopped, as far as servers can: {names}"));
         }
         choices
     }

@@ -90,7 +90,7 @@ fn rows(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> Temp
     let partition = partition_label(blueprint);
     let from = table.sql();
     let select = match mode {
-        CompareMode::Rows => format!("(SELECT {} AS __sw_h FROM {from}", sql::row_hash(blueprint.stored())),
+        CompareMode::Rows => format!("(SELECT {} AS __sw_h FROM {from}", blueprint.row_hash()),
         CompareMode::Final => format!("(SELECT {} AS __sw_h FROM {from} FINAL", merged_hash(blueprint)),
         CompareMode::Keys => {
             format!("(SELECT DISTINCT {partition} AS __sw_partition, {} AS __sw_h FROM {from}", key_hash(blueprint))
@@ -161,7 +161,7 @@ pub(super) fn not_compared<'a>(blueprint: &Blueprint<'a>) -> Vec<&'a Column> {
 /// A hash of what merging leaves as it is: of the whole row, where nothing merges rows.
 pub(super) fn merged_hash(blueprint: &Blueprint<'_>) -> String {
     match mode(blueprint) {
-        CompareMode::Rows | CompareMode::Keys => sql::row_hash(blueprint.stored()),
+        CompareMode::Rows | CompareMode::Keys => blueprint.row_hash(),
         CompareMode::Final => {
             let arguments: Vec<String> =
                 blueprint.stored().filter_map(|column| merged_argument(blueprint, column)).collect();
@@ -179,7 +179,7 @@ fn query(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> Str
     let partition = partition_label(blueprint);
     let table = table.sql();
     match mode {
-        CompareMode::Rows => grouped(&partition, &sql::row_hash(blueprint.stored()), &table),
+        CompareMode::Rows => grouped(&partition, &blueprint.row_hash(), &table),
         CompareMode::Final => grouped(&partition, &merged_hash(blueprint), &format!("{table} FINAL")),
         CompareMode::Keys => {
             let hash = key_hash(blueprint);
@@ -217,5 +217,9 @@ fn merged_argument(blueprint: &Blueprint<'_>, column: &Column) -> Option<String>
     }
     // Sums of floating-point numbers depend on the order of summing.
     let sums = matches!(blueprint.engine.plain_name(), "SummingMergeTree" | "AggregatingMergeTree");
-    if sums && !in_key && column.kind.contains("Float") { None } else { Some(sql::hash_argument(column)) }
+    if sums && !in_key && column.kind.contains("Float") {
+        None
+    } else {
+        Some(sql::hash_argument(column, blueprint.all_have(Capability::HashesAnyType)))
+    }
 }

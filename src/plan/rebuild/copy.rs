@@ -5,7 +5,9 @@ use super::{comparison, estimate, landing, settle, step_id};
 use crate::catalog::Table;
 use crate::names::TableName;
 use crate::plan::sql;
-use crate::plan::step::{Action, Backfill, CompareMode, Cost, PartitionSize, Phase, Step, Truth, Undo};
+use crate::plan::step::{
+    Action, Backfill, CompareMode, Cost, PartitionSize, Phase, Signal, SignalKind, Slices, Step, Truth, Undo,
+};
 use crate::plan::template::Template;
 use crate::snapshot::Capability;
 
@@ -30,7 +32,7 @@ fn backfill(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
         shard: Some(shard.num),
         title: "copy the snapshot into the shadow table".to_owned(),
         why: format!(
-            "Partition by partition: sorted anew into {}, compared with the snapshot by count and sum of row hashes, and \
+            "Partition by partition, large ones in slices: sorted anew into {}, compared with the snapshot by count and sum of row hashes, and \
              only then attached. A crash leaves at most a staging table, which is emptied and filled again.",
             objects.staging
         ),
@@ -44,7 +46,7 @@ fn chunks(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Backfill {
     let (snapshot, staging, shadow) =
         (&blueprint.objects.snapshot, &blueprint.objects.staging, &blueprint.objects.shadow);
     let columns = sql::column_list(blueprint.stored());
-    let hash = sql::row_hash(blueprint.stored());
+    let hash = blueprint.row_hash();
     let partition = sql::partition_id_of_row(blueprint.all_have(Capability::PartitionIdColumn));
     // An engine that keeps the last of several rows must see them in the order in which they came.
     let in_order = if blueprint.engine.plain_name() == "MergeTree" { "" } else { " SETTINGS max_threads = 1" };
@@ -52,26 +54,53 @@ fn chunks(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Backfill {
         on: shard.home,
         before: vec![blueprint.source_unchanged(shard.home), blueprint.shadow_is(&blueprint.new)],
         partitions: sizes(shard.source),
-        list: sql::list_partitions(snapshot),
+        list: sql::list_parts_in_order(snapshot),
+        slices: Slices {
+            parts: Template::text(" AND _part IN (").hole("parts", ")"),
+            rows: blueprint.all_have(Capability::PartOffsetColumn).then(|| {
+                let part = Template::text(" AND _part = ").hole("parts", " AND _part_offset >= ");
+                part.hole("from", " AND _part_offset < ").hole("to", "")
+            }),
+        },
+        signals: signals(blueprint, shard),
         clear: vec![format!("TRUNCATE TABLE {}", staging.sql())],
         copy: Template::new(
             &format!(
                 "INSERT INTO {} ({columns}) {}SELECT {columns} FROM {} WHERE {partition} = ",
                 staging.sql(),
-                blueprint.insert_settings(),
+                blueprint.copy_settings(),
                 snapshot.sql()
             ),
-            in_order,
-        ),
+            "",
+        )
+        .hole("slice", in_order),
         digest_source: Template::new(
             &format!("SELECT {} FROM {} WHERE {partition} = ", sql::digest(&hash), snapshot.sql()),
             "",
-        ),
+        )
+        .hole("slice", ""),
         digest_staging: format!("SELECT {} FROM {}", sql::digest(&hash), staging.sql()),
         staged: sql::list_partitions(staging),
         attach: sql::attach_partition(shadow, staging),
         landed: landed(blueprint, &hash, partition),
     }
+}
+
+/// On every replica of the shard: those that only replicate must keep up, too.
+fn signals(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Signal> {
+    let tables = [&blueprint.objects.source, &blueprint.objects.shadow];
+    let mut signals = vec![
+        (SignalKind::Parts, sql::parts_percent(tables)),
+        (SignalKind::Merges, "SELECT count() FROM system.merges".to_owned()),
+    ];
+    if blueprint.is_replicated() {
+        signals.push((SignalKind::Delay, sql::replication_delay(tables)));
+        signals.push((SignalKind::Queue, sql::replication_queue(tables)));
+    }
+    if blueprint.all_have(Capability::Disks) {
+        signals.push((SignalKind::FreeDisk, sql::free_disk_percent(tables[0])));
+    }
+    signals.into_iter().map(|(of, sql)| Signal { of, on: shard.replicas.clone(), sql }).collect()
 }
 
 /// Attaching happens as a whole, so fewer rows than were staged are others that look the same, come in through the mirror.

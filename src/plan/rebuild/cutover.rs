@@ -75,7 +75,7 @@ fn renames(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, forward: bool, runs
     let (source, shadow) = (&objects.source, &objects.shadow);
     // Parts are attached to what bears the source's name afterwards: the snapshot has the old definition.
     let staging = if forward { &objects.staging } else { &objects.snapshot };
-    let hash = sql::row_hash(blueprint.stored());
+    let hash = blueprint.row_hash();
     let columns = sql::column_list(blueprint.stored());
     let both = |verb: &str| [source, shadow].map(|table| format!("SYSTEM {verb} MERGES {}", table.sql())).into();
     let same_parts = blueprint.old.partition == blueprint.new.partition;

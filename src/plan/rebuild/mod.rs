@@ -7,6 +7,7 @@ mod create;
 mod cutover;
 mod edges;
 mod estimate;
+mod feeds;
 mod finalize;
 mod gates;
 mod landing;
@@ -30,6 +31,9 @@ pub enum Fence {
     Auto,
     /// Only once the writers are still, which is looked at and not believed.
     Manual,
+    /// The same, and the plan itself stops what writes from within the cluster: tables that read streams, and sends of
+    /// Distributed tables.
+    Feeds,
 }
 
 /// Builds the plan for a case. The findings are those of [`crate::assess::assess`] for the same case.

@@ -5,7 +5,7 @@
 //! mirror is copied too. Rows decide, each with how often it occurs, so rows that are inserted twice do no harm.
 
 use super::blueprint::{Blueprint, ShardSite};
-use super::{comparison, landing, step_id};
+use super::{comparison, feeds, landing, step_id};
 use crate::plan::probes;
 use crate::plan::sql;
 use crate::plan::step::{Action, CompareMode, Cost, Gap, GapBy, Phase, ProbeOn, Run, Settle, Step, Undo};
@@ -50,6 +50,7 @@ fn settle(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Settle {
         on: shard.home,
         before: before.collect(),
         fence: blueprint.fence,
+        feeds: feeds::of_shard(blueprint, shard),
         unmirror: drop_mirror(blueprint, shard),
         clear: [shadow, snapshot, &objects.staging].iter().map(|table| sql::truncate(table)).collect(),
         cleared: probes::empty(&[shadow, snapshot, &objects.staging]),
@@ -61,8 +62,8 @@ fn settle(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Settle {
         parts: sql::list_parts(source),
         clone: sql::replace_partition(snapshot, source),
         cloned: sql::list_parts(snapshot),
-        digest: sql::digest_parts(source, &sql::row_hash(blueprint.stored())),
-        digest_cloned: sql::digest_parts(snapshot, &sql::row_hash(blueprint.stored())),
+        digest: sql::digest_parts(source, &blueprint.row_hash()),
+        digest_cloned: sql::digest_parts(snapshot, &blueprint.row_hash()),
         mirror: mirror(blueprint, shard),
         gap: gap(blueprint),
     }
