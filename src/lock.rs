@@ -51,6 +51,9 @@ pub struct Claim {
     pub is_gone: fn(&Executor) -> bool,
     /// How long a takeover waits: [`TAKEOVER_SECONDS`] wherever there are sessions to wait for.
     pub takeover_seconds: u64,
+    /// How long to wait for what a process that has ended may have sent: a server that is busy, or was stopped, reads it later.
+    /// [`TAKEOVER_SECONDS`] wherever that can be.
+    pub late_seconds: u64,
 }
 
 /// The holder of a lock, as it is written in the lock.

@@ -10,9 +10,19 @@ use crate::lock::{Claim, Executor, TAKEOVER_SECONDS};
 /// Gives the machine another name and identity, where several share one host name, or to try two machines on one.
 const IDENTITY: &str = "SHARDWRIGHT_HOST_IDENTITY";
 
+/// How many seconds a statement may be on its way to a server when its sender has ended.
+const LATE_SECONDS: &str = "SHARDWRIGHT_LATE_SECONDS";
+
 /// This process's terms for the lock.
 pub(super) fn claim(take_over: bool) -> Claim {
-    Claim { executor: this(), take_over, is_gone, takeover_seconds: TAKEOVER_SECONDS }
+    let late = std::env::var(LATE_SECONDS).ok().and_then(|seconds| seconds.parse().ok());
+    Claim {
+        executor: this(),
+        take_over,
+        is_gone,
+        takeover_seconds: TAKEOVER_SECONDS,
+        late_seconds: late.unwrap_or(TAKEOVER_SECONDS),
+    }
 }
 
 fn this() -> Executor {

@@ -4,7 +4,8 @@
 //! left had both times the right must have; what the right has the left must have had once. Whatever is under way, a row that
 //! breaks this rule is truly lacking or truly too much, and rows that are inserted twice do no harm.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use futures_util::future::try_join_all;
 
@@ -27,6 +28,8 @@ const SUSPECT_TRIES_MAX: u32 = 20;
 const HASHES_AT_ONCE: usize = 10_000;
 /// Hashes named in a report.
 const HASHES_SHOWN_MAX: usize = 5;
+/// Partitions named in what is said of a repair.
+const PARTITIONS_SHOWN_MAX: usize = 10;
 
 /// How often a row was read on the left, on the right, and on the left again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -59,6 +62,26 @@ pub(super) struct Difference {
     pub(super) rows: BTreeMap<u64, Reading>,
 }
 
+/// Rows that were put right.
+#[derive(Debug, Default)]
+struct Repaired {
+    rows: u64,
+    /// Where rows differed; a row under way may have made one of them differ.
+    partitions: BTreeSet<String>,
+}
+
+impl fmt::Display for Repaired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.rows == 0 {
+            return Ok(());
+        }
+        let more = self.partitions.len().saturating_sub(PARTITIONS_SHOWN_MAX);
+        let shown: Vec<&str> = self.partitions.iter().take(PARTITIONS_SHOWN_MAX).map(String::as_str).collect();
+        write!(f, "; {} were put right in the partitions {}", self.rows, shown.join(", "))?;
+        if more > 0 { write!(f, " and {more} more") } else { Ok(()) }
+    }
+}
+
 /// What comparing one replica gave.
 struct Seen {
     on: ReplicaId,
@@ -75,7 +98,7 @@ pub(super) async fn agree<S: Servers, R: Reporter>(
     compare: &Compare,
     truth: Truth,
 ) -> Result<String, ExecuteError> {
-    let mut repaired = 0;
+    let mut repaired = Repaired::default();
     let mut round = 0;
     loop {
         round += 1;
@@ -84,13 +107,14 @@ pub(super) async fn agree<S: Servers, R: Reporter>(
             seen.difference.rows.retain(|_, row| matters(*row, truth));
         }
         let Some(differing) = seen.iter().find(|seen| !seen.difference.rows.is_empty()) else {
-            return Ok(evidence(compare, &seen, repaired));
+            return Ok(evidence(compare, &seen, &repaired));
         };
         let is_gone = |row: &Reading| row.after == 0 && row.beyond() > 0;
         let may = round < ROUNDS_MAX && (truth != Truth::Kept || !differing.difference.rows.values().any(is_gone));
         let able = compare.repair.as_ref().filter(|repair| may && differing.on == repair.on);
         let Some(work) = able else { return Err(rows_differ(&engine.desk, &step.id, differing)) };
-        repaired += repair(engine, step, compare, work, truth, &differing.difference).await?;
+        repaired.rows += repair(engine, step, compare, work, truth, &differing.difference).await?;
+        repaired.partitions.extend(differing.difference.partitions.iter().cloned());
     }
 }
 
@@ -113,7 +137,7 @@ pub(super) async fn look<S: Servers>(
 ) -> Result<String, ExecuteError> {
     let seen = compare_all(desk, step, compare).await?;
     match seen.iter().find(|seen| !seen.difference.rows.is_empty()) {
-        None => Ok(evidence(compare, &seen, 0)),
+        None => Ok(evidence(compare, &seen, &Repaired::default())),
         Some(differing) => Err(rows_differ(desk, step, differing)),
     }
 }
@@ -224,7 +248,7 @@ impl<S: Servers> Look<'_, '_, S> {
     }
 }
 
-fn evidence(compare: &Compare, seen: &[Seen], repaired: u64) -> String {
+fn evidence(compare: &Compare, seen: &[Seen], repaired: &Repaired) -> String {
     let (partitions, rows) = seen.first().map_or((0, 0), |seen| (seen.partitions, seen.rows));
     let replicas = count(seen.len(), "replica");
     let agree = if compare.mode == CompareMode::Keys {
@@ -235,7 +259,6 @@ fn evidence(compare: &Compare, seen: &[Seen], repaired: u64) -> String {
     let followed = seen.iter().map(|seen| seen.followed).max().unwrap_or(0);
     let followed =
         if followed > 0 { format!("; {followed} under way were followed until they did") } else { String::new() };
-    let repaired = if repaired > 0 { format!("; {repaired} were put right") } else { String::new() };
     format!("{agree}{followed}{repaired}")
 }
 
@@ -284,6 +307,15 @@ mod tests {
         assert!(matters(spare, Truth::Kept) && matters(spare, Truth::Left));
         let misplaced = Reading { before: 0, right: 2, after: 0 };
         assert!(matters(misplaced, Truth::TwoCopies) && matters(misplaced, Truth::Told));
+    }
+
+    #[test]
+    fn a_repair_says_where() {
+        assert_eq!(Repaired::default().to_string(), "");
+        let repaired = Repaired { rows: 3, partitions: ["202402", "202401"].map(str::to_owned).into() };
+        assert_eq!(repaired.to_string(), "; 3 were put right in the partitions 202401, 202402");
+        let many = Repaired { rows: 1, partitions: (10..30).map(|number| number.to_string()).collect() };
+        assert!(many.to_string().ends_with("18, 19 and 10 more"), "{many}");
     }
 
     #[test]

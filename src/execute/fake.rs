@@ -67,6 +67,8 @@ struct State {
     /// Attaching what is there already doubles it, as with engines that are not Replicated.
     attach_doubles: bool,
     sessions: BTreeSet<String>,
+    /// Ending what a dead executor has left takes longer than a session lasts.
+    slow_to_end: bool,
 }
 
 /// The cluster.
@@ -100,8 +102,9 @@ impl Fake {
             let of = |number: u64| (0..rows).map(|row| u64::from(shard) * 10_000 + number * 100 + row).collect();
             world.data.insert(data, partitions.map(|(name, number)| (name.to_owned(), of(number))).collect());
         }
+        let sessions = BTreeSet::new();
         let state =
-            State { world, calls: 0, fault: None, still_running: None, attach_doubles, sessions: BTreeSet::new() };
+            State { world, calls: 0, fault: None, still_running: None, attach_doubles, sessions, slow_to_end: false };
         Self { state: Mutex::new(state), death: Notify::new(), stopped: Notify::new(), woken: Notify::new() }
     }
 
@@ -152,6 +155,11 @@ impl Fake {
     /// Lets so much time pass that every session has ended.
     pub(super) fn end_sessions(&self) {
         self.state().sessions.clear();
+    }
+
+    /// From now on it takes long to end what a dead executor has left.
+    pub(super) fn is_slow_to_end(&self) {
+        self.state().slow_to_end = true;
     }
 
     /// Lets a stopped executor go on.
@@ -237,6 +245,9 @@ impl Servers for Fake {
 
     async fn end_leftovers(&self, on: ReplicaId, _prefix: &str) -> Result<(), CallError> {
         let mut state = self.state();
+        if state.slow_to_end {
+            state.sessions.clear();
+        }
         if state.still_running.as_ref().is_some_and(|(at, _)| *at == on)
             && let Some((on, sql)) = state.still_running.take()
         {

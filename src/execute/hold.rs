@@ -7,10 +7,10 @@ use super::desk::Desk;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::ports::{Call, CallError, CallSession, News, Reporter, Servers, query_prefix};
-use crate::journal::Event;
+use crate::journal::{Event, StepState};
 use crate::lock::{self, Holder, Seen};
 use crate::names::ReplicaId;
-use crate::plan::StepId;
+use crate::plan::{Step, StepId, Undo};
 
 const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a run that holds the lock leaves a sign of life.
@@ -214,12 +214,12 @@ impl<S: Servers> Desk<'_, S> {
 impl<S: Servers, R: Reporter> Engine<'_, S, R> {
     /// Takes the lock; from another run only if that has provably ended or a person wants it.
     pub(super) async fn take_lock(&self) -> Result<(), ExecuteError> {
-        let mut seen = self.desk.look().await?;
+        let mut seen = self.desk.look().await?.0;
         for _ in 0..CLAIMS_MAX {
             let taken = match &seen {
-                (Seen::Free, _) => self.take_free_lock(0).await?,
-                (Seen::Held(holder), session) => self.take_lock_from(holder, session).await?,
-                (Seen::Foreign, _) => {
+                Seen::Free => self.take_free_lock(0).await?,
+                Seen::Held(holder) => self.take_lock_from(holder).await?,
+                Seen::Foreign => {
                     let (lock, replica) = self.lock_and_replica();
                     return Err(ExecuteError::ForeignLock { lock, replica });
                 }
@@ -227,9 +227,9 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
             if taken {
                 return Ok(());
             }
-            seen = self.desk.look().await?;
+            seen = self.desk.look().await?.0;
         }
-        match seen.0 {
+        match seen {
             Seen::Held(holder) => Err(self.refusal(&holder).await),
             Seen::Free | Seen::Foreign => {
                 let (lock, replica) = self.lock_and_replica();
@@ -258,7 +258,7 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
         self.desk.create(&holder).await
     }
 
-    async fn take_lock_from(&self, holder: &Holder, session: &str) -> Result<bool, ExecuteError> {
+    async fn take_lock_from(&self, holder: &Holder) -> Result<bool, ExecuteError> {
         let is_gone = (self.claim.is_gone)(&holder.executor);
         if !is_gone && !self.claim.take_over {
             return Err(self.refusal(holder).await);
@@ -270,13 +270,20 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
         let at = self.desk.plan.lock_replica();
         // A dead run's own removal of the lock, still under way, must not remove ours.
         self.desk.end_run_of(holder, at).await?;
-        self.desk.remove(holder, session).await?;
+        // That may have taken longer than a session lasts, so look again.
+        let session = match self.desk.look().await? {
+            (Seen::Held(seen), session) if seen.text() == holder.text() => session,
+            _ => return Ok(false),
+        };
+        self.desk.remove(holder, &session).await?;
         if !self.take_free_lock(holder.token).await? {
             return Ok(false);
         }
         self.report(News::TookOver { holder: &holder.to_string(), is_gone });
         if !is_gone {
             tokio::time::sleep(Duration::from_secs(self.claim.takeover_seconds)).await;
+        } else if self.may_be_on_its_way() {
+            tokio::time::sleep(Duration::from_secs(self.claim.late_seconds)).await;
         }
         for replica in &self.desk.plan.cluster.replicas {
             // Whoever took the lock from us in the meantime must not have its queries ended.
@@ -284,6 +291,18 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
             self.desk.end_run_of(holder, replica.id).await?;
         }
         Ok(true)
+    }
+
+    /// Whether a run that has ended may have sent a statement that no server has begun with. In its session it is accepted for a
+    /// while, and then it would meet what this run has done meanwhile: a swap would be swapped back, a partition attached twice.
+    fn may_be_on_its_way(&self) -> bool {
+        let progress = self.progress();
+        let changes = |step: &Step, state: &StepState| match state {
+            StepState::Started => !step.action.is_read_only(),
+            StepState::Undoing => matches!(step.undo, Undo::Run { .. }),
+            _ => false,
+        };
+        progress.touched().any(|(id, state)| self.desk.plan.step(id).is_some_and(|step| changes(step, state)))
     }
 
     async fn refusal(&self, holder: &Holder) -> ExecuteError {

@@ -1,6 +1,7 @@
 //! The engine against a cluster in memory, with every thing that can go wrong going wrong at every call.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::fake::{Fake, Fault, FaultKind, ROW_BYTES};
 use super::ports::{Approver, Decision, News, Pace, Reporter};
@@ -151,7 +152,7 @@ impl Stage {
 fn claim(host: &str, take_over: bool, is_gone: fn(&Executor) -> bool) -> Claim {
     let executor =
         Executor { host: host.to_owned(), machine: host.to_owned(), pid: 7, process: "of the test".to_owned() };
-    Claim { executor, take_over, is_gone, takeover_seconds: 0 }
+    Claim { executor, take_over, is_gone, takeover_seconds: 0, late_seconds: 0 }
 }
 
 /// A directory in memory where there is one: a journal is flushed after every record, and these tests write thousands.
@@ -340,6 +341,36 @@ async fn a_second_machine_is_refused_until_it_takes_over() {
     assert_eq!(engine.execute(&Until::default(), &mut ApproveAll).await.unwrap(), Outcome::Finished);
     assert_eq!(engine.progress().token, 2, "each takeover has a higher token");
     stage.assert_finished(&fake, "taken over");
+}
+
+#[tokio::test]
+async fn the_lock_of_a_dead_run_is_taken_on_a_server_that_is_slow_to_end_what_it_left() {
+    let (stage, directory) = (Stage::of_one_shard(false), directory());
+    let (fake, journal) = (stage.cluster(), journal_in(&directory));
+    fake.set_fault(Some(Fault { at_call: 60, kind: FaultKind::DiesWhileRunning }));
+    assert!(stage.run(&fake, &journal, &Until::default()).await.is_none());
+    fake.set_fault(None);
+    fake.is_slow_to_end();
+    assert_eq!(stage.run(&fake, &journal, &Until::default()).await.unwrap().unwrap(), Outcome::Finished);
+    stage.assert_finished(&fake, "taken over slowly");
+}
+
+#[tokio::test]
+async fn what_a_dead_run_may_have_sent_is_waited_for() {
+    let stage = Stage::of_one_shard(false);
+    for (at_call, waits) in [(5, false), (60, true)] {
+        let (fake, directory) = (stage.cluster(), directory());
+        let journal = journal_in(&directory);
+        fake.set_fault(Some(Fault { at_call, kind: FaultKind::DiesBeforeSending }));
+        assert!(stage.run(&fake, &journal, &Until::default()).await.is_none());
+        fake.set_fault(None);
+        let second = Duration::from_secs(5);
+        let claim = Claim { late_seconds: second.as_secs(), ..claim("here", false, |_| true) };
+        let engine = stage.engine_of(&fake, &journal, claim);
+        let until = Until { before: Some(StepId::new("gate.cutover")), ask_each_step: false };
+        let took_over = tokio::time::timeout(second, engine.execute(&until, &mut ApproveAll)).await;
+        assert_eq!(took_over.is_err(), waits, "died at call {at_call}");
+    }
 }
 
 /// Stops a run at each of its calls, lets another machine take over and come to the end, and wakes the first one.

@@ -11,7 +11,7 @@ use crate::load::Load;
 use crate::load::book::Book;
 use crate::load::check::{Found, check};
 use crate::load::figures::Figures;
-use crate::load::schema::Schema;
+use crate::load::schema::{BY_MONTH, Schema};
 use crate::load::{Harvest, Spec, set_up};
 use crate::tool::{PLAN, Tool};
 use crate::world::everywhere;
@@ -68,7 +68,7 @@ impl Run {
             _ => Ending::Finalize,
         };
         let database = format!("exact_{number}");
-        let schema = Schema { database, end, replacing, key: before };
+        let schema = Schema { database, end, replacing, key: before, partition: BY_MONTH };
         Self { number, schema, key: after, ending, spec: Spec { changes: number % 5 == 4, ..Spec::new(number) } }
     }
 
@@ -257,7 +257,7 @@ fn exact_on_new_servers() {
 #[track_caller]
 fn controls(end: End, replacing: bool, cluster: &Running) {
     let database = format!("control_{}", u8::from(replacing));
-    let schema = Schema { database: database.clone(), end, replacing, key: "at, id" };
+    let schema = Schema { database: database.clone(), end, replacing, key: "at, id", partition: BY_MONTH };
     let spec = Spec { changes: true, ..Spec::new(7) };
     let mut book = set_up(cluster, &schema, &spec);
     let load = Load::start(cluster, &schema, &spec);
@@ -322,7 +322,7 @@ fn tamper(cluster: &Running, schema: &Schema, book: &Book) {
 #[track_caller]
 fn readers_see(end: End, cluster: &Running) {
     let database = "control_readers".to_owned();
-    let schema = Schema { database: database.clone(), end, replacing: false, key: "at, id" };
+    let schema = Schema { database: database.clone(), end, replacing: false, key: "at, id", partition: BY_MONTH };
     let spec = Spec { writers: 2, ..Spec::new(8) };
     _ = set_up(cluster, &schema, &spec);
     let load = Load::start(cluster, &schema, &spec);

@@ -1,6 +1,5 @@
 //! The program dies, or a server does, at any moment of a run: the next run goes on, and the end is the same.
 
-use std::collections::BTreeMap;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -11,7 +10,8 @@ use shardwright::sandbox::Member;
 use crate::dice::Dice;
 use crate::harness::{End, Running, block_on, on_both_ends, single};
 use crate::tool::{PLAN, Ran, Started, Tool};
-use crate::world::{ask, ask_all, assert_nothing_left, definitions, engine, everywhere, firsts, keeper, prepare, sync};
+use crate::victim::Victim;
+use crate::world::definitions;
 
 /// Kills of a whole run on Replicated tables, spread evenly over its length.
 const KILLS: u32 = 20;
@@ -21,89 +21,8 @@ const KILLS_PLAIN: u32 = 6;
 const KILLS_NEW: u32 = 10;
 /// Kills of a rollback, and of a run that is then rolled back.
 const KILLS_OF_ROLLBACK: u32 = 6;
-const ROWS_A_SHARD: u32 = 150_000;
 /// Runs that it may take to get to the end after a kill.
 const RUNS_MAX: u32 = 3;
-
-/// A table that is changed to and fro, and what must stay as it is.
-struct Victim<'a> {
-    cluster: &'a Running,
-    database: &'static str,
-    rows: BTreeMap<ReplicaId, String>,
-}
-
-impl<'a> Victim<'a> {
-    #[track_caller]
-    fn new(cluster: &'a Running, database: &'static str) -> Self {
-        let engine = engine(cluster.replicates(), "MergeTree", database, "t", "");
-        let create = format!(
-            "CREATE TABLE {database}.t (a UInt64, b UInt32, c String) ENGINE = {engine} PARTITION BY a % 5 ORDER BY (a, b)"
-        );
-        prepare(cluster, database, &[&create]);
-        for first in firsts(cluster) {
-            // Every row twice: nothing may take a second copy for a mistake.
-            for _ in 0..2 {
-                let rows = ROWS_A_SHARD / 2;
-                let shard = first.shard;
-                cluster.query(
-                    first,
-                    &format!(
-                        "INSERT INTO {database}.t SELECT number * {shard}, toUInt32(cityHash64(number) % 1000), \
-                         toString(number) FROM numbers({rows})"
-                    ),
-                );
-            }
-        }
-        sync(cluster, &[&format!("{database}.t")]);
-        let rows = ask(cluster, &Self::digest(database));
-        Self { cluster, database, rows }
-    }
-
-    fn digest(database: &str) -> String {
-        format!(
-            "SELECT a % 5 AS p, count(), sum(cityHash64(a, b, c)), sum(cityHash64(c, a)) FROM {database}.t GROUP BY p ORDER BY p"
-        )
-    }
-
-    fn key(&self) -> String {
-        let sql = format!("SELECT sorting_key FROM system.tables WHERE database = '{}' AND name = 't'", self.database);
-        ask_all(self.cluster, &sql)
-    }
-
-    /// A new plan for the other key; gives that key.
-    #[track_caller]
-    fn plan(&self, tool: &Tool) -> &'static str {
-        let other = if self.key() == "a, b" { "b, a" } else { "a, b" };
-        tool.plan(&format!("ALTER TABLE {}.t MODIFY ORDER BY ({other})", self.database));
-        other
-    }
-
-    /// The end of every story: new key, the same rows, nothing of ours.
-    #[track_caller]
-    fn assert_finalized(&self, tool: &Tool, key: &str) {
-        assert_eq!(tool.state(), "finalized");
-        assert_eq!(self.key(), key);
-        self.assert_whole();
-    }
-
-    #[track_caller]
-    fn assert_whole(&self) {
-        assert_eq!(ask(self.cluster, &Self::digest(self.database)), self.rows);
-        assert_nothing_left(self.cluster, self.database);
-        if self.cluster.replicates() {
-            let paths = keeper(self.cluster, &format!("/clickhouse/{}/1", self.database));
-            assert_eq!(paths.lines().count(), 1, "Keeper paths: {paths}");
-        }
-    }
-}
-
-impl Drop for Victim<'_> {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            everywhere(self.cluster, &[&format!("DROP DATABASE {}", self.database)]);
-        }
-    }
-}
 
 /// Runs a command until it has come to its end.
 #[track_caller]

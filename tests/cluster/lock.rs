@@ -78,14 +78,14 @@ impl<'a> Story<'a> {
 }
 
 /// A command as another machine would give it.
-fn elsewhere(tool: &Tool, args: &[&str]) -> Started {
+pub(crate) fn elsewhere(tool: &Tool, args: &[&str]) -> Started {
     let mut command: Command = tool.command(args);
     command.env("SHARDWRIGHT_HOST_IDENTITY", "elsewhere");
     Started::new(command, args)
 }
 
 /// The plan's file and its journal, as somebody would copy them.
-fn copy(from: &Tool, to: &Tool) {
+pub(crate) fn copy(from: &Tool, to: &Tool) {
     for name in [PLAN.to_owned(), format!("{PLAN}.journal.jsonl")] {
         fs::copy(from.dir().join(&name), to.dir().join(&name)).expect("a file of the plan");
     }

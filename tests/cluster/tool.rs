@@ -19,6 +19,8 @@ pub(crate) const PLAN: &str = "plan.json";
 pub(crate) struct Tool {
     dir: tempfile::TempDir,
     config: PathBuf,
+    /// On one machine nothing is on its way for longer than a moment.
+    late_seconds: &'static str,
 }
 
 /// How a command ended.
@@ -40,12 +42,16 @@ pub(crate) struct Started {
 
 impl Tool {
     pub(crate) fn new(cluster: &Running) -> Self {
-        Self { dir: tempfile::tempdir().expect("a temporary directory"), config: cluster.config_path() }
+        Self {
+            dir: tempfile::tempdir().expect("a temporary directory"),
+            config: cluster.config_path(),
+            late_seconds: "0",
+        }
     }
 
     /// For commands that need no cluster, or bring their own.
     pub(crate) fn without_cluster() -> Self {
-        Self { dir: tempfile::tempdir().expect("a temporary directory"), config: "none.toml".into() }
+        Self { dir: tempfile::tempdir().expect("a temporary directory"), config: "none.toml".into(), late_seconds: "0" }
     }
 
     /// Watches over the sandbox that a command makes by itself, `name` in the directory `.shardwright`.
@@ -67,12 +73,18 @@ impl Tool {
         Self { config, ..self }
     }
 
+    /// Where a statement may reach a server long after it was sent.
+    pub(crate) fn with_late_statements(self) -> Self {
+        Self { late_seconds: "10", ..self }
+    }
+
     /// The command, not yet started; no terminal anywhere.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_shardwright"));
         command.args(args).current_dir(self.dir()).env("USER", "tester");
         // Wide enough that no sentence is broken into lines.
         command.env("COLUMNS", "500");
+        command.env("SHARDWRIGHT_LATE_SECONDS", self.late_seconds);
         command.env("SHARDWRIGHT_CONFIG", &self.config).stdin(Stdio::null());
         command
     }

@@ -1,13 +1,17 @@
 //! Negative controls: rows that were tampered with between copy and comparison must be found, and named.
 
+use std::collections::BTreeMap;
+
+use shardwright::names::ReplicaId;
+
 use crate::harness::{Running, on_both_ends};
 use crate::tool::{PLAN, Ran, Tool};
-use crate::world::{ask_all, assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync};
+use crate::world::{ask, assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync};
 
 /// A table, planned and executed up to the comparison.
 #[track_caller]
-fn copied(cluster: &Running, database: &str) -> Tool {
-    let engine = engine(cluster.replicates(), "MergeTree", database, "t", "");
+fn copied(cluster: &Running, family: &str, database: &str) -> Tool {
+    let engine = engine(cluster.replicates(), family, database, "t", "");
     prepare(
         cluster,
         database,
@@ -30,27 +34,40 @@ fn copied(cluster: &Running, database: &str) -> Tool {
     tool
 }
 
-/// Tampers with the shadow of the first shard: `verify` must name the partition and end with exit code 6, and a run must put it
-/// right before it swaps anything.
+/// Tampers with the first shard, and waits until replicas have it.
 #[track_caller]
-fn is_found(cluster: &Running, database: &str, partition: &str, tampering: &[&str]) {
-    let tool = copied(cluster, database);
-    let rows = || ask_all(cluster, &format!("SELECT count(), sum(cityHash64(day, a, v)) FROM {database}.t"));
-    let before = rows();
+fn tamper(cluster: &Running, database: &str, tampering: &[&str]) {
     let first = cluster.ids()[0];
+    let at_once = if cluster.replicates() { "" } else { " SETTINGS mutations_sync = 2" };
     for sql in tampering {
-        cluster.query(
-            first,
-            &sql.replace("SHADOW", &format!("{database}.t__sw_shadow")).replace("SOURCE", &format!("{database}.t")),
-        );
+        let sql =
+            sql.replace("SHADOW", &format!("{database}.t__sw_shadow")).replace("SOURCE", &format!("{database}.t"));
+        cluster.query(first, &sql.replace(" AT ONCE", at_once));
     }
     sync(cluster, &[&format!("{database}.t__sw_shadow")]);
+    for id in cluster.ids() {
+        let unfinished = format!("SELECT count() FROM system.mutations WHERE database = '{database}' AND NOT is_done");
+        cluster.eventually(id, &unfinished, "0");
+    }
+}
 
+/// The rows that each replica serves.
+#[track_caller]
+fn served(cluster: &Running, database: &str) -> BTreeMap<ReplicaId, String> {
+    ask(cluster, &format!("SELECT count(), sum(cityHash64(day, a, v)) FROM {database}.t"))
+}
+
+/// `verify` must name the partition and end with exit code 6, and a run must put it right before it swaps anything, and say where.
+#[track_caller]
+fn is_found(cluster: &Running, database: &str, partition: &str, tampering: &[&str]) {
+    let tool = copied(cluster, "MergeTree", database);
+    tamper(cluster, database, tampering);
+    let before = served(cluster, database);
     let found = tool.expect(6, &["verify", PLAN]);
     names(cluster, &found, partition);
     let ran = tool.expect(0, &["execute", PLAN]);
-    assert!(ran.stderr.contains("were put right"), "{ran}");
-    assert_eq!(rows(), before, "the new table holds the rows that the old one held");
+    assert!(ran.stderr.contains(&format!("were put right in the partitions {partition}\n")), "{ran}");
+    assert_eq!(served(cluster, database), before, "the new table holds the rows that the old one held");
     assert_nothing_left(cluster, database);
     assert!(definitions(cluster, database).values().all(|tables| tables.lines().count() == 1));
     everywhere(cluster, &[&format!("DROP DATABASE {database}")]);
@@ -68,7 +85,8 @@ fn names(cluster: &Running, found: &Ran, partition: &str) {
 }
 
 on_both_ends! {
-    shared: a_row_too_many_is_found, a_doubled_row_is_found, an_altered_row_is_found, rows_with_two_values_swapped_are_found, a_missing_partition_is_found;
+    shared: a_row_too_many_is_found, a_doubled_row_is_found, an_altered_row_is_found, rows_with_two_values_swapped_are_found, a_missing_partition_is_found,
+        a_missing_row_is_found, a_mutation_slipped_in_is_found, rows_that_it_cannot_put_right_stop_it, without_the_mirror_nothing_is_swapped;
 }
 
 fn a_row_too_many_is_found(cluster: &Running) {
@@ -110,4 +128,48 @@ fn rows_with_two_values_swapped_are_found(cluster: &Running) {
 
 fn a_missing_partition_is_found(cluster: &Running) {
     is_found(cluster, "missing_partition", "202401", &["ALTER TABLE SHADOW DROP PARTITION 202401"]);
+}
+
+fn a_missing_row_is_found(cluster: &Running) {
+    is_found(cluster, "missing_row", "202403", &["ALTER TABLE SHADOW DELETE WHERE a = 89 AT ONCE"]);
+}
+
+/// The mirror does not see what is changed in the source; the comparison does.
+fn a_mutation_slipped_in_is_found(cluster: &Running) {
+    is_found(cluster, "slipped_in", "202401", &["ALTER TABLE SOURCE UPDATE v = 'changed' WHERE a = 30 AT ONCE"]);
+}
+
+/// Rows that a merging engine adds up are for a person to judge.
+fn rows_that_it_cannot_put_right_stop_it(cluster: &Running) {
+    let database = "not_mended";
+    let tool = copied(cluster, "SummingMergeTree", database);
+    let before = (served(cluster, database), definitions(cluster, database));
+    tamper(cluster, database, &["INSERT INTO SHADOW VALUES ('2024-02-03', 777777, 'x')"]);
+    for args in [["verify", PLAN], ["execute", PLAN], ["execute", PLAN]] {
+        let stopped = tool.expect(6, &args);
+        assert!(stopped.stderr.contains("202402"), "{stopped}");
+        assert_eq!((served(cluster, database), definitions(cluster, database)), before, "nothing is swapped");
+    }
+    tool.expect(0, &["rollback", PLAN]);
+    assert_nothing_left(cluster, database);
+    everywhere(cluster, &[&format!("DROP DATABASE {database}")]);
+}
+
+/// Rows that came in without the mirror are found, and put right; but what comes next would be lost, so the names stay.
+fn without_the_mirror_nothing_is_swapped(cluster: &Running) {
+    let database = "no_mirror";
+    let tool = copied(cluster, "MergeTree", database);
+    everywhere(cluster, &[&format!("DROP TABLE {database}.t__sw_mirror")]);
+    tamper(cluster, database, &["INSERT INTO SOURCE VALUES ('2024-02-03', 777777, 'x')"]);
+    sync(cluster, &[&format!("{database}.t")]);
+    let before = served(cluster, database);
+    names(cluster, &tool.expect(6, &["verify", PLAN]), "202402");
+    let stopped = tool.expect(5, &["execute", PLAN]);
+    assert!(stopped.stderr.contains("1 were put right in the partitions 202402\n"), "{stopped}");
+    assert!(stopped.stderr.contains("t__sw_mirror"), "{stopped}");
+    assert_eq!(served(cluster, database), before);
+    tool.expect(0, &["rollback", PLAN]);
+    assert_eq!(served(cluster, database), before);
+    assert_nothing_left(cluster, database);
+    everywhere(cluster, &[&format!("DROP DATABASE {database}")]);
 }

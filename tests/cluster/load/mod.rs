@@ -41,6 +41,8 @@ pub(crate) struct Spec {
     pub(crate) seed: u64,
     pub(crate) writers: u64,
     pub(crate) readers: u64,
+    /// Inserts of one writer are at least so far apart.
+    pub(crate) interval: Duration,
     /// Base rows, over both shards.
     pub(crate) base: u64,
     /// Whether rows are updated and deleted, when that is allowed.
@@ -50,7 +52,7 @@ pub(crate) struct Spec {
 impl Spec {
     /// Eight writers and three readers, and nothing changed.
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, writers: 8, readers: 3, base: 60_000, changes: false }
+        Self { seed, writers: 8, readers: 3, interval: Duration::from_millis(18), base: 60_000, changes: false }
     }
 }
 

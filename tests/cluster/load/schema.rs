@@ -32,7 +32,14 @@ pub(crate) struct Schema {
     pub(crate) replacing: bool,
     /// The sorting key at first.
     pub(crate) key: &'static str,
+    /// The partition key: rows of a month lie in one partition.
+    pub(crate) partition: &'static str,
 }
+
+/// Nine partitions.
+pub(crate) const BY_MONTH: &str = "toYYYYMM(at)";
+/// Three of them.
+pub(crate) const BY_QUARTER: &str = "toQuarter(at)";
 
 impl Schema {
     /// The engine without its arguments.
@@ -50,7 +57,7 @@ impl Schema {
     /// Makes the table and the `Distributed` table over it. Hundreds of inserts a second make many parts, which merges must have time
     /// to meet, and many files, which need not stay for eight minutes.
     pub(crate) fn tables(&self) -> [String; 2] {
-        let Self { database, end, replacing, key } = self;
+        let Self { database, end, replacing, key, partition } = self;
         let mut arguments = Vec::new();
         if *end == End::Old {
             arguments.extend([format!("'/clickhouse/{database}/{{shard}}/t'"), "'{replica}'".to_owned()]);
@@ -63,7 +70,7 @@ impl Schema {
         [
             format!(
                 "CREATE TABLE {database}.t ({columns}, bucket UInt64 MATERIALIZED intDiv(id, 7)) \
-                 ENGINE = {}({}) PARTITION BY toYYYYMM(at) ORDER BY ({key}) \
+                 ENGINE = {}({}) PARTITION BY {partition} ORDER BY ({key}) \
                  SETTINGS parts_to_delay_insert = 3000, parts_to_throw_insert = 6000, old_parts_lifetime = 20",
                 self.engine(),
                 arguments.join(", ")

@@ -13,8 +13,6 @@ use super::{Book, Fresh, Outcome, Shared};
 use crate::dice::Dice;
 use crate::harness::End;
 
-/// Inserts of one writer are at least so far apart.
-const INTERVAL: Duration = Duration::from_millis(18);
 /// A block that was not acknowledged so often is given up.
 const TRIES_MAX: u32 = 40;
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
@@ -47,7 +45,7 @@ struct Block {
 pub(super) async fn write(shared: &Shared, number: u64) -> Book {
     let mut writer = Writer::new(shared, number);
     while !shared.stopped() {
-        let next = Instant::now() + INTERVAL;
+        let next = Instant::now() + shared.spec.interval;
         // An old server mutates part by part, and only when it finds nothing to merge: under load, never to an end.
         if shared.schema.end == End::Old && shared.busy.load(Ordering::SeqCst) {
             sleep_until(next.into()).await;
