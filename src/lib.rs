@@ -19,9 +19,11 @@
 //! | [`names`] | names of tables and replicas; the one place that quotes | yes |
 //! | [`lock`] | what the lock in the cluster is, and who holds it | yes |
 //! | [`topology`], [`catalog`], [`snapshot`] | what a cluster is, what a replica holds, both at one moment | yes |
-//! | [`ddl`] | reads definitions and key changes from tokens; refuses what it does not know | yes |
+//! | [`ddl`] | reads definitions, key changes and any ALTER from tokens; refuses what it does not know | yes |
+//! | [`classify`] | what each ALTER does to stored data, and its undo; source of `docs/alters.md` | yes |
 //! | [`change`] | ties a statement to the tables of a snapshot | yes |
 //! | [`assess`] | findings: what a change would do, and what speaks against it | yes |
+//! | [`lint`] | migration files, judged without a cluster | yes |
 //! | [`mod@plan`] | steps with exact SQL, conditions, undo and reasons; the checker; the file | yes |
 //! | [`runbook`], [`render`] | a plan arranged for reading, and its renderings | yes |
 //! | [`rehearse`] | a plan turned to another cluster, rows to fill it with, the report | yes |
@@ -91,6 +93,7 @@
 pub mod assess;
 pub mod catalog;
 pub mod change;
+pub mod classify;
 pub mod cli;
 pub mod config;
 pub mod ddl;
@@ -98,6 +101,7 @@ pub mod demo;
 pub mod execute;
 pub mod inspect;
 pub mod journal;
+pub mod lint;
 pub mod lock;
 pub mod names;
 pub mod plan;

@@ -68,6 +68,8 @@ pub enum Capability {
     QueryKind,
     /// Inserts may be queued and written later.
     AsyncInserts,
+    /// A user can ask what it may do.
+    CheckGrant,
     /// Sends of Distributed tables can be stopped.
     DistributedSends,
     /// The virtual column `_part_offset` exists: rows of a part have numbers.

@@ -63,6 +63,8 @@ pub(super) enum Command {
     Inspect(Inspect),
     /// Plan a change of a table's sorting, primary or partition key. Changes nothing.
     Plan(Plan),
+    /// Look at migration files without a cluster: what each statement would do to a live table.
+    Lint(Lint),
     /// Show a plan as a table, runbook, page, picture, graph or SQL.
     Show(Show),
     /// Rehearse a plan on a sandbox: forward, back, forward again and to its end.
@@ -134,6 +136,36 @@ pub(super) enum TableOrJson {
     #[default]
     Table,
     Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Lint {
+    /// Files of SQL; `-` is standard input. A comment `-- shardwright: allow SW027 REASON` beside a statement suppresses a finding.
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<String>,
+    /// What the files are written in; `auto` decides for each by its words, and says so.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) dialect: LintDialect,
+    /// For people, as JSON, or as SARIF 2.1.0 for code hosts.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: LintFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, ValueEnum)]
+pub(super) enum LintDialect {
+    #[default]
+    Auto,
+    Clickhouse,
+    /// Output of Django's `sqlmigrate` included.
+    Postgres,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum LintFormat {
+    #[default]
+    Table,
+    Json,
+    Sarif,
 }
 
 #[derive(Debug, clap::Args)]

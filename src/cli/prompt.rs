@@ -1,11 +1,19 @@
 //! Asking a person.
 
 use std::io::{BufRead, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::output::say;
 use crate::execute::{Approver, Decision};
 use crate::journal::{Progress, StepState};
 use crate::plan::{Action, Gate, Phase, Plan, Step};
+
+/// Whether a person is being asked right now.
+static ASKING: AtomicBool = AtomicBool::new(false);
+
+pub(super) fn is_asking() -> bool {
+    ASKING.load(Ordering::Relaxed)
+}
 
 /// Lines of evidence shown at a gate; a cluster may have a thousand shards.
 const EVIDENCE_LINES_MAX: usize = 12;
@@ -93,7 +101,10 @@ fn ask(question: &str) -> Option<String> {
     _ = write!(stderr, "{question}");
     _ = stderr.flush();
     let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer).ok()?;
+    ASKING.store(true, Ordering::Relaxed);
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    ASKING.store(false, Ordering::Relaxed);
+    let read = read.ok()?;
     (read > 0).then(|| answer.trim().to_owned())
 }
 

@@ -9,6 +9,7 @@
 
 mod adjacency;
 mod alter;
+pub mod alteration;
 mod create;
 mod dictionary;
 pub mod engine;
@@ -17,11 +18,12 @@ pub mod expression;
 mod key;
 pub mod lexer;
 mod mentions;
-mod quoting;
-mod reader;
+pub(crate) mod quoting;
+pub(crate) mod reader;
 pub mod statement;
 pub mod view;
 
+pub use alteration::{AlterCommand, Alteration, Form, read_alteration};
 pub use dictionary::{Dictionary, read_dictionary};
 pub use engine::{Clauses, DistributedArgs, Engine, read_engine};
 pub use error::DdlError;

@@ -4,7 +4,7 @@
 ///
 /// `None` for what is not in quotes, for `x'…'`, for escapes about which server versions disagree (`\d`, `\N`), and
 /// for values that are not UTF-8.
-pub(super) fn unquote(token: &str) -> Option<String> {
+pub(crate) fn unquote(token: &str) -> Option<String> {
     let quote = *token.as_bytes().first()?;
     let inside = token.strip_prefix(['\'', '"', '`'])?.strip_suffix(char::from(quote))?;
     let mut bytes = inside.bytes();

@@ -8,65 +8,70 @@ use super::quoting::unquote;
 use super::statement::{Name, Text};
 
 /// The significant tokens of a source and a place among them.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     sql: &'a str,
     tokens: Vec<Token>,
     at: usize,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(sql: &'a str) -> Result<Self, DdlError> {
-        Ok(Self { sql, tokens: significant_tokens(sql)?, at: 0 })
+    pub(crate) fn new(sql: &'a str) -> Result<Self, DdlError> {
+        Ok(Self::of(sql, significant_tokens(sql)?))
+    }
+
+    /// Over tokens that were read before, of `sql`; all of them significant.
+    pub(crate) fn of(sql: &'a str, tokens: Vec<Token>) -> Self {
+        Self { sql, tokens, at: 0 }
     }
 
     /// The token `ahead` places on.
-    pub(super) fn peek(&self, ahead: usize) -> Option<&Token> {
+    pub(crate) fn peek(&self, ahead: usize) -> Option<&Token> {
         self.tokens.get(self.at + ahead)
     }
 
-    pub(super) fn kind(&self, ahead: usize) -> Option<TokenKind> {
+    pub(crate) fn kind(&self, ahead: usize) -> Option<TokenKind> {
         self.peek(ahead).map(|token| token.kind)
     }
 
     /// The source of the token `ahead` places on; empty after the end.
-    pub(super) fn text(&self, ahead: usize) -> &'a str {
+    pub(crate) fn text(&self, ahead: usize) -> &'a str {
         self.peek(ahead).map_or("", |token| self.text_of(token))
     }
 
     /// The token `places` before the next one.
-    pub(super) fn behind(&self, places: usize) -> Option<&Token> {
+    pub(crate) fn behind(&self, places: usize) -> Option<&Token> {
         self.tokens.get(self.at.checked_sub(places)?)
     }
 
     /// The source of the token `places` before the next one; empty before the beginning.
-    pub(super) fn text_behind(&self, places: usize) -> &'a str {
+    pub(crate) fn text_behind(&self, places: usize) -> &'a str {
         self.behind(places).map_or("", |token| self.text_of(token))
     }
 
-    pub(super) fn at_end(&self) -> bool {
+    pub(crate) fn at_end(&self) -> bool {
         self.at >= self.tokens.len()
     }
 
-    pub(super) fn advance(&mut self) {
+    pub(crate) fn advance(&mut self) {
         self.at = (self.at + 1).min(self.tokens.len());
     }
 
     /// Whether the next tokens are these keywords, in any case.
-    pub(super) fn sees(&self, keywords: &[&str]) -> bool {
+    pub(crate) fn sees(&self, keywords: &[&str]) -> bool {
         keywords.iter().enumerate().all(|(ahead, keyword)| self.sees_word(ahead, keyword))
     }
 
     /// Whether the next token is one of these keywords.
-    pub(super) fn sees_any(&self, keywords: &[&str]) -> bool {
+    pub(crate) fn sees_any(&self, keywords: &[&str]) -> bool {
         keywords.iter().any(|keyword| self.sees_word(0, keyword))
     }
 
-    pub(super) fn sees_word(&self, ahead: usize, keyword: &str) -> bool {
+    pub(crate) fn sees_word(&self, ahead: usize, keyword: &str) -> bool {
         self.kind(ahead) == Some(TokenKind::Word) && self.text(ahead).eq_ignore_ascii_case(keyword)
     }
 
     /// Steps over these keywords if they come next.
-    pub(super) fn take(&mut self, keywords: &[&str]) -> bool {
+    pub(crate) fn take(&mut self, keywords: &[&str]) -> bool {
         let seen = self.sees(keywords);
         if seen {
             self.at += keywords.len();
@@ -74,7 +79,7 @@ impl<'a> Reader<'a> {
         seen
     }
 
-    pub(super) fn take_symbol(&mut self, symbol: &str) -> bool {
+    pub(crate) fn take_symbol(&mut self, symbol: &str) -> bool {
         let seen = self.text(0) == symbol;
         if seen {
             self.advance();
@@ -82,18 +87,18 @@ impl<'a> Reader<'a> {
         seen
     }
 
-    pub(super) fn expect(&mut self, keywords: &[&str]) -> Result<(), DdlError> {
+    pub(crate) fn expect(&mut self, keywords: &[&str]) -> Result<(), DdlError> {
         keywords.iter().try_for_each(|keyword| {
             if self.take(&[keyword]) { Ok(()) } else { Err(self.unexpected(&format!("`{keyword}`"))) }
         })
     }
 
-    pub(super) fn expect_symbol(&mut self, symbol: &str) -> Result<(), DdlError> {
+    pub(crate) fn expect_symbol(&mut self, symbol: &str) -> Result<(), DdlError> {
         if self.take_symbol(symbol) { Ok(()) } else { Err(self.unexpected(&format!("`{symbol}`"))) }
     }
 
     /// An optional semicolon, then nothing.
-    pub(super) fn expect_end(&mut self) -> Result<(), DdlError> {
+    pub(crate) fn expect_end(&mut self) -> Result<(), DdlError> {
         let closed = self.take_symbol(";");
         while self.take_symbol(";") {}
         if self.at_end() {
@@ -103,11 +108,11 @@ impl<'a> Reader<'a> {
     }
 
     /// An error about the next token.
-    pub(super) fn error(&self, message: impl Into<String>) -> DdlError {
+    pub(crate) fn error(&self, message: impl Into<String>) -> DdlError {
         DdlError::new(self.sql, self.here(), message)
     }
 
-    pub(super) fn unexpected(&self, wanted: &str) -> DdlError {
+    pub(crate) fn unexpected(&self, wanted: &str) -> DdlError {
         self.error(match self.text(0) {
             "" => format!("expected {wanted}, but the statement ends"),
             found => format!("expected {wanted}, not {}", shown(found)),
@@ -119,7 +124,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A name, quoted or not; keywords are names here.
-    pub(super) fn identifier(&mut self) -> Result<String, DdlError> {
+    pub(crate) fn identifier(&mut self) -> Result<String, DdlError> {
         let name = match self.kind(0) {
             Some(TokenKind::Word) => self.text(0).to_owned(),
             Some(TokenKind::QuotedIdentifier) => unquote(self.text(0)).ok_or_else(|| {
@@ -136,7 +141,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `[database.]table`
-    pub(super) fn name(&mut self) -> Result<Name, DdlError> {
+    pub(crate) fn name(&mut self) -> Result<Name, DdlError> {
         let start = self.here().start;
         let first = self.identifier()?;
         let second = if self.take_symbol(".") { Some(self.identifier()?) } else { None };
@@ -148,7 +153,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `[UUID '…']`, which is dropped: it belongs to one table only.
-    pub(super) fn skip_uuid(&mut self) -> Result<(), DdlError> {
+    pub(crate) fn skip_uuid(&mut self) -> Result<(), DdlError> {
         if self.take(&["UUID"]) {
             if self.kind(0) != Some(TokenKind::String) {
                 return Err(self.unexpected("a UUID in quotes"));
@@ -159,7 +164,7 @@ impl<'a> Reader<'a> {
     }
 
     /// `[ON CLUSTER name]`, where the name may be a string, as in `'{cluster}'`.
-    pub(super) fn on_cluster(&mut self) -> Result<Option<String>, DdlError> {
+    pub(crate) fn on_cluster(&mut self) -> Result<Option<String>, DdlError> {
         if !self.take(&["ON", "CLUSTER"]) {
             return Ok(None);
         }
@@ -172,12 +177,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The text of a list's item: up to a comma, or to where `stop` says so.
-    pub(super) fn item(&mut self, wanted: &str, stop: impl Fn(&Self) -> bool) -> Result<Text, DdlError> {
+    pub(crate) fn item(&mut self, wanted: &str, stop: impl Fn(&Self) -> bool) -> Result<Text, DdlError> {
         self.text_until(wanted, |reader, first| reader.text(0) == "," || !first && stop(reader))
     }
 
     /// The text of a clause, which may hold commas: up to where `stop` says so.
-    pub(super) fn clause(&mut self, wanted: &str, stop: impl Fn(&Self) -> bool) -> Result<Text, DdlError> {
+    pub(crate) fn clause(&mut self, wanted: &str, stop: impl Fn(&Self) -> bool) -> Result<Text, DdlError> {
         self.text_until(wanted, |reader, first| !first && stop(reader))
     }
 
@@ -217,27 +222,27 @@ impl<'a> Reader<'a> {
     }
 
     /// The source at a span that begins and ends with tokens.
-    pub(super) fn text_at(&self, span: Range<usize>) -> Text {
+    pub(crate) fn text_at(&self, span: Range<usize>) -> Text {
         Text { text: self.sql[span.clone()].to_owned(), span }
     }
 
     /// The source of a token.
-    pub(super) fn text_of(&self, token: &Token) -> &'a str {
+    pub(crate) fn text_of(&self, token: &Token) -> &'a str {
         &self.sql[token.span.clone()]
     }
 
     /// A place to return to.
-    pub(super) fn place(&self) -> usize {
+    pub(crate) fn place(&self) -> usize {
         self.at
     }
 
-    pub(super) fn return_to(&mut self, place: usize) {
+    pub(crate) fn return_to(&mut self, place: usize) {
         self.at = place;
     }
 }
 
 /// A token as a message names it, cut where it is long.
-pub(super) fn shown(token: &str) -> String {
+pub(crate) fn shown(token: &str) -> String {
     const CHARACTERS_MAX: usize = 30;
     if token.chars().nth(CHARACTERS_MAX).is_none() {
         return format!("`{token}`");

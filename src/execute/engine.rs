@@ -114,6 +114,17 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         self.under_lock(Box::pin(self.carry_on(until, approver))).await
     }
 
+    /// Ends a run whose future was dropped: nothing of it runs on, what it stopped is started, and the lock is free. The steps that
+    /// were under way stay in doubt, and the next run looks at them first.
+    pub async fn wind_up(&self) -> Result<(), ExecuteError> {
+        if !self.desk.hold.is_held() {
+            return Ok(());
+        }
+        let ended = self.end_what_is_in_doubt().await;
+        let released = self.release().await;
+        ended.and(released)
+    }
+
     async fn carry_on(&self, until: &Until, approver: &mut impl Approver) -> Result<Outcome, ExecuteError> {
         self.end_what_is_in_doubt().await?;
         let mut running = FuturesUnordered::new();

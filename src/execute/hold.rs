@@ -52,6 +52,10 @@ impl Hold {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn is_held(&self) -> bool {
+        matches!(&*self.state(), State::With(_))
+    }
+
     /// Who took the lock from this run, if that was seen.
     fn lost(&self) -> Option<String> {
         match &*self.state() {
@@ -345,7 +349,7 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
     }
 
     /// Gives the lock back if it is still held.
-    async fn release(&self) -> Result<(), ExecuteError> {
+    pub(super) async fn release(&self) -> Result<(), ExecuteError> {
         let call = || self.desk.lock_call(self.desk.plan.lock_replica(), &lock::drop(&self.desk.plan.objects.lock));
         let mut sent = self.desk.send(call()).await;
         if sent.is_err() && self.desk.hold.lost().is_none() {

@@ -75,6 +75,7 @@ impl Features {
             (Capability::InsertThreads, self.has_setting("max_insert_threads")),
             (Capability::PartitionIdColumn, virtual_column_exists(asker, "_partition_id").await?),
             (Capability::PartOffsetColumn, virtual_column_exists(asker, "_part_offset").await?),
+            (Capability::CheckGrant, accepted(asker.text("CHECK GRANT SELECT ON system.one").await)?),
             (Capability::HashesAnyType, accepted(asker.text(HASHES).await)?),
         ];
         Ok(found.into_iter().filter_map(|(capability, is_there)| is_there.then_some(capability)).collect())

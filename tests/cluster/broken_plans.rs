@@ -11,6 +11,7 @@ use shardwright::plan::{Action, Backfill, Plan, Template, check, file};
 
 use crate::dry_run::{TABLE, on_stage, planned, report, stage, tables_on_stage};
 use crate::tool::{PLAN, Ran, Tool};
+use crate::world::{assert_nothing_left, everywhere, prepare};
 
 /// Breaks the plan, and has the dry run end with this code at this step.
 #[track_caller]
@@ -134,4 +135,24 @@ fn without_what_hangs_on_it(tool: &Tool) {
         }
     }
     fs::write(&path, file::write(&plan).unwrap().0).unwrap();
+}
+
+#[test]
+fn a_user_who_lacks_a_grant_is_told_before_anything_is_made() {
+    const DATABASE: &str = "lacks_grants";
+    let cluster = stage();
+    let create = format!("CREATE TABLE {DATABASE}.t (a UInt64, b UInt64) ENGINE = MergeTree ORDER BY a");
+    prepare(cluster, DATABASE, &[&create]);
+    let tool = Tool::new(cluster);
+    tool.plan(&format!("ALTER TABLE {DATABASE}.t MODIFY ORDER BY (b, a)"));
+    let config = fs::read_to_string(cluster.config_path()).unwrap().replace("\"default\"", "\"limited\"");
+    fs::write(tool.dir().join("limited.toml"), config).unwrap();
+    let ran = tool.expect(5, &["--config", "limited.toml", "execute", PLAN, "--auto-approve", "reversible"]);
+    assert!(ran.stderr.contains("preflight.s1") && ran.stderr.contains("ALTER DELETE"), "{ran}");
+    assert_nothing_left(cluster, DATABASE);
+    // The same plan with a user who has them.
+    tool.expect(4, &["execute", PLAN, "--auto-approve", "reversible"]);
+    tool.expect(0, &["rollback", PLAN]);
+    assert_nothing_left(cluster, DATABASE);
+    everywhere(cluster, &[&format!("DROP DATABASE {DATABASE}")]);
 }

@@ -3,6 +3,8 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use crate::harness::{Running, on_both_ends};
 use crate::tool::{PLAN, Tool};
 use crate::world::{ask, ask_all, assert_nothing_left, engine, everywhere, firsts, prepare, sync};
@@ -44,6 +46,23 @@ fn attached(cluster: &Running) -> Vec<String> {
     ask(cluster, &sql).into_values().map(|answer| answer.trim().to_owned()).collect()
 }
 
+fn attached_normally(cluster: &Running) -> &'static str {
+    if cluster.replicates() { "1" } else { "0" }
+}
+
+/// Waits until a run is at its boundary, which waits for writers to be still.
+#[track_caller]
+fn await_stopped(cluster: &Running) {
+    let began = Instant::now();
+    if !cluster.replicates() {
+        return sleep(Duration::from_secs(1));
+    }
+    while !attached(cluster).iter().any(|tables| tables == "0") {
+        assert!(began.elapsed() < Duration::from_mins(1), "it was never detached");
+        sleep(Duration::from_millis(20));
+    }
+}
+
 fn what_feeds_a_table_is_stopped_for_the_boundary_and_started_whatever_happens(cluster: &Running) {
     set_up(cluster);
     let before = ask(cluster, &digest());
@@ -57,24 +76,27 @@ fn what_feeds_a_table_is_stopped_for_the_boundary_and_started_whatever_happens(c
     assert!(shown.stdout.contains(stop) && shown.stdout.contains(start), "{shown}");
     tool.approve(&["start", "cutover", "finalize"]);
 
+    // Ctrl-C: the run itself starts what it has stopped, and gives the lock back.
     let run = tool.start(&["execute", PLAN]);
-    let began = Instant::now();
-    if cluster.replicates() {
-        while !attached(cluster).iter().any(|tables| tables == "0") {
-            assert!(began.elapsed() < Duration::from_mins(1), "it was never detached");
-            sleep(Duration::from_millis(20));
-        }
-    } else {
-        sleep(Duration::from_secs(1));
-    }
+    await_stopped(cluster);
+    run.signal(Signal::INT);
+    let ran = run.end();
+    assert_eq!(ran.code, Some(1), "{ran}");
+    assert!(ran.stderr.contains("interrupted") && !ran.stderr.contains("not all"), "{ran}");
+    assert!(attached(cluster).iter().all(|tables| tables == attached_normally(cluster)), "{:?}", attached(cluster));
+    let lock = format!("SELECT count() FROM system.tables WHERE database = '{DATABASE}' AND name LIKE '%__sw_lock'");
+    assert_eq!(ask_all(cluster, &lock).trim(), "0");
+
+    // kill -9: the next run does.
+    let run = tool.start(&["execute", PLAN]);
+    await_stopped(cluster);
     run.kill();
     tool.expect(0, &["execute", PLAN]);
 
     let journal = std::fs::read_to_string(tool.dir().join(format!("{PLAN}.journal.jsonl"))).expect("the journal");
     assert!(journal.contains(&format!("{feed} stopped meanwhile")), "{journal}");
-    if cluster.replicates() {
-        assert!(attached(cluster).iter().all(|tables| tables == "1"), "{:?}", attached(cluster));
-    } else {
+    assert!(attached(cluster).iter().all(|tables| tables == attached_normally(cluster)), "{:?}", attached(cluster));
+    if !cluster.replicates() {
         let blocked =
             format!("SELECT count() FROM system.distribution_queue WHERE database = '{DATABASE}' AND is_blocked");
         assert_eq!(ask_all(cluster, &blocked).trim(), "0");

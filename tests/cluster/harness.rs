@@ -231,6 +231,11 @@ impl Running {
         }
     }
 
+    /// Runs a statement that may fail; the answer, or what the server says.
+    pub(crate) fn attempt(&self, id: ReplicaId, sql: &str) -> Result<String, String> {
+        block_on(self.sandbox.query(id, sql)).map_err(|error| error.to_string())
+    }
+
     /// Runs a statement that must fail; what the server says.
     #[track_caller]
     pub(crate) fn refusal(&self, id: ReplicaId, sql: &str) -> String {

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "what is outside of the tests here is part of them")]
 #![expect(clippy::print_stdout, reason = "figures and seeds, for --nocapture and for tests that fail")]
 
+mod alters;
 mod broken_plans;
 mod chdb;
 mod corpus;

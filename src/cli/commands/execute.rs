@@ -6,6 +6,7 @@ use super::super::args::{AutoApprove, Execute, Global, gate};
 use super::super::executor;
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
+use super::super::interrupts::heed;
 use super::super::output::say;
 use super::super::pace::FilePace;
 use super::super::progress::Progress;
@@ -68,7 +69,7 @@ pub(super) async fn carry_on(
     let claim = executor::claim(take_over);
     let engine =
         Engine::new(&sealed.plan, &cluster, &progress, journal, planned::now, claim)?.fenced(fence).paced(&pace);
-    let outcome = engine.execute(until, &mut prompt).await?;
+    let outcome = heed(&engine, engine.execute(until, &mut prompt)).await?;
     Ok(tell(path, &sealed.plan, outcome))
 }
 

@@ -6,6 +6,7 @@ pub(super) mod dry_run;
 pub(super) mod execute;
 pub(super) mod finalize;
 pub(super) mod inspect;
+pub(super) mod lint;
 pub(super) mod plan;
 mod planned;
 pub(super) mod rollback;

@@ -7,6 +7,7 @@ use super::super::args::{Global, Rollback};
 use super::super::executor;
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
+use super::super::interrupts::heed;
 use super::super::output::say;
 use super::super::progress::Progress;
 use super::planned;
@@ -31,7 +32,7 @@ pub(in super::super) async fn run(global: &Global, args: &Rollback) -> Result<Ex
         say("nothing has been done, so there is nothing to undo");
         return Ok(Exit::Done);
     }
-    engine.roll_back(args.despite_differences.clone()).await?;
+    heed(&engine, engine.roll_back(args.despite_differences.clone())).await?;
     say(&format!("rolled back: {} is sorted by ({}) as before", plan.objects.source, plan.change.before.sorting));
     Ok(Exit::Done)
 }

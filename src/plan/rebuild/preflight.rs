@@ -23,6 +23,10 @@ pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Ste
         &objects.mirror,
         &objects.swap,
     ])));
+    if blueprint.all_have(Capability::CheckGrant) {
+        let own = [&objects.shadow, &objects.snapshot, &objects.staging];
+        probes.push(everywhere(probes::may_change(&objects.source, &own, &objects.mirror)));
+    }
     if blueprint.is_replicated() {
         probes.push(everywhere(probes::replication_healthy(&objects.source)));
         probes.extend(path_free(blueprint, shard).map(everywhere));

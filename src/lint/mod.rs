@@ -1,0 +1,156 @@
+//! Looks at migration files without a cluster, for pull requests: ClickHouse's, and PostgreSQL's, which often stand beside
+//! them.
+//!
+//! A file is split into statements by tokens, each statement is read into [`Act`](statement::Act)s, and [`rules`] judge the acts of a whole
+//! file. What cannot be read is reported as such and hides nothing else. All of it is linear in the size of the text, and
+//! nothing here recurses, but for the parser that judges PostgreSQL's syntax, which gets no text that is deep or long.
+
+mod dialect;
+mod output;
+mod pieces;
+mod place;
+mod read;
+mod rules;
+mod statement;
+mod suppression;
+#[cfg(test)]
+mod tests;
+
+use crate::assess::{Finding, Severity};
+
+pub use dialect::{Choice, Dialect};
+pub use output::{json, sarif, terminal};
+pub use place::Place;
+pub use rules::{codes, titles};
+
+use place::Lines;
+use rules::{File, Known, Mark};
+use statement::Statement;
+use suppression::Suppressions;
+
+/// Findings of one file beyond this many are only counted.
+pub const FINDINGS_MAX: usize = 1_000;
+/// The code of what cannot be read.
+pub const UNREADABLE: &str = "SW025";
+
+/// A file to look at.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its name, as it is to be shown.
+    pub name: String,
+    /// Its text; what was no UTF-8 stands there as U+FFFD.
+    pub text: String,
+}
+
+/// What was found in all files.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// File by file, in the order given.
+    pub files: Vec<FileReport>,
+}
+
+/// What was found in one file.
+#[derive(Debug, Clone)]
+pub struct FileReport {
+    /// The file.
+    pub source: Source,
+    /// The dialect it was read in.
+    pub dialect: Dialect,
+    /// How that was decided.
+    pub dialect_reason: String,
+    /// Statements, those that cannot be read included.
+    pub statements: usize,
+    /// Findings by place.
+    pub findings: Vec<Found>,
+    /// Places that cannot be read.
+    pub unparsed: Vec<Unparsed>,
+    /// Findings beyond [`FINDINGS_MAX`], blockers first among those that are kept.
+    pub omitted: usize,
+}
+
+/// A finding with its place.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The finding.
+    pub finding: Finding,
+    /// Where.
+    pub place: Place,
+}
+
+/// A place that cannot be read.
+#[derive(Debug, Clone)]
+pub struct Unparsed {
+    /// What is wrong.
+    pub message: String,
+    /// Where.
+    pub place: Place,
+}
+
+impl Report {
+    /// Whether a blocker stands that nobody has suppressed.
+    pub fn is_blocked(&self) -> bool {
+        let mut findings = self.files.iter().flat_map(|file| &file.findings);
+        findings.any(|found| found.finding.severity == Severity::Blocker && found.finding.suppressed.is_none())
+    }
+}
+
+/// Looks at files; what tables some of them define is known in all.
+pub fn lint(sources: Vec<Source>, choice: Choice) -> Report {
+    let read: Vec<Read> = sources.into_iter().map(|source| Read::new(source, choice)).collect();
+    let known = Known::new(read.iter().map(|read| read.statements.as_slice()));
+    Report { files: read.into_iter().map(|read| read.judge(&known)).collect() }
+}
+
+/// A file that has been read and not yet judged.
+struct Read {
+    source: Source,
+    dialect: Dialect,
+    dialect_reason: String,
+    statements: Vec<Statement>,
+    unread: Vec<pieces::Unread>,
+}
+
+impl Read {
+    fn new(source: Source, choice: Choice) -> Self {
+        let (dialect, dialect_reason) = choice.decide(&source.text);
+        let (statements, unread) = read::statements(&source.text, dialect);
+        Self { source, dialect, dialect_reason, statements, unread }
+    }
+
+    fn judge(self, known: &Known) -> FileReport {
+        let Self { source, dialect, dialect_reason, statements, unread } = self;
+        let lines = Lines::new(&source.text);
+        let mut suppressions = Suppressions::new(&source.text, &statements);
+        let file = File { dialect, text: &source.text, statements: &statements, known };
+        let mut marks: Vec<(&'static str, Mark)> = Vec::new();
+        for rule in rules::ALL.iter().filter(|rule| rule.dialects.contains(&dialect)) {
+            marks.extend((rule.check)(&file).into_iter().map(|mark| (rule.code, mark)));
+        }
+        let mut found: Vec<(&'static str, Mark, Option<String>)> = marks
+            .into_iter()
+            .map(|(code, mark)| {
+                let reason = suppressions.reason(code, mark.span.start);
+                (code, mark, reason)
+            })
+            .collect();
+        found.extend(suppressions.complaints().into_iter().map(|mark| (rules::SUPPRESSION, mark, None)));
+        let omitted = found.len().saturating_sub(FINDINGS_MAX);
+        if omitted > 0 {
+            found.sort_by_key(|(_, mark, reason)| (reason.is_some(), mark.severity));
+            found.truncate(FINDINGS_MAX);
+        }
+        found.sort_by(|a, b| (a.1.span.start, a.0, &a.1.what).cmp(&(b.1.span.start, b.0, &b.1.what)));
+        let findings = found.into_iter().map(|(code, mark, reason)| Found {
+            place: lines.place(&source.text, mark.span.clone()),
+            finding: mark.finding(code, reason),
+        });
+        let findings = findings.collect();
+        let place_of = |unread: pieces::Unread| Unparsed {
+            place: lines.place(&source.text, unread.span),
+            message: unread.message,
+        };
+        let count = statements.len();
+        let unparsed: Vec<Unparsed> = unread.into_iter().map(place_of).collect();
+        FileReport { dialect, dialect_reason, statements: count, findings, unparsed, omitted, source }
+    }
+}

@@ -1,0 +1,85 @@
+//! SW034: a column gets another type.
+
+use super::{File, Mark, Step};
+use crate::lint::statement::What;
+
+pub(super) const CODE: &str = "SW034";
+pub(super) const TITLE: &str = "a column's type changes";
+pub(super) const DIALECTS: &[crate::lint::Dialect] = super::BOTH;
+
+pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
+    file.steps_on_old_tables().filter_map(|step| mark(file, &step)).collect()
+}
+
+fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
+    let What::ColumnType { column, kind, using } = &step.act.what else { return None };
+    let (table, span, column) = (step.table(), &step.act.span, file.quoted(column));
+    let what = format!("{table}.{column} becomes {kind}");
+    if file.is_clickhouse() {
+        return Some(Mark::hazard(
+            span,
+            what,
+            "unless it is the type that the column has, or an Enum with more values, every part is written anew by a mutation on every \
+             replica, and a value that does not convert stops it half-way; in a key it is refused",
+            format!(
+                "add a column and fill it with the new rows first: ALTER TABLE {table} ADD COLUMN … {kind} DEFAULT …; for a key: shardwright plan"
+            ),
+        ));
+    }
+    let widens = !using && is_text(kind);
+    let help = format!(
+        "add a column of the new type, write both, fill the old rows in batches, move the readers: ALTER TABLE {table} ADD COLUMN … {kind}"
+    );
+    Some(if widens {
+        let why = "from a shorter varchar it is done at once; from any other type the table is written anew, and nobody reads or writes it meanwhile";
+        Mark::hazard(span, what, why, help)
+    } else {
+        let why = "the table and its indexes are written anew under a lock that keeps readers and writers out";
+        Mark::blocker(span, what, why, help)
+    })
+}
+
+fn is_text(kind: &str) -> bool {
+    let kind = kind.to_ascii_lowercase();
+    kind == "text" || kind.starts_with("varchar") || kind.starts_with("character varying")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cases::{flags, passes};
+    use super::CODE;
+    use crate::lint::Dialect::{ClickHouse, Postgres};
+
+    #[test]
+    fn cases() {
+        flags(
+            CODE,
+            ClickHouse,
+            &[
+                ("ALTER TABLE t MODIFY COLUMN a UInt64", "hazard: MODIFY COLUMN a UInt64"),
+                ("ALTER TABLE t ALTER COLUMN a TYPE String", "hazard: ALTER COLUMN a TYPE String"),
+            ],
+        );
+        flags(
+            CODE,
+            Postgres,
+            &[
+                (
+                    "ALTER TABLE t ALTER COLUMN a TYPE bigint USING a::bigint",
+                    "blocker: ALTER COLUMN a TYPE bigint USING a::bigint",
+                ),
+                ("ALTER TABLE t ALTER a SET DATA TYPE varchar(200)", "hazard: ALTER a SET DATA TYPE varchar(200)"),
+            ],
+        );
+        passes(
+            CODE,
+            ClickHouse,
+            &[
+                "ALTER TABLE t MODIFY COLUMN a DEFAULT 1",
+                "ALTER TABLE t MODIFY COLUMN e ADD ENUM VALUES ('x' = 3)",
+                "ALTER TABLE t MODIFY COLUMN a CODEC(ZSTD(3))",
+            ],
+        );
+        passes(CODE, Postgres, &["ALTER TYPE mood ADD VALUE 'x'", "ALTER TABLE t ALTER COLUMN a SET DEFAULT 1"]);
+    }
+}

@@ -1,0 +1,35 @@
+//! SW055: DROP INDEX without CONCURRENTLY.
+
+use super::{File, Mark};
+use crate::lint::statement::What;
+
+pub(super) const CODE: &str = "SW055";
+pub(super) const TITLE: &str = "an index is dropped under a lock";
+pub(super) const DIALECTS: &[crate::lint::Dialect] = super::POSTGRES;
+
+pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
+    let indexes = file.steps().filter(|step| matches!(step.act.what, What::DropIndex { concurrently: false }));
+    indexes
+        .map(|step| {
+            Mark::hazard(
+                &step.act.span,
+                format!("the index {} is dropped under a lock", step.table()),
+                "it waits for every query on the table, and everybody else waits for it; queries that lived by the index get slow",
+                format!("outside of a transaction: DROP INDEX CONCURRENTLY {}; see first that pg_stat_user_indexes.idx_scan stands still", step.table()),
+            )
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cases::{flags, passes};
+    use super::CODE;
+    use crate::lint::Dialect::Postgres;
+
+    #[test]
+    fn cases() {
+        flags(CODE, Postgres, &[("DROP INDEX IF EXISTS i", "hazard: DROP INDEX IF EXISTS i")]);
+        passes(CODE, Postgres, &["DROP INDEX CONCURRENTLY IF EXISTS i", "DROP TABLE t"]);
+    }
+}

@@ -1,0 +1,47 @@
+//! SW043: OPTIMIZE … FINAL merges a whole table.
+
+use super::{File, Mark};
+use crate::lint::statement::What;
+
+pub(super) const CODE: &str = "SW043";
+pub(super) const TITLE: &str = "OPTIMIZE … FINAL";
+pub(super) const DIALECTS: &[crate::lint::Dialect] = super::CLICKHOUSE;
+
+pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
+    let whole = file.steps_on_old_tables().filter(|step| matches!(step.act.what, What::Optimize { last: true }));
+    whole
+        .map(|step| {
+            let table = step.table();
+            Mark::hazard(
+                &step.act.span,
+                format!("every partition of {table} is merged into one part"),
+                "all rows are read and written, also those of parts that were merged long ago; a part larger than 150 GB is never merged again by itself",
+                format!("leave it to the merges; for one partition: OPTIMIZE TABLE {table} PARTITION …; to see merged rows: SELECT … FROM {table} FINAL"),
+            )
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cases::{flags, passes};
+    use super::CODE;
+    use crate::lint::Dialect::ClickHouse;
+
+    #[test]
+    fn cases() {
+        flags(
+            CODE,
+            ClickHouse,
+            &[("OPTIMIZE TABLE d.t FINAL DEDUPLICATE", "hazard: OPTIMIZE TABLE d.t FINAL DEDUPLICATE")],
+        );
+        passes(
+            CODE,
+            ClickHouse,
+            &[
+                "OPTIMIZE TABLE t PARTITION 202401",
+                "CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a; OPTIMIZE TABLE t FINAL",
+            ],
+        );
+    }
+}

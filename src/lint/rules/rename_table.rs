@@ -1,0 +1,56 @@
+//! SW029: a table is renamed, and what still uses the old name fails.
+
+use super::{File, Mark, Named, Step};
+use crate::lint::statement::What;
+
+pub(super) const CODE: &str = "SW029";
+pub(super) const TITLE: &str = "a table is renamed";
+pub(super) const DIALECTS: &[crate::lint::Dialect] = super::BOTH;
+
+pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
+    let renames = file.steps_on_old_tables().filter_map(|step| {
+        let (to, from) = (target(&step)?, step.act.table.as_ref()?);
+        // A name that another rename gives anew is a swap, which has a rule of its own.
+        if file.around(&step).any(|other| target(&other).is_some_and(|name| name.is(from))) {
+            return None;
+        }
+        let help = if file.is_clickhouse() {
+            format!("create {} anew and move writers and readers, or keep the old name: CREATE VIEW {} AS SELECT * FROM {}", to.sql, from.sql, to.sql)
+        } else {
+            format!("keep the old name for a release, in the same transaction: CREATE VIEW {} AS SELECT * FROM {}", from.sql, to.sql)
+        };
+        let why = "software that knows the old name fails, also the version that is being replaced; views and Distributed tables keep to names";
+        Some(Mark::blocker(&step.act.span, format!("there is no {} any more", from.sql), why, help))
+    });
+    renames.collect()
+}
+
+fn target<'a>(step: &Step<'a>) -> Option<&'a Named> {
+    match &step.act.what {
+        What::RenameTable { to } => Some(to),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cases::{flags, passes};
+    use super::CODE;
+    use crate::lint::Dialect::{ClickHouse, Postgres};
+
+    #[test]
+    fn cases() {
+        flags(CODE, ClickHouse, &[("RENAME TABLE d.a TO d.b", "blocker: RENAME TABLE d.a TO d.b")]);
+        flags(CODE, Postgres, &[("ALTER TABLE a RENAME TO b", "blocker: RENAME TO b")]);
+        passes(
+            CODE,
+            ClickHouse,
+            &[
+                "EXCHANGE TABLES a AND b",
+                "RENAME TABLE new TO t_new, t_new TO new",
+                "CREATE TABLE a (x UInt8) ENGINE = MergeTree ORDER BY x; RENAME TABLE a TO b",
+            ],
+        );
+        passes(CODE, Postgres, &["ALTER SEQUENCE a RENAME TO b"]);
+    }
+}

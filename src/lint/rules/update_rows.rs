@@ -1,0 +1,89 @@
+//! SW031: an UPDATE of many rows.
+
+use super::{File, Mark, Step};
+use crate::ddl::Form;
+use crate::lint::statement::{Reach, What};
+
+pub(super) const CODE: &str = "SW031";
+pub(super) const TITLE: &str = "rows are updated one by one";
+pub(super) const DIALECTS: &[crate::lint::Dialect] = super::BOTH;
+
+pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
+    file.steps_on_old_tables().filter_map(|step| mark(file, &step)).collect()
+}
+
+fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
+    let (table, span) = (step.table(), &step.act.span);
+    let help = if file.is_clickhouse() {
+        format!(
+            "write the right values into a new column with a DEFAULT, or go partition by partition: ALTER TABLE {table} UPDATE … IN PARTITION … WHERE …"
+        )
+    } else {
+        format!(
+            "update in batches, each in a transaction of its own, outside of the migration: UPDATE {table} SET … WHERE id IN (SELECT id FROM \
+             {table} WHERE … ORDER BY id LIMIT 1000 FOR UPDATE SKIP LOCKED)"
+        )
+    };
+    match &step.act.what {
+        What::Alter(command) if command.form == Form::Update => Some(Mark::hazard(
+            span,
+            format!("rows of {table} are updated by a mutation"),
+            "every part with a row that fits is written anew, on every replica, however few the rows are; it cannot be undone",
+            help,
+        )),
+        What::Update(Reach::Bounded) => None,
+        What::Update(Reach::All) => Some(Mark::blocker(
+            span,
+            format!("every row of {table} is updated"),
+            "on a large table it runs for hours, keeps its locks all the while and writes the whole table anew",
+            help,
+        )),
+        What::Update(Reach::Some) => Some(Mark::hazard(
+            span,
+            format!("rows of {table} are updated, and nothing bounds how many"),
+            "on a large table it runs for hours, keeps its locks all the while and writes every row that fits anew",
+            help,
+        )),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cases::{flags, passes};
+    use super::CODE;
+    use crate::lint::Dialect::{ClickHouse, Postgres};
+
+    #[test]
+    fn cases() {
+        flags(
+            CODE,
+            ClickHouse,
+            &[
+                ("ALTER TABLE t UPDATE a = 1, b = 2 WHERE c = 3", "hazard: UPDATE a = 1, b = 2 WHERE c = 3"),
+                ("UPDATE d.t SET a = 1 WHERE 1", "blocker: UPDATE d.t"),
+            ],
+        );
+        flags(
+            CODE,
+            Postgres,
+            &[
+                ("UPDATE t SET a = b", "blocker: UPDATE t"),
+                ("UPDATE only s.t AS x SET a = 1 WHERE x.kind = 'k'", "hazard: UPDATE only s.t"),
+                ("UPDATE t SET a = 1 WHERE id = 3 OR kind = 4", "hazard: UPDATE t"),
+            ],
+        );
+        passes(CODE, ClickHouse, &["UPDATE t SET a = 1 WHERE id = 3"]);
+        passes(
+            CODE,
+            Postgres,
+            &[
+                "UPDATE t SET a = 1 WHERE id = 3",
+                "UPDATE t SET a = 1 WHERE id IN (SELECT id FROM t WHERE a IS NULL LIMIT 1000)",
+                "UPDATE t SET a = 1 WHERE id >= 1000 AND id < 2000",
+                "WITH b AS (SELECT id FROM t LIMIT 10) UPDATE t SET a = 1 FROM b WHERE t.id = b.id",
+                "UPDATE t SET a = 1 WHERE \"user_id\" IN (1, 2)",
+            ],
+        );
+    }
+}

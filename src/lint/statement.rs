@@ -1,0 +1,159 @@
+//! What a statement does, whichever dialect it is written in.
+
+use std::ops::Range;
+
+use crate::ddl::AlterCommand;
+
+/// A statement of a file.
+#[derive(Debug)]
+pub(crate) struct Statement {
+    /// Where it stands, in bytes of the file.
+    pub(crate) span: Range<usize>,
+    /// Comments that go with it.
+    pub(crate) comments: Vec<Range<usize>>,
+    /// What it does, in order; nothing where nothing of it is judged.
+    pub(crate) acts: Vec<Act>,
+    /// The transaction that it is part of, counted from 1.
+    pub(crate) transaction: Option<usize>,
+}
+
+/// One thing that a statement does.
+#[derive(Debug)]
+pub(crate) struct Act {
+    pub(crate) what: What,
+    /// To which table.
+    pub(crate) table: Option<Named>,
+    /// The words that say so, in bytes of the file.
+    pub(crate) span: Range<usize>,
+    /// Whether it is told to a whole cluster.
+    pub(crate) on_cluster: bool,
+}
+
+/// A table's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// As it is written.
+    pub(crate) sql: String,
+    pub(crate) database: Option<String>,
+    pub(crate) table: String,
+}
+
+impl Named {
+    /// Whether both may be the same table: case and a database that is left out do not tell them apart.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        let same = |one: &str, two: &str| one.eq_ignore_ascii_case(two);
+        let databases = match (&self.database, &other.database) {
+            (Some(one), Some(two)) => same(one, two),
+            _ => true,
+        };
+        databases && same(&self.table, &other.table)
+    }
+}
+
+/// What is done.
+#[derive(Debug)]
+pub(crate) enum What {
+    AddColumn(Column),
+    DropColumn {
+        column: String,
+    },
+    RenameColumn {
+        column: String,
+        to: String,
+    },
+    ColumnType {
+        column: String,
+        kind: String,
+        using: bool,
+    },
+    SetNotNull {
+        column: String,
+    },
+    DropDefault {
+        column: String,
+    },
+    AddConstraint {
+        kind: ConstraintKind,
+        not_valid: bool,
+        using_index: bool,
+        text: String,
+    },
+    ValidateConstraint,
+    RenameTable {
+        to: Named,
+    },
+    Update(Reach),
+    Delete(Reach),
+    Truncate,
+    DropTable,
+    /// Something else than a table, by its word.
+    DropOther(&'static str),
+    CreateTable(Box<Definition>),
+    CreateMaterializedView {
+        populate: bool,
+        to: bool,
+    },
+    CreateIndex {
+        concurrently: bool,
+    },
+    DropIndex {
+        concurrently: bool,
+    },
+    Optimize {
+        last: bool,
+    },
+    DetachTable,
+    /// A command of ClickHouse's ALTER that has no variant of its own here.
+    Alter(Box<AlterCommand>),
+    /// A change of a PostgreSQL table that has none.
+    AlterOther,
+    /// A statement that locks a whole table while it works, by its words.
+    Exclusive(&'static str),
+    LockTimeout,
+    Begin,
+    End,
+}
+
+/// Which rows an UPDATE or DELETE is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// All of them: no condition, or one that is always true.
+    All,
+    /// Those that a condition finds.
+    Some,
+    /// A part that is bounded: some ids, a range, a LIMIT.
+    Bounded,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ConstraintKind {
+    ForeignKey,
+    Check,
+    Unique,
+    PrimaryKey,
+    Exclude,
+}
+
+/// A column that is added or created.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Column {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) not_null: bool,
+    pub(crate) default: Option<String>,
+    pub(crate) references: bool,
+}
+
+/// A table that is created.
+#[derive(Debug, Default)]
+pub(crate) struct Definition {
+    pub(crate) replaces: bool,
+    pub(crate) columns: Vec<Column>,
+    /// Tables that its foreign keys point to.
+    pub(crate) foreign_keys: usize,
+    pub(crate) engine: Option<String>,
+    /// The local table of a `Distributed` one.
+    pub(crate) distributed_over: Option<Named>,
+    pub(crate) order_by: Option<(String, Range<usize>)>,
+    pub(crate) settings: String,
+}
