@@ -1,5 +1,7 @@
 //! `lint` as a process: exit codes, formats, bad input.
 
+#![allow(clippy::unwrap_used, reason = "what is outside of the tests here is part of them")]
+
 use std::fs;
 use std::io::Write;
 use std::path::PathBuf;

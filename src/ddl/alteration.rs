@@ -374,7 +374,9 @@ fn read_command(reader: &mut Reader<'_>) -> Result<Result<AlterCommand, DdlError
         return Ok(Err(error));
     };
     let place = reader.place();
-    words.iter().for_each(|_| reader.advance());
+    for _ in words {
+        reader.advance();
+    }
     let command = read_behind_head(reader, form, follows)?;
     reader.return_to(place);
     let text = reader.clause("a command", ends_command(follows))?;

@@ -12,6 +12,7 @@ mod step;
 mod template;
 #[cfg(test)]
 mod tests;
+mod work;
 
 use std::collections::BTreeSet;
 
@@ -22,11 +23,12 @@ pub use graph::{Graph, GraphError};
 pub use rebuild::{BuildError, Fence, build};
 pub use related::leads_outside;
 pub use sql::{hash_argument, partition_id_of_row, row_hash, running_inserts};
-pub use step::{
-    Action, Backfill, CatchUp, Compare, CompareMode, Cost, Drain, Drill, Feed, Gap, GapBy, Gate, Give, PartitionSize,
-    Phase, Probe, ProbeOn, Repair, Run, Settle, Signal, SignalKind, Slices, Step, StepId, Swap, Truth, Undo,
-};
+pub use step::{Action, Cost, Gate, Phase, Step, StepId, Undo};
 pub use template::Template;
+pub use work::{
+    Backfill, CatchUp, Compare, CompareMode, Drain, Drill, Feed, Gap, GapBy, Give, PartitionSize, Probe, ProbeOn,
+    Repair, Run, Settle, Signal, SignalKind, Slices, Swap, Truth,
+};
 
 use crate::assess::Finding;
 use crate::catalog::Keys;

@@ -1,7 +1,7 @@
 //! The questions of a plan, each with the answer that it must get.
 
 use super::sql::of_table;
-use super::step::Probe;
+use super::work::Probe;
 use crate::catalog::Keys;
 use crate::names::{TableName, quote_string, quoted_list};
 

@@ -17,7 +17,7 @@ use crate::tool::{PLAN, Tool};
 use crate::world::everywhere;
 
 /// Runs at each end when nobody says otherwise.
-const RUNS: u64 = 2;
+const RUNS: u64 = 1;
 /// The same on old servers, where a run takes minutes on two cores.
 const RUNS_OLD: u64 = 1;
 /// How long writers go on before the plan, after the swap, and at the end.

@@ -14,13 +14,13 @@ use crate::victim::Victim;
 use crate::world::definitions;
 
 /// Kills of a whole run on Replicated tables, spread evenly over its length.
-const KILLS: u32 = 20;
+const KILLS: u32 = 10;
 /// The same on plain ones of the old end.
-const KILLS_PLAIN: u32 = 6;
+const KILLS_PLAIN: u32 = 4;
 /// The same on the new end.
-const KILLS_NEW: u32 = 10;
+const KILLS_NEW: u32 = 6;
 /// Kills of a rollback, and of a run that is then rolled back.
-const KILLS_OF_ROLLBACK: u32 = 6;
+const KILLS_OF_ROLLBACK: u32 = 4;
 /// Runs that it may take to get to the end after a kill.
 const RUNS_MAX: u32 = 3;
 

@@ -31,7 +31,7 @@ pub fn sarif(report: &Report) -> Value {
 fn results(file: &FileReport) -> Vec<Value> {
     let findings = file.findings.iter().map(|found| result(file, found));
     let unparsed = file.unparsed.iter().map(|unparsed| {
-        one(UNREADABLE, "warning", &format!("cannot be read: {}", unparsed.message), location(file, &unparsed.place))
+        one(UNREADABLE, "warning", &format!("cannot be read: {}", unparsed.message), &location(file, &unparsed.place))
     });
     findings.chain(unparsed).collect()
 }
@@ -44,14 +44,14 @@ fn result(file: &FileReport, found: &Found) -> Value {
         Severity::Note => "note",
     };
     let text = format!("{}: {}. Safer: {}", finding.what, finding.why, finding.help);
-    let mut result = one(&finding.code, level, &text, location(file, place));
+    let mut result = one(&finding.code, level, &text, &location(file, place));
     if let Some(reason) = &finding.suppressed {
         result["suppressions"] = json!([{ "kind": "inSource", "justification": reason }]);
     }
     result
 }
 
-fn one(code: &str, level: &str, text: &str, location: Value) -> Value {
+fn one(code: &str, level: &str, text: &str, location: &Value) -> Value {
     let index = titles().position(|(known, _)| known == code);
     json!({
         "ruleId": code,

@@ -25,12 +25,11 @@ pub(super) fn read(cursor: &mut Cursor<'_>, wrong: &mut Vec<Unread>) -> Result<V
     cursor.reader.advance();
     match word.as_str() {
         "ALTER" if cursor.reader.sees_any(&["TABLE", "TEMPORARY"]) => alter(cursor, wrong),
-        "ALTER" => Ok(Vec::new()),
         "CREATE" | "REPLACE" => create(cursor, start, word == "REPLACE"),
         "DROP" => drop_object(cursor, start),
         "TRUNCATE" => truncate(cursor, start),
         "RENAME" => rename(cursor, start),
-        "EXCHANGE" => Ok(Vec::new()),
+        "ALTER" | "EXCHANGE" => Ok(Vec::new()),
         "OPTIMIZE" => optimize(cursor, start),
         "DETACH" => detach(cursor, start),
         "UPDATE" | "DELETE" => rows(cursor, start, word == "UPDATE"),

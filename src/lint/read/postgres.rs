@@ -53,15 +53,13 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Vec<Act>, DdlError> {
     }
     cursor.reader.advance();
     match word.as_str() {
-        "BEGIN" => Ok(vec![cursor.act(What::Begin, None, start)]),
-        "START" => Ok(vec![cursor.act(What::Begin, None, start)]),
+        "BEGIN" | "START" => Ok(vec![cursor.act(What::Begin, None, start)]),
         "COMMIT" | "END" | "ROLLBACK" | "ABORT" if !cursor.reader.sees_any(&["TO", "PREPARED"]) => {
             Ok(vec![cursor.act(What::End, None, start)])
         }
-        "COMMIT" | "ROLLBACK" => Ok(Vec::new()),
         "SET" => Ok(timeout(cursor, start)),
         "ALTER" if cursor.reader.take(&["TABLE"]) => alter(cursor),
-        "ALTER" => Ok(Vec::new()),
+        "ALTER" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" => Ok(Vec::new()),
         "CREATE" => create(cursor, start),
         "DROP" => drop_object(cursor, start),
         "TRUNCATE" => truncate(cursor, start),

@@ -89,6 +89,7 @@ const LACKED_ANYWHERE: [&[&str]; 17] = [
 #[derive(Default)]
 pub(super) struct Judge {
     bytes: usize,
+    is_full: bool,
 }
 
 impl Judge {
@@ -96,8 +97,13 @@ impl Judge {
     pub(super) fn complaint(&mut self, sql: &str, piece: &Piece) -> Option<Unread> {
         let words = words(sql, piece);
         let is_judged = words.first().is_some_and(|first| JUDGED.iter().any(|word| word.eq_ignore_ascii_case(first)));
-        if !is_judged || self.bytes > BYTES_MAX || is_lacked(&words) {
+        if !is_judged || is_lacked(&words) || self.is_full {
             return None;
+        }
+        if self.bytes > BYTES_MAX {
+            self.is_full = true;
+            let message = "from here on the file is too long for the parser: only what the rules look for is read";
+            return Some(Unread { span: piece.span.clone(), message: message.to_owned() });
         }
         self.bytes += sql.len();
         let operators = piece.tokens.iter().filter(|token| is_operator(&sql[token.span.clone()])).count();
@@ -150,5 +156,5 @@ fn is_lacked(words: &[&str]) -> bool {
     let follows = |lacked: &&[&str]| {
         words.windows(lacked.len()).any(|window| window.iter().zip(*lacked).all(|(word, lacked)| is(word, lacked)))
     };
-    by_head || LACKED_ANYWHERE.iter().any(|lacked| follows(lacked))
+    by_head || LACKED_ANYWHERE.iter().any(follows)
 }

@@ -29,7 +29,6 @@ fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
             "every part with a row that fits is written anew, on every replica, however few the rows are; it cannot be undone",
             help,
         )),
-        What::Delete(Reach::Bounded) => None,
         What::Delete(Reach::All) => Some(Mark::blocker(
             span,
             format!("every row of {table} is deleted"),

@@ -1,4 +1,4 @@
-//! SW048: ORDER BY tuple().
+//! SW048: `ORDER BY tuple()`.
 
 use super::{File, Mark};
 use crate::lint::statement::What;

@@ -11,7 +11,7 @@ use crate::ddl::{CreateTable, DdlError, Engine, key_items, read_engine};
 use crate::names::{ReplicaId, TableName, own_name};
 use crate::plan::definition::{self, DefinitionError, ID_LENGTH};
 use crate::plan::related::definitions;
-use crate::plan::step::{Probe, Run};
+use crate::plan::work::{Probe, Run};
 use crate::plan::{Fingerprint, GraphError, Objects, probes, sql};
 use crate::snapshot::Capability;
 

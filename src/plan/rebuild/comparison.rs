@@ -7,8 +7,8 @@ use super::landing;
 use crate::catalog::Column;
 use crate::names::TableName;
 use crate::plan::sql;
-use crate::plan::step::{Compare, CompareMode, Drill, Give, Repair, Truth};
 use crate::plan::template::Template;
+use crate::plan::work::{Compare, CompareMode, Drill, Give, Repair, Truth};
 use crate::snapshot::Capability;
 
 /// Aggregate functions whose result does not depend on the order in which states are merged.

@@ -5,10 +5,9 @@ use super::{comparison, estimate, landing, settle, step_id};
 use crate::catalog::Table;
 use crate::names::TableName;
 use crate::plan::sql;
-use crate::plan::step::{
-    Action, Backfill, CompareMode, Cost, PartitionSize, Phase, Signal, SignalKind, Slices, Step, Truth, Undo,
-};
+use crate::plan::step::{Action, Cost, Phase, Step, Undo};
 use crate::plan::template::Template;
+use crate::plan::work::{Backfill, CompareMode, PartitionSize, Signal, SignalKind, Slices, Truth};
 use crate::snapshot::Capability;
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {

@@ -4,7 +4,8 @@ use super::blueprint::{Blueprint, ShardSite};
 use super::step_id;
 use crate::plan::definition;
 use crate::plan::probes;
-use crate::plan::step::{Action, Cost, Phase, Probe, Run, Step, Undo};
+use crate::plan::step::{Action, Cost, Phase, Step, Undo};
+use crate::plan::work::{Probe, Run};
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
     vec![shadow(blueprint, shard), workplace(blueprint, shard)]

@@ -3,8 +3,9 @@
 use super::blueprint::{Blueprint, ShardSite};
 use super::{comparison, copy, step_id};
 use crate::names::ReplicaId;
-use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Swap, Truth, Undo};
+use crate::plan::step::{Action, Cost, Phase, Step, Undo};
 use crate::plan::template::Template;
+use crate::plan::work::{ProbeOn, Run, Swap, Truth};
 use crate::plan::{probes, sql};
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {

@@ -3,7 +3,7 @@
 use super::blueprint::{Blueprint, ShardSite};
 use crate::assess::Case;
 use crate::names::{ReplicaId, TableName};
-use crate::plan::step::Feed;
+use crate::plan::work::Feed;
 use crate::plan::{Objects, related};
 use crate::snapshot::Capability;
 

@@ -4,7 +4,8 @@ use super::blueprint::{Blueprint, ShardSite};
 use super::{landing, settle, step_id};
 use crate::names::TableName;
 use crate::plan::probes;
-use crate::plan::step::{Action, Cost, Phase, ProbeOn, Run, Step, Undo};
+use crate::plan::step::{Action, Cost, Phase, Step, Undo};
+use crate::plan::work::{ProbeOn, Run};
 use crate::snapshot::Capability;
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {

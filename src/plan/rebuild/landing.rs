@@ -3,7 +3,7 @@
 use super::blueprint::{Blueprint, ShardSite};
 use crate::names::TableName;
 use crate::plan::sql;
-use crate::plan::step::{CatchUp, Drain};
+use crate::plan::work::{CatchUp, Drain};
 use crate::snapshot::Capability;
 
 /// Replication that does not move for this long needs a person.

@@ -5,7 +5,8 @@ use super::step_id;
 use crate::names::ReplicaId;
 use crate::plan::definition::marked_path;
 use crate::plan::probes;
-use crate::plan::step::{Action, Cost, Phase, Probe, ProbeOn, Step, Undo};
+use crate::plan::step::{Action, Cost, Phase, Step, Undo};
+use crate::plan::work::{Probe, ProbeOn};
 use crate::snapshot::Capability;
 
 /// The copy needs as much room as the source, and a tenth more for parts that are being merged.

@@ -8,8 +8,9 @@ use super::blueprint::{Blueprint, ShardSite};
 use super::{comparison, feeds, landing, step_id};
 use crate::plan::probes;
 use crate::plan::sql;
-use crate::plan::step::{Action, CompareMode, Cost, Gap, GapBy, Phase, ProbeOn, Run, Settle, Step, Undo};
+use crate::plan::step::{Action, Cost, Phase, Step, Undo};
 use crate::plan::template::Template;
+use crate::plan::work::{CompareMode, Gap, GapBy, ProbeOn, Run, Settle};
 
 /// Without merges, parts pile up and inserts slow down: an attempt that takes longer is given up, and made again later.
 const WITHOUT_MERGES_SECONDS_MAX: u64 = 60;

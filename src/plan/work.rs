@@ -1,0 +1,362 @@
+//! What a step works with: the statements, queries and limits of each kind of action.
+
+use serde::{Deserialize, Serialize};
+
+use super::template::Template;
+use crate::names::ReplicaId;
+
+/// Statements for some replicas, and how to see on each of them whether they are still to be run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    /// The replicas, each of which runs all statements.
+    pub on: Vec<ReplicaId>,
+    /// What must hold before; if it does not, the cluster has drifted.
+    pub before: Vec<Probe>,
+    /// The statements, in order. Each is safe to run again while `after` does not hold.
+    pub sql: Vec<String>,
+    /// What holds when, and only when, the statements have been run.
+    pub after: Vec<Probe>,
+}
+
+/// A query with the answer that it must give.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// What is asked, as a statement that should hold: `the source table is as it was when the plan was made`.
+    pub says: String,
+    /// The query.
+    pub sql: String,
+    /// The expected answer as tab-separated text without the last line's end.
+    pub expect: String,
+}
+
+/// A probe and the replicas that it is put to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeOn {
+    /// The replicas.
+    pub on: Vec<ReplicaId>,
+    /// The question.
+    #[serde(flatten)]
+    pub probe: Probe,
+}
+
+/// Waiting for inserts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drain {
+    /// All replicas of the shard.
+    pub on: Vec<ReplicaId>,
+    /// Writes queued inserts out, where the server keeps a queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flush: Option<String>,
+    /// Lists the inserts that are running: query id, seconds, user. Those listed when the wait begins must go.
+    pub inserts: String,
+    /// The replication of the tables that they write to; empty for tables that are not replicated.
+    pub catch_up: Vec<CatchUp>,
+    /// After how many seconds the wait is given up.
+    pub seconds_max: u64,
+}
+
+/// The boundary of one shard. The snapshot gets the parts that are there before the mirror exists, the mirror writes what comes
+/// after it; the parts between the two are looked at row by row. Begun anew from nothing whenever it was cut short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settle {
+    /// The backfill replica.
+    pub on: ReplicaId,
+    /// What must hold before, on every replica.
+    pub before: Vec<ProbeOn>,
+    /// Whether writers must be still, because rows alone cannot tell what the mirror wrote.
+    pub fence: bool,
+    /// What writes by itself and is stopped for an attempt, where the plan is to do so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feeds: Vec<Feed>,
+    /// Takes back what an earlier attempt left: the mirror on every replica.
+    pub unmirror: Run,
+    /// Empties shadow, snapshot and staging, on the backfill replica.
+    pub clear: Vec<String>,
+    /// Holds when they are empty.
+    pub cleared: Probe,
+    /// Waits for what is under way in source and shadow.
+    pub drain: Drain,
+    /// Stops merges of source and shadow, on every replica, so that parts stay the inserts that they were.
+    pub stop_merges: Vec<String>,
+    /// Starts them again, whatever happens.
+    pub start_merges: Vec<String>,
+    /// 1 when a partition of the source has so many parts that inserts may soon be slowed down.
+    pub crowded: String,
+    /// After how many seconds without merges the attempt is given up.
+    pub seconds_max: u64,
+    /// Lists the source's active parts: name, partition id, merge level, rows.
+    pub parts: String,
+    /// Clones partition `{chunk}` of the source into the snapshot by hard links; done twice it is as if done once.
+    pub clone: Template,
+    /// The same list of the snapshot, whose parts have names of their own.
+    pub cloned: String,
+    /// Count and sum of row hashes of each of the source's parts `{parts}`: a part and its clone have the same.
+    pub digest: Template,
+    /// The same of the snapshot's parts.
+    pub digest_cloned: Template,
+    /// Creates the mirror.
+    pub mirror: Vec<Run>,
+    /// What to do about the parts that are neither cloned nor certain to be mirrored.
+    pub gap: Gap,
+}
+
+/// Something on the servers that brings rows to the table by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feed {
+    /// The replicas that have it.
+    pub on: Vec<ReplicaId>,
+    /// What it is, for people.
+    pub says: String,
+    /// Stops it; done twice it is as if done once.
+    pub stop: String,
+    /// Starts it again, whatever happens.
+    pub start: String,
+}
+
+/// Rows of the parts `{parts}` that are in neither snapshot nor shadow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gap {
+    /// Whether a part of which some rows are found is told row by row, or is for a person.
+    pub by: GapBy,
+    /// Lines of part, rows, and how many of these are in the shadow table. A part that the mirror wrote is there whole.
+    pub found: Template,
+    /// Copies the parts `{parts}` into the staging table.
+    pub copy: Template,
+    /// Of parts all of whose rows are there: lines of "how often a row is lacking" and "how many such rows".
+    pub lacking: Template,
+    /// Copies rows that lack `{times}` copies into the staging table.
+    pub copy_rows: Template,
+    /// Lists the partition ids of the staging table.
+    pub staged: String,
+    /// Attaches partition `{chunk}` of the staging table to the shadow table.
+    pub attach: Template,
+    /// Empties the staging table.
+    pub clear: String,
+}
+
+/// By what it is told whether the mirror wrote a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapBy {
+    /// A part that lacks any row lacks all; the rest by how often each row occurs. Exact, whatever is inserted twice.
+    Row,
+    /// All of a part's rows or none: anything between is for a person.
+    Part,
+}
+
+/// Copying through a staging table. See the crate's chapter on exactness for why each query is there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backfill {
+    /// The backfill replica.
+    pub on: ReplicaId,
+    /// What must hold before.
+    pub before: Vec<Probe>,
+    /// Partitions that were there when the plan was made, for estimates and for reading; the run asks `list`.
+    pub partitions: Vec<PartitionSize>,
+    /// Lists the snapshot's parts in the order of their rows: partition id, name, rows, bytes.
+    pub list: String,
+    /// What a chunk can be that is less than a partition.
+    pub slices: Slices,
+    /// What must be looked at before each chunk, so that the copy does not get in the way of others.
+    pub signals: Vec<Signal>,
+    /// Empties the staging table.
+    pub clear: Vec<String>,
+    /// Copies partition `{chunk}` of the snapshot, or its slice `{slice}`, into the staging table.
+    pub copy: Template,
+    /// `count`, `sum of row hashes` of the same rows in the snapshot.
+    pub digest_source: Template,
+    /// The same of the whole staging table.
+    pub digest_staging: String,
+    /// Lists the partition ids of the staging table, one a line.
+    pub staged: String,
+    /// Attaches partition `{chunk}` of the staging table to the shadow table.
+    pub attach: Template,
+    /// 1 if partition `{chunk}` of the staging table is in the shadow table, 0 if it is not.
+    pub landed: Template,
+}
+
+/// Conditions that make less of a partition, to come after the one on the partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Slices {
+    /// The parts `{parts}`.
+    pub parts: Template,
+    /// Of the part `{parts}`, rows `{from}` to before `{to}`. None where rows of a part have no numbers, so that a part is
+    /// copied as a whole, however large it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<Template>,
+}
+
+/// A figure that says how a replica bears up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Signal {
+    /// What it is.
+    pub of: SignalKind,
+    /// The replicas that are asked.
+    pub on: Vec<ReplicaId>,
+    /// The query; its answer is one number.
+    pub sql: String,
+}
+
+/// What a signal is. The limits are in the config file, where they can be changed while a plan runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignalKind {
+    /// Seconds by which replication is behind.
+    Delay,
+    /// Entries of the replication queue.
+    Queue,
+    /// Parts of the fullest partition, in percent of those from which on inserts are slowed down.
+    Parts,
+    /// Free space of the fullest disk that holds the table, in percent.
+    FreeDisk,
+    /// Merges that run on the server.
+    Merges,
+}
+
+/// A partition as it was when the plan was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionSize {
+    /// `partition_id`.
+    pub id: String,
+    /// Rows.
+    pub rows: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
+}
+
+/// Waiting for replication.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatchUp {
+    /// All replicas of the shard.
+    pub on: Vec<ReplicaId>,
+    /// The last position in the table's replication log; asked of every replica, the largest answer is the mark.
+    pub mark: String,
+    /// The position up to which a replica has read the log: it must pass the mark.
+    pub pointer: String,
+    /// Parts that a replica still has to get, one a line: those there once the mark is passed must go.
+    pub queue: String,
+    /// The statement with which a person would wait by hand.
+    pub by_hand: String,
+    /// After how many seconds without any progress the wait is given up.
+    pub stall_seconds: u64,
+}
+
+/// How two tables are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CompareMode {
+    /// Every row, with how often it occurs: count and sum of row hashes.
+    Rows,
+    /// Rows after the engine's own merging (FINAL), for engines that merge rows.
+    Final,
+    /// Distinct new sorting keys, where the change alters which rows the engine merges.
+    Keys,
+}
+
+/// A swap by renames. An insert that begins before it and looks its views up after it writes to the old data twice. With merges
+/// stopped, parts are the inserts that made them, so such an insert is known by its two equal parts there and none in the new.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Swap {
+    /// The backfill replica.
+    pub on: ReplicaId,
+    /// Whether the new table comes to the source's name, or goes back.
+    pub forward: bool,
+    /// The renames, replica by replica.
+    pub runs: Vec<Run>,
+    /// Stops merges of both tables, on every replica.
+    pub stop_merges: Vec<String>,
+    /// Starts them again, whatever happens.
+    pub start_merges: Vec<String>,
+    /// Lists the active parts under the source's name, and under the shadow's: name, partition id, merge level, rows.
+    pub parts: [String; 2],
+    /// Count and sum of row hashes of each of the parts `{parts}` under the source's name, and under the shadow's. None where
+    /// equal inserts make different parts in both tables, so that only rows can be compared.
+    pub digests: Option<[Template; 2]>,
+    /// Empties the staging table.
+    pub clear: String,
+    /// Copies the parts `{parts}` under the shadow's name into the staging table.
+    pub copy: Template,
+    /// Lists the partition ids of the staging table.
+    pub staged: String,
+    /// Attaches partition `{chunk}` of the staging table to the table under the source's name.
+    pub attach: Template,
+    /// Both tables, compared row by row: afterwards, and instead where parts do not tell.
+    pub compare: Compare,
+}
+
+/// A comparison of two tables by partition of the old partition key, exact while rows come in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compare {
+    /// The replicas on which it is made.
+    pub on: Vec<ReplicaId>,
+    /// How.
+    pub mode: CompareMode,
+    /// Lines of `partition`, `count`, `sum of hashes` of the table that is written to under the source's name.
+    pub left: String,
+    /// The same of the table that the mirror writes to.
+    pub right: String,
+    /// Which rows differ, where partitions do.
+    pub drill: Drill,
+    /// Waits between two readings of the same rows.
+    pub drain: Drain,
+    /// What a lasting difference means.
+    pub truth: Truth,
+    /// How differences are put right; none where that takes a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repair: Option<Repair>,
+}
+
+/// From partitions that differ to rows that differ.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drill {
+    /// Lists the buckets of hashes in which the partitions `{partitions}` differ.
+    pub buckets: Template,
+    /// Lists hashes in the partitions `{partitions}` and buckets `{buckets}` that one side has more often than the other.
+    pub suspects: Template,
+    /// How often the left table has each of `{hashes}` in `{partitions}`: hash and number.
+    pub left: Template,
+    /// The same of the right table.
+    pub right: Template,
+}
+
+/// What a difference between two tables means that outlives everything under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Truth {
+    /// The left table is right: inserts go to it first.
+    Left,
+    /// The left table is right, but a row that only the right one has is not deleted: somebody may go back for it.
+    Kept,
+    /// Every insert left two copies over both tables, wherever a swap of the names let them go.
+    TwoCopies,
+    /// The same, and parts have told already which inserts left none on the left: a row that is there is there often enough.
+    Told,
+}
+
+/// Putting single rows right, those with `{hashes}` in the partitions `{partitions}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repair {
+    /// The replica on which it is done.
+    pub on: ReplicaId,
+    /// Writes `{times}` copies of each row from the left table into the right one.
+    pub add: Template,
+    /// Deletes rows from the right table; those of which some are wanted are added anew.
+    pub remove: Template,
+    /// Lists unfinished mutations of the right table, on every replica.
+    pub removing: String,
+    /// Brings rows from the right table into the left one, past all views.
+    pub give: Give,
+}
+
+/// Bringing rows into the table that is written to, through a staging table, so that no view sees them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Give {
+    /// Empties the staging table.
+    pub clear: String,
+    /// Copies `{times}` copies of each row from the right table into the staging table.
+    pub copy: Template,
+    /// Lists the partition ids of the staging table.
+    pub staged: String,
+    /// Attaches partition `{chunk}` of the staging table to the left table.
+    pub attach: Template,
+}
