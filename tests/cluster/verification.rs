@@ -139,10 +139,10 @@ fn a_mutation_slipped_in_is_found(cluster: &Running) {
     is_found(cluster, "slipped_in", "202401", &["ALTER TABLE SOURCE UPDATE v = 'changed' WHERE a = 30 AT ONCE"]);
 }
 
-/// Rows that a merging engine adds up are for a person to judge.
+/// Rows that a merging engine combines are for a person to judge.
 fn rows_that_it_cannot_put_right_stop_it(cluster: &Running) {
     let database = "not_mended";
-    let tool = copied(cluster, "SummingMergeTree", database);
+    let tool = copied(cluster, "AggregatingMergeTree", database);
     // The other shard agrees, and may be swapped.
     let look = || {
         let mut tables = definitions(cluster, database);
