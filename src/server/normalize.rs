@@ -16,7 +16,7 @@ const SCRATCH_PREFIX: &str = "_shardwright_scratch_";
 /// Name of the table in the scratch database.
 const SCRATCH_TABLE: &str = "t";
 const TAG_CHARS: usize = 8;
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(20);
+const STATEMENT_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A definition that was not normalised, and what is left of the attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,8 +122,19 @@ impl Scratch<'_> {
     /// With SYNC where the server knows it: without, an Atomic database keeps Keeper paths taken for minutes.
     async fn drop_database(&self) -> Result<(), QueryError> {
         let drop = format!("DROP DATABASE IF EXISTS {}", quote_identifier(&self.table.database));
+        for _ in 1..DROPS_MAX {
+            match self.drop_with(&drop).await {
+                // A table that is being created appeared in it.
+                Err(error) if error.code() == Some(DATABASE_NOT_EMPTY) => tokio::time::sleep(DROP_PAUSE).await,
+                answer => return answer,
+            }
+        }
+        self.drop_with(&drop).await
+    }
+
+    async fn drop_with(&self, drop: &str) -> Result<(), QueryError> {
         match self.run(&format!("{drop} SYNC")).await {
-            Err(error) if error.code() == Some(SYNTAX_ERROR) => self.run(&drop).await,
+            Err(error) if error.code() == Some(SYNTAX_ERROR) => self.run(drop).await,
             answer => answer,
         }
     }
@@ -135,6 +146,10 @@ impl Scratch<'_> {
 
 /// What servers without `SYNC` answer.
 const SYNTAX_ERROR: u32 = 62;
+/// What they answer while something is still being created in the database.
+const DATABASE_NOT_EMPTY: u32 = 219;
+const DROPS_MAX: u32 = 10;
+const DROP_PAUSE: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {

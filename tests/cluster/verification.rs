@@ -66,7 +66,7 @@ fn is_found(cluster: &Running, database: &str, partition: &str, tampering: &[&st
     let found = tool.expect(6, &["verify", PLAN]);
     names(cluster, &found, partition);
     let ran = tool.expect(0, &["execute", PLAN]);
-    assert!(ran.stderr.contains(&format!("were put right in the partitions {partition}\n")), "{ran}");
+    assert!(ran.stderr.contains(&format!("were put right in the partitions {partition} (")), "{ran}");
     assert_eq!(served(cluster, database), before, "the new table holds the rows that the old one held");
     assert_nothing_left(cluster, database);
     assert!(definitions(cluster, database).values().all(|tables| tables.lines().count() == 1));
@@ -143,12 +143,18 @@ fn a_mutation_slipped_in_is_found(cluster: &Running) {
 fn rows_that_it_cannot_put_right_stop_it(cluster: &Running) {
     let database = "not_mended";
     let tool = copied(cluster, "SummingMergeTree", database);
-    let before = (served(cluster, database), definitions(cluster, database));
+    // The other shard agrees, and may be swapped.
+    let look = || {
+        let mut tables = definitions(cluster, database);
+        tables.retain(|id, _| id.shard == 1);
+        (served(cluster, database), tables)
+    };
+    let before = look();
     tamper(cluster, database, &["INSERT INTO SHADOW VALUES ('2024-02-03', 777777, 'x')"]);
     for args in [["verify", PLAN], ["execute", PLAN], ["execute", PLAN]] {
         let stopped = tool.expect(6, &args);
         assert!(stopped.stderr.contains("202402"), "{stopped}");
-        assert_eq!((served(cluster, database), definitions(cluster, database)), before, "nothing is swapped");
+        assert_eq!(look(), before, "nothing is swapped");
     }
     tool.expect(0, &["rollback", PLAN]);
     assert_nothing_left(cluster, database);
@@ -165,7 +171,7 @@ fn without_the_mirror_nothing_is_swapped(cluster: &Running) {
     let before = served(cluster, database);
     names(cluster, &tool.expect(6, &["verify", PLAN]), "202402");
     let stopped = tool.expect(5, &["execute", PLAN]);
-    assert!(stopped.stderr.contains("1 were put right in the partitions 202402\n"), "{stopped}");
+    assert!(stopped.stderr.contains("1 were put right in the partitions 202402 ("), "{stopped}");
     assert!(stopped.stderr.contains("t__sw_mirror"), "{stopped}");
     assert_eq!(served(cluster, database), before);
     tool.expect(0, &["rollback", PLAN]);
