@@ -40,13 +40,19 @@ fn harmless_statements_are_read_and_not_blocked() {
     assert!(statements >= 60, "{statements}");
 }
 
+/// What this thread has computed for: others that want the processor do not count.
+fn time_on_cpu() -> Duration {
+    let spent = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(spent.split(' ').next().unwrap().parse().unwrap())
+}
+
 #[test]
 fn a_hundred_statements_take_less_than_a_second() {
     let clickhouse =
         "ALTER TABLE d.t ADD COLUMN c UInt8 DEFAULT a + 1, MODIFY COLUMN b UInt64, DROP COLUMN z;\n".repeat(50);
     let postgres =
         "ALTER TABLE \"t\" ADD COLUMN \"c\" integer DEFAULT 0 NOT NULL, DROP COLUMN \"z\" CASCADE;\n".repeat(50);
-    let began = Instant::now();
+    let began = time_on_cpu();
     let report = lint(
         vec![
             Source { name: "a.sql".to_owned(), text: clickhouse },
@@ -54,7 +60,7 @@ fn a_hundred_statements_take_less_than_a_second() {
         ],
         Choice::Auto,
     );
-    let took = began.elapsed();
+    let took = time_on_cpu() - began;
     assert_eq!(report.files.iter().map(|file| file.statements).sum::<usize>(), 100);
     assert!(report.is_blocked());
     assert!(took < Duration::from_secs(1), "{took:?}");
@@ -74,11 +80,11 @@ fn large_files_take_bounded_time_and_give_bounded_output() {
         (of("'"), Dialect::ClickHouse),
         (of("\u{0436};"), Dialect::ClickHouse),
     ] {
-        let began = Instant::now();
+        let began = time_on_cpu();
         let report = report(&sql, Choice::Only(dialect));
         assert!(report.files[0].findings.len() <= FINDINGS_MAX);
         assert!(report.files[0].unparsed.len() <= 1_000, "{}", report.files[0].unparsed.len());
-        let took = began.elapsed();
+        let took = time_on_cpu() - began;
         assert!(took < Duration::from_mins(1), "{took:?} for {}", &sql[..20]);
     }
 }
