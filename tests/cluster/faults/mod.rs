@@ -81,7 +81,7 @@ impl Fault {
 }
 
 /// The faults of `./check`, with the way of the plan.
-const SHORT: [(&str, Way); 2] = [("refused", Way::Back), ("second", Way::Forward)];
+const SHORT: [(&str, Way); 1] = [("second", Way::Forward)];
 
 fn selection() -> Vec<(&'static str, Fault, Way)> {
     let wanted = std::env::var("SHARDWRIGHT_FAULTS").unwrap_or_default();
