@@ -63,6 +63,17 @@ pub struct Column {
 }
 
 impl Column {
+    /// A column without default and comment.
+    pub fn new(name: &str, kind: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: kind.to_owned(),
+            default_kind: String::new(),
+            default_expression: String::new(),
+            comment: String::new(),
+        }
+    }
+
     /// Whether the column is stored, so that a copy must carry its values.
     pub fn is_stored(&self) -> bool {
         !matches!(self.default_kind.as_str(), "ALIAS" | "EPHEMERAL")

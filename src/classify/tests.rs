@@ -3,13 +3,6 @@ use crate::ddl::read_alteration;
 use crate::names::TableName;
 
 fn table() -> Table {
-    let column = |name: &str, kind: &str| crate::catalog::Column {
-        name: name.to_owned(),
-        kind: kind.to_owned(),
-        default_kind: String::new(),
-        default_expression: String::new(),
-        comment: String::new(),
-    };
     Table {
         name: TableName::new("d", "t"),
         engine: "MergeTree".to_owned(),
@@ -23,12 +16,12 @@ fn table() -> Table {
             sampling: String::new(),
         },
         columns: vec![
-            column("id", "UInt64"),
-            column("k", "String"),
-            column("day", "Date"),
-            column("v", "UInt32"),
-            column("e", "Enum8('a b' = 1, 'c' = 2)"),
-            column("q t", "Tuple(a UInt8, b String)"),
+            crate::catalog::Column::new("id", "UInt64"),
+            crate::catalog::Column::new("k", "String"),
+            crate::catalog::Column::new("day", "Date"),
+            crate::catalog::Column::new("v", "UInt32"),
+            crate::catalog::Column::new("e", "Enum8('a b' = 1, 'c' = 2)"),
+            crate::catalog::Column::new("q t", "Tuple(a UInt8, b String)"),
         ],
         partitions: vec![],
         replication: None,

@@ -1,7 +1,6 @@
 //! Signals that ask the process to end.
 
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +22,6 @@ pub(super) struct Interrupts([Signal; 3]);
 
 impl Interrupts {
     pub(super) fn listen() -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::new(format!("cannot listen for signals: {error}")));
         Ok(Self([listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?, listen(SignalKind::hangup())?]))
     }
 
@@ -36,6 +34,11 @@ impl Interrupts {
             _ = hangup.recv() => {}
         }
     }
+}
+
+/// Hears one kind of signal from now on.
+pub(super) fn listen(kind: SignalKind) -> Result<Signal, Failure> {
+    signal(kind).map_err(|error| Failure::new(format!("cannot listen for signals: {error}")))
 }
 
 /// Does an engine's work. A signal ends it in good order: nothing runs on, merges that were stopped are started. A second signal,
@@ -56,15 +59,13 @@ pub(super) async fn heed<T, S: Servers, R: Reporter>(
         }
         std::process::exit(Exit::Error as i32);
     });
-    let interrupted = {
-        let mut work = pin!(work);
-        tokio::select! {
-            biased;
-            done = &mut work => Some(done),
-            () = asked_to_end.notified() => None,
-        }
+    // What is not done when the signal comes is dropped here, before the engine winds up.
+    let done = tokio::select! {
+        biased;
+        done = work => Some(done),
+        () = asked_to_end.notified() => None,
     };
-    let result = if let Some(done) = interrupted { done.map_err(Failure::from) } else { Err(wind_up(engine).await) };
+    let result = if let Some(done) = done { done.map_err(Failure::from) } else { Err(wind_up(engine).await) };
     listening.abort();
     result
 }

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::SignalKind;
 use tokio::task::JoinHandle;
 
 use super::failure::Failure;
+use super::interrupts::listen;
 use crate::config::{Throttle, load};
 use crate::execute::Pace;
 
@@ -24,7 +25,6 @@ pub(super) struct FilePace {
 impl FilePace {
     /// Listens from now on: SIGUSR1 pauses, SIGUSR2 resumes.
     pub(super) fn listen(config: &Path, plan: &Path) -> Result<Self, Failure> {
-        let listen = |kind| signal(kind).map_err(|error| Failure::new(format!("cannot listen for signals: {error}")));
         let (mut pause, mut resume) = (listen(SignalKind::user_defined1())?, listen(SignalKind::user_defined2())?);
         let signalled = Arc::new(AtomicBool::new(false));
         let heard = Arc::clone(&signalled);

@@ -130,30 +130,32 @@ fn final_line(news: &News<'_>) -> Option<String> {
     })
 }
 
+/// Whether a line may follow the last one of its kind. The first one is `at_once`, or counts from now.
+fn is_due(last: &Mutex<BTreeMap<String, Instant>>, kind: String, at_once: bool) -> bool {
+    let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = Instant::now();
+    let is_due = last.get(&kind).map_or(at_once, |told| now.duration_since(*told) >= LINE_EVERY);
+    if is_due || !last.contains_key(&kind) {
+        last.insert(kind, now);
+    }
+    is_due
+}
+
 /// A plain line, or none where it would come too soon after the last one.
 fn line(news: &News<'_>, last: &Mutex<BTreeMap<String, Instant>>) -> Option<String> {
     match news {
         News::Started(step) => Some(format!("{:<22} {} …", step.id, step.title)),
         News::Undoing(step) => Some(format!("{:<22} undoing: {} …", step.id, step.title)),
         News::Copied { step, rows, chunk } => {
-            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = Instant::now();
-            let began = *last.entry(step.id.to_string()).or_insert(now);
-            if now.duration_since(began) < LINE_EVERY {
+            // Nothing is said of a copy that has only just begun.
+            if !is_due(last, step.id.to_string(), false) {
                 return None;
             }
-            last.insert(step.id.to_string(), now);
             let (rows, all) = (figures::rows(*rows), figures::rows(step.cost.rows));
             Some(format!("{:<22} {rows} of {all}, partition {chunk}", step.id))
         }
         News::Held { step, why } => {
-            let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-            let (now, key) = (Instant::now(), format!("{} held", step.id));
-            if last.get(&key).is_some_and(|told| now.duration_since(*told) < LINE_EVERY) {
-                return None;
-            }
-            last.insert(key, now);
-            Some(format!("{:<22} held back: {why}", step.id))
+            is_due(last, format!("{} held", step.id), true).then(|| format!("{:<22} held back: {why}", step.id))
         }
         News::TookOver { .. } | News::Done { .. } | News::Failed { .. } | News::Undone(_) => final_line(news),
     }

@@ -1,6 +1,5 @@
 //! Backfill: snapshot to staging, compare, staging to shadow; chunk by chunk, each exactly once.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::carry_out::lines;
@@ -22,7 +21,7 @@ pub(super) async fn backfill<S: Servers, R: Reporter>(
     step: &Step,
     work: &Backfill,
 ) -> Result<String, ExecuteError> {
-    let worker = Worker { engine, step, work, times: Mutex::default() };
+    let mut worker = Worker { engine, step, work, times: Times::default() };
     engine.require(&step.id, work.on, &work.before).await?;
     let (mut cutter, half_attached) = worker.cutter().await?;
     if let Some(slice) = half_attached {
@@ -36,19 +35,18 @@ pub(super) async fn backfill<S: Servers, R: Reporter>(
         let Some(slice) = cutter.next(target.min(throttle.max_chunk_bytes)) else { break };
         let began = Instant::now();
         worker.chunk(&slice).await?;
-        let (took, max) = (began.elapsed().as_millis(), throttle.max_chunk_bytes);
-        target = next_target(target, slice.bytes, took, throttle.chunk_seconds, max);
+        target = next_target(target, slice.bytes, began.elapsed().as_millis(), throttle.chunk_seconds);
     }
     let (rows, chunks) = engine.progress().chunks_done(&step.id);
     let chunks = count(chunks, "chunk");
-    Ok(format!("{rows} rows in {chunks}, each compared before it was attached; {}", worker.times().told(held)))
+    Ok(format!("{rows} rows in {chunks}, each compared before it was attached; {}", worker.times.told(held)))
 }
 
 struct Worker<'a, 'p, S, R> {
     engine: &'a Engine<'p, S, R>,
     step: &'a Step,
     work: &'a Backfill,
-    times: Mutex<Times>,
+    times: Times,
 }
 
 /// Where the time of a copy went.
@@ -70,10 +68,6 @@ impl Times {
 }
 
 impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
-    fn times(&self) -> MutexGuard<'_, Times> {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// The snapshot, cut as far as earlier runs came, and the chunk of which an earlier run had begun to attach something.
     async fn cutter(&self) -> Result<(Cutter, Option<Slice>), ExecuteError> {
         let mut parts = Vec::new();
@@ -112,7 +106,7 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
     }
 
     /// Brings one chunk into the shadow table. Where attaching had begun, the staging table is whole and is not copied again.
-    async fn chunk(&self, slice: &Slice) -> Result<(), ExecuteError> {
+    async fn chunk(&mut self, slice: &Slice) -> Result<(), ExecuteError> {
         let chunk = slice.to_string();
         let condition = slice.condition(&self.work.slices).ok_or_else(|| self.changed(&chunk))?;
         let digest = slice.fill(&self.work.digest_source, &condition);
@@ -135,7 +129,7 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
             let (step, chunk) = (self.step.id.clone(), chunk.clone());
             self.engine.record(Event::Attached { step, chunk, partition })?;
         }
-        self.times().attaching += began.elapsed();
+        self.times.attaching += began.elapsed();
         self.engine.record(Event::ChunkDone { step: self.step.id.clone(), chunk: chunk.clone(), rows })?;
         let (rows, _) = self.engine.progress().chunks_done(&self.step.id);
         self.engine.report(News::Copied { step: self.step, rows, chunk: &chunk });
@@ -143,7 +137,7 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
     }
 
     /// Fills the staging table with a chunk and proves that it is the same rows. Gives their number.
-    async fn copy(&self, chunk: &str, sql: &str, digest: &str) -> Result<u64, ExecuteError> {
+    async fn copy(&mut self, chunk: &str, sql: &str, digest: &str) -> Result<u64, ExecuteError> {
         for sql in &self.work.clear {
             self.change(chunk, sql).await?;
         }
@@ -153,11 +147,8 @@ impl<S: Servers, R: Reporter> Worker<'_, '_, S, R> {
         let copied = Instant::now();
         let source = self.ask_slowly(digest).await?;
         let staged = self.ask_slowly(&self.work.digest_staging).await?;
-        {
-            let mut times = self.times();
-            times.copying += copied - began;
-            times.comparing += copied.elapsed();
-        }
+        self.times.copying += copied - began;
+        self.times.comparing += copied.elapsed();
         if source == staged {
             return Ok(count_of(&source));
         }

@@ -299,13 +299,17 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
     }
 
     async fn forward_step(&self, step: &'a Step) -> (StepId, Result<(), ExecuteError>) {
-        let began = Instant::now();
         let resumed = *self.progress().step(&step.id) == StepState::Started;
-        if let Err(error) = self.still_ours(step).await {
+        // A step that waits has not begun, so its end would not be one of the journal's.
+        let may_begin = async {
+            self.hold_while_paused(step).await?;
+            self.still_ours(step).await
+        };
+        if let Err(error) = may_begin.await {
             return (step.id.clone(), Err(error));
         }
+        let began = Instant::now();
         let result = async {
-            self.hold_while_paused(step).await?;
             self.record(Event::Started { step: step.id.clone() })?;
             self.reporter.report(News::Started(step));
             carry_out(self, step, resumed).await

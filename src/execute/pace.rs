@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::ports::{News, Reporter, Servers};
-use crate::config::Throttle;
+use crate::config::{Limit, Throttle};
 use crate::names::ReplicaId;
 use crate::plan::{Backfill, Step};
 
@@ -73,29 +73,24 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
     /// The first signal that is beyond its limit, or that cannot be had.
     async fn strained(&self, step: &Step, work: Option<&Backfill>, throttle: &Throttle) -> Option<Held> {
         let work = work?;
-        for signal in &work.signals {
-            let Some(limit) = throttle.limit(signal.of) else { continue };
-            for on in &signal.on {
-                match self.figure(step, *on, &signal.sql).await {
-                    Err(error) => return Some(Held::Lost(error)),
-                    Ok(figure) if limit.is_kept(figure) => {}
-                    Ok(figure) => {
-                        let replica = self.desk.replica_name(*on);
-                        return Some(Held::For(format!("{replica}: {}", limit.broken_by(signal.of, figure))));
-                    }
-                }
-            }
-        }
-        let query = throttle.query.as_ref()?;
         let here = [work.on];
-        for on in work.signals.first().map_or(&here[..], |signal| &signal.on) {
-            match self.figure(step, *on, query).await {
-                Err(error) => return Some(Held::Lost(error)),
-                Ok(0) => {}
-                Ok(figure) => {
-                    let replica = self.desk.replica_name(*on);
-                    return Some(Held::For(format!("{replica}: the query of [throttle] answers {figure}, not 0")));
-                }
+        let everywhere = work.signals.first().map_or(&here[..], |signal| &signal.on);
+        let planned = work.signals.iter().filter_map(|signal| {
+            Some((signal.on.as_slice(), &signal.sql, Some(signal.of), throttle.limit(signal.of)?))
+        });
+        let own = throttle.query.iter().map(|sql| (everywhere, sql, None, Limit::AtMost(0)));
+        for (on, sql, of, limit) in planned.chain(own) {
+            for on in on {
+                let figure = match self.figure(step, *on, sql).await {
+                    Err(error) => return Some(Held::Lost(error)),
+                    Ok(figure) if limit.is_kept(figure) => continue,
+                    Ok(figure) => figure,
+                };
+                let why = match of {
+                    Some(of) => limit.broken_by(of, figure),
+                    None => format!("the query of [throttle] answers {figure}, not 0"),
+                };
+                return Some(Held::For(format!("{}: {why}", self.desk.replica_name(*on))));
             }
         }
         None

@@ -116,12 +116,11 @@ pub(super) async fn stop_feeds<S: Servers, R: Reporter>(
     feeds: &[Feed],
 ) -> Result<(), ExecuteError> {
     for (on, feed) in each(feeds) {
-        match engine.desk.statement(step, on, &feed.stop).await {
-            // Detached before: by an attempt that was cut short, or by a person, for whom it will be attached too.
-            Err(source) if source.code != Some(UNKNOWN_TABLE) => {
-                return Err(ExecuteError::Call { step: step.clone(), source });
-            }
-            _ => {}
+        // Detached before: by an attempt that was cut short, or by a person, for whom it will be attached too.
+        if let Err(source) = engine.desk.statement(step, on, &feed.stop).await
+            && source.code != Some(UNKNOWN_TABLE)
+        {
+            return Err(ExecuteError::Call { step: step.clone(), source });
         }
     }
     Ok(())
@@ -133,33 +132,34 @@ pub(super) async fn start_feeds<S: Servers, R: Reporter>(
     step: &StepId,
     feeds: &[Feed],
 ) -> Result<(), ExecuteError> {
-    for (on, feed) in each(feeds) {
-        match engine.desk.statement(step, on, &feed.start).await {
-            Err(source) if source.code != Some(TABLE_EXISTS) => {
-                return Err(ExecuteError::StaysStopped { step: step.clone(), sql: feed.start.clone(), source });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
+    start_again(engine, step, each(feeds).map(|(on, feed)| (on, &feed.start)), TABLE_EXISTS).await
 }
 
 fn each(feeds: &[Feed]) -> impl Iterator<Item = (ReplicaId, &Feed)> {
     feeds.iter().flat_map(|feed| feed.on.iter().map(move |on| (*on, feed)))
 }
 
-/// Starts merges on the replicas of a step that stopped them.
+/// Starts merges on the replicas of a step that stopped them. A table that is not there has no merges to start.
 pub(super) async fn start_merges<S: Servers, R: Reporter>(
     engine: &Engine<'_, S, R>,
     step: &StepId,
     on: &[ReplicaId],
     statements: &[String],
 ) -> Result<(), ExecuteError> {
-    for (on, sql) in on.iter().flat_map(|on| statements.iter().map(move |sql| (*on, sql))) {
-        let started = engine.desk.statement(step, on, sql).await;
-        // A table that is not there has no merges to start.
-        if let Err(source) = started
-            && source.code != Some(UNKNOWN_TABLE)
+    let each = on.iter().flat_map(|on| statements.iter().map(move |sql| (*on, sql)));
+    start_again(engine, step, each, UNKNOWN_TABLE).await
+}
+
+/// Runs statements that start something. The code is that of a server on which there is nothing to start.
+async fn start_again<'s, S: Servers, R: Reporter>(
+    engine: &Engine<'_, S, R>,
+    step: &StepId,
+    statements: impl Iterator<Item = (ReplicaId, &'s String)>,
+    nothing_to_start: u32,
+) -> Result<(), ExecuteError> {
+    for (on, sql) in statements {
+        if let Err(source) = engine.desk.statement(step, on, sql).await
+            && source.code != Some(nothing_to_start)
         {
             return Err(ExecuteError::StaysStopped { step: step.clone(), sql: sql.clone(), source });
         }

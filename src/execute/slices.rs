@@ -168,7 +168,7 @@ fn share(bytes: u64, some: u64, all: u64) -> u64 {
 
 /// Bytes for the next chunk, so that it takes about `wanted` seconds, when one of `bytes` took so many milliseconds. One
 /// measurement does not count for everything.
-pub(super) fn next_target(target: u64, bytes: u64, took: u128, wanted: u64, max: u64) -> u64 {
+pub(super) fn next_target(target: u64, bytes: u64, took: u128, wanted: u64) -> u64 {
     // A small chunk says little: most of its time went into the statements around it.
     let next = if bytes < target / 4 {
         target
@@ -176,7 +176,7 @@ pub(super) fn next_target(target: u64, bytes: u64, took: u128, wanted: u64, max:
         let ideal = u128::from(bytes) * u128::from(wanted) * 1000 / took.max(1);
         u64::try_from(ideal).unwrap_or(u64::MAX).clamp(target / 4, target.saturating_mul(4))
     };
-    next.max(TARGET_MIN).min(max)
+    next.max(TARGET_MIN)
 }
 
 #[cfg(test)]
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_target_follows_the_pace() {
-        let next = |bytes, seconds: u128| next_target(1 << 30, bytes, seconds * 1000, 60, 1 << 40) >> 20;
+        let next = |bytes, seconds: u128| next_target(1 << 30, bytes, seconds * 1000, 60) >> 20;
         assert_eq!(next(1 << 30, 30), 2048);
         assert_eq!(next(1 << 30, 1), 4096, "by steps");
         assert_eq!(next(1 << 30, 3600), 256);

@@ -5,16 +5,6 @@ use crate::catalog::Catalog;
 use crate::snapshot::ReplicaState;
 use crate::topology::Topology;
 
-fn column(name: &str, kind: &str) -> Column {
-    Column {
-        name: name.into(),
-        kind: kind.into(),
-        default_kind: String::new(),
-        default_expression: String::new(),
-        comment: String::new(),
-    }
-}
-
 fn bare(name: &str, engine: &str, engine_full: &str, create_query: &str) -> Table {
     Table {
         name: TableName::new("d", name),
@@ -23,7 +13,7 @@ fn bare(name: &str, engine: &str, engine_full: &str, create_query: &str) -> Tabl
         create_query: create_query.into(),
         definition_hash: format!("{create_query}{engine_full}"),
         keys: Keys::default(),
-        columns: vec![column("a", "UInt32"), column("day", "Date")],
+        columns: vec![Column::new("a", "UInt32"), Column::new("day", "Date")],
         partitions: Vec::new(),
         replication: None,
         mutations_pending: 0,
@@ -133,7 +123,7 @@ fn definitions_that_differ_are_told_by_facet() {
     table.keys.sorting = "a".into();
     table.engine_full = table.engine_full.replace("ReplicatedMergeTree", "ReplicatedReplacingMergeTree");
     table.columns[1].kind = "DateTime".into();
-    table.columns.push(column("extra", "String"));
+    table.columns.push(Column::new("extra", "String"));
     let view = table_on(&mut snapshot, S2R1, "mv");
     view.create_query = view.create_query.replace("FROM d.t", "FROM d.t WHERE a > 1");
     state_of(&mut snapshot, S2R1).tables.remove(&TableName::new("d", "daily"));

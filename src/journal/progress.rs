@@ -138,7 +138,7 @@ impl Progress {
 
     /// Rows and number of the chunks of a step that are done.
     pub fn chunks_done(&self, step: &StepId) -> (u64, usize) {
-        let done = self.chunks.get(step).into_iter().flat_map(BTreeMap::values).filter_map(|chunk| chunk.done);
+        let done = self.chunks(step).filter_map(|(_, chunk)| chunk.done);
         done.fold((0, 0), |(rows, count), more| (rows + more, count + 1))
     }
 

@@ -144,11 +144,8 @@ mod tests {
         let shadow = shadow(&events(), &wanted, &TableName::new("d", "ev__sw_shadow"), "0123abcd");
         insta::assert_snapshot!(shadow.to_sql(), @"CREATE TABLE IF NOT EXISTS `d`.`ev__sw_shadow` (id UInt64,  m UInt64 MATERIALIZED id * 2) ENGINE = ReplicatedReplacingMergeTree('/clickhouse/{shard}/ev__sw_0123abcd', '{replica}', id) PARTITION BY intDiv(id, 10) ORDER BY (m, id) SETTINGS index_granularity = 8192");
         let columns = [("id", ""), ("m", "MATERIALIZED")].map(|(name, default_kind)| Column {
-            name: name.to_owned(),
-            kind: "UInt64".to_owned(),
             default_kind: default_kind.to_owned(),
-            default_expression: String::new(),
-            comment: String::new(),
+            ..Column::new(name, "UInt64")
         });
         let staging = staging(&shadow, &columns, true, &TableName::new("d", "ev__sw_staging"));
         insta::assert_snapshot!(staging.to_sql(), @"CREATE TABLE IF NOT EXISTS `d`.`ev__sw_staging` (`id` UInt64, `m` UInt64) ENGINE = MergeTree PARTITION BY intDiv(id, 10) ORDER BY (m, id) SETTINGS index_granularity = 8192, max_bytes_to_merge_at_min_space_in_pool = 1, max_bytes_to_merge_at_max_space_in_pool = 1");

@@ -204,32 +204,22 @@ pub(super) fn attach_partition(into: &TableName, from: &TableName) -> Template {
 mod tests {
     use super::*;
 
-    fn column(name: &str, kind: &str) -> Column {
-        Column {
-            name: name.to_owned(),
-            kind: kind.to_owned(),
-            default_kind: String::new(),
-            default_expression: String::new(),
-            comment: String::new(),
-        }
-    }
-
     #[test]
     fn a_row_hash_never_is_null_and_never_meets_a_type_that_it_cannot_take() {
         let columns = [
-            column("a", "UInt64"),
-            column("b`c", "Nullable(String)"),
-            column("d", "LowCardinality(Nullable(String))"),
-            column("e", "UUID"),
-            column("f", "Array(Array(String))"),
-            column("g", "Array(DateTime('UTC'))"),
-            column("h", "DateTime64(3)"),
-            column("i", "Enum8('a' = 1)"),
-            column("j", "LowCardinality(String)"),
-            column("k", "Nullable(Int64)"),
-            column("l", "Nullable(UUID)"),
-            column("m", "Map(String, Nullable(String))"),
-            column("n", "Map(LowCardinality(String), Array(UInt8))"),
+            Column::new("a", "UInt64"),
+            Column::new("b`c", "Nullable(String)"),
+            Column::new("d", "LowCardinality(Nullable(String))"),
+            Column::new("e", "UUID"),
+            Column::new("f", "Array(Array(String))"),
+            Column::new("g", "Array(DateTime('UTC'))"),
+            Column::new("h", "DateTime64(3)"),
+            Column::new("i", "Enum8('a' = 1)"),
+            Column::new("j", "LowCardinality(String)"),
+            Column::new("k", "Nullable(Int64)"),
+            Column::new("l", "Nullable(UUID)"),
+            Column::new("m", "Map(String, Nullable(String))"),
+            Column::new("n", "Map(LowCardinality(String), Array(UInt8))"),
         ];
         assert_eq!(
             row_hash(&columns, false),

@@ -18,7 +18,9 @@ use crate::snapshot::Capability;
 const BY_COLUMN: &str = "WHERE _partition_id = ";
 const BY_PART: &str = "WHERE splitByChar('_', _part)[1] = ";
 const HASH: &str = "cityHash64";
-const ALLOW_MATERIALIZED: &str = "SETTINGS insert_allow_materialized_columns = 1 ";
+/// The setting alone behind an INSERT, and before others.
+const ALLOW_MATERIALIZED: [&str; 2] =
+    ["SETTINGS insert_allow_materialized_columns = 1 ", "insert_allow_materialized_columns = 1, "];
 
 /// What must be said otherwise.
 #[derive(Debug, Clone)]
@@ -204,7 +206,7 @@ impl Dialect {
             Ok(table) if table.name.in_database("") == self.objects.staging => {
                 definition::staging(&table, &self.columns, true, &self.objects.staging).to_sql()
             }
-            _ => sql.replace(ALLOW_MATERIALIZED, ""),
+            _ => ALLOW_MATERIALIZED.iter().fold(sql, |sql, setting| sql.replace(setting, "")),
         }
     }
 
@@ -244,18 +246,11 @@ mod tests {
 
     #[test]
     fn bare_columns_in_a_hash_become_text_where_servers_want_it() {
-        let column = |name: &str, kind: &str| Column {
-            name: name.to_owned(),
-            kind: kind.to_owned(),
-            default_kind: String::new(),
-            default_expression: String::new(),
-            comment: String::new(),
-        };
         let fixture = Fixture::new();
         let case = fixture.case();
         let dialect = Dialect {
             objects: build(&case, assess(&case), Fence::Auto).unwrap().objects,
-            columns: vec![column("a", "UInt8"), column("u), `a", "UUID")],
+            columns: vec![Column::new("a", "UInt8"), Column::new("u), `a", "UUID")],
             exchange: Change::Same,
             partition_column: Change::Same,
             views_leave_materialized: Change::Same,

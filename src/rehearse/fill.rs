@@ -301,14 +301,13 @@ mod tests {
 
     #[test]
     fn a_type_that_nobody_knows_is_left_out_and_said() {
-        let column = |name: &str, kind: &str| Column {
-            name: name.to_owned(),
-            kind: kind.to_owned(),
-            default_kind: String::new(),
-            default_expression: String::new(),
-            comment: String::new(),
-        };
-        let fill = fill(&[column("a", "UInt64"), column("b", "Ring"), column("c", "Int8")], "a", Some("c"), &[], 10);
+        let fill = fill(
+            &[Column::new("a", "UInt64"), Column::new("b", "Ring"), Column::new("c", "Int8")],
+            "a",
+            Some("c"),
+            &[],
+            10,
+        );
         assert_eq!((fill.columns.join(", "), fill.left_out.join(", ")), ("`a`, `c`".to_owned(), "b".to_owned()));
         assert_eq!(fill.values, ["CAST(number AS UInt64)", "toInt8(1)"]);
     }

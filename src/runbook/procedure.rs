@@ -173,10 +173,10 @@ fn settle<'p>(work: &'p Settle, known: &'p [PartitionSize]) -> Vec<Passage<'p>> 
     let merges = |says, statements: &'p [String]| {
         once(all.clone(), statements.iter().map(|sql| line(Role::Do, says, Sql::Fixed(sql))).collect())
     };
-    let stop = |feed: &'p Feed| {
-        once(feed.on.clone(), vec![line(Role::Do, "stops what writes by itself", Sql::Fixed(&feed.stop))])
+    let feeds = |says, sql: fn(&Feed) -> &String| {
+        work.feeds.iter().map(move |feed| once(feed.on.clone(), vec![line(Role::Do, says, Sql::Fixed(sql(feed)))]))
     };
-    passages.extend(work.feeds.iter().map(stop));
+    passages.extend(feeds("stops what writes by itself", |feed| &feed.stop));
     passages
         .push(merges("stops merges for a moment, so that parts stay the inserts that they were", &work.stop_merges));
     let parts =
@@ -202,9 +202,7 @@ fn settle<'p>(work: &'p Settle, known: &'p [PartitionSize]) -> Vec<Passage<'p>> 
     passages.push(drain(&work.drain));
     passages.push(once(vec![work.on], gap(work)));
     passages.push(merges("starts merges again, whatever happened", &work.start_merges));
-    let start =
-        |feed: &'p Feed| once(feed.on.clone(), vec![line(Role::Do, "starts it again", Sql::Fixed(&feed.start))]);
-    passages.extend(work.feeds.iter().map(start));
+    passages.extend(feeds("starts it again", |feed| &feed.start));
     passages
 }
 

@@ -60,6 +60,7 @@ impl Features {
     }
 
     pub(super) async fn capabilities(&self, asker: &Asker<'_>) -> Result<BTreeSet<Capability>, QueryError> {
+        let any_table = any_merge_tree(asker).await?;
         let found = [
             (Capability::LogComment, self.has_setting("log_comment")),
             (Capability::OptimizeOnInsert, self.has_setting("optimize_on_insert")),
@@ -73,8 +74,8 @@ impl Features {
             (Capability::DistributedSends, self.has_column("distribution_queue", "is_blocked")),
             (Capability::Keeper, self.has_column("zookeeper", "path") && keeper_answers(asker).await?),
             (Capability::InsertThreads, self.has_setting("max_insert_threads")),
-            (Capability::PartitionIdColumn, virtual_column_exists(asker, "_partition_id").await?),
-            (Capability::PartOffsetColumn, virtual_column_exists(asker, "_part_offset").await?),
+            (Capability::PartitionIdColumn, virtual_column_exists(asker, any_table.as_ref(), "_partition_id").await?),
+            (Capability::PartOffsetColumn, virtual_column_exists(asker, any_table.as_ref(), "_part_offset").await?),
             (Capability::CheckGrant, accepted(asker.text("CHECK GRANT SELECT ON system.one").await)?),
             (Capability::HashesAnyType, accepted(asker.text(HASHES).await)?),
         ];
@@ -86,14 +87,21 @@ async fn keeper_answers(asker: &Asker<'_>) -> Result<bool, QueryError> {
     accepted(asker.text("SELECT count() FROM system.zookeeper WHERE path = '/'").await)
 }
 
-/// Virtual columns are listed nowhere: any MergeTree table is asked for it. Where there is none, nothing contradicts it.
-async fn virtual_column_exists(asker: &Asker<'_>, column: &str) -> Result<bool, QueryError> {
+async fn any_merge_tree(asker: &Asker<'_>) -> Result<Option<TableName>, QueryError> {
     let sql =
         "SELECT database, name FROM system.tables WHERE endsWith(engine, 'MergeTree') ORDER BY database, name LIMIT 1";
     let tables: Vec<NameRow> = asker.rows(sql).await?;
-    let Some(row) = tables.into_iter().next() else { return Ok(true) };
-    let table = TableName::new(row.database, row.name).sql();
-    accepted(asker.text(&format!("SELECT {column} FROM {table} LIMIT 0")).await)
+    Ok(tables.into_iter().next().map(|row| TableName::new(row.database, row.name)))
+}
+
+/// Virtual columns are listed nowhere: any `MergeTree` table is asked for it. Where there is none, nothing contradicts it.
+async fn virtual_column_exists(
+    asker: &Asker<'_>,
+    any_table: Option<&TableName>,
+    column: &str,
+) -> Result<bool, QueryError> {
+    let Some(table) = any_table else { return Ok(true) };
+    accepted(asker.text(&format!("SELECT {column} FROM {} LIMIT 0", table.sql())).await)
 }
 
 fn accepted(answer: Result<String, QueryError>) -> Result<bool, QueryError> {
