@@ -360,6 +360,10 @@ impl World {
             return;
         }
         let partition = last_string(sql);
+        if sql.contains("DROP PARTITION") {
+            _ = self.data_mut(on, &names[0]).unwrap().remove(&partition);
+            return;
+        }
         let rows = self.rows(on, &names[1]).remove(&partition).unwrap_or_default();
         let target = self.data_mut(on, &names[0]).unwrap().entry(partition).or_default();
         if sql.contains("REPLACE PARTITION") {

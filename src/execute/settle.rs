@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 
-use super::carry_out::check;
+use super::carry_out::{check, lines};
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::landing::{catch_up_all, drain, running};
@@ -56,14 +56,13 @@ pub(super) async fn settle<S: Servers, R: Reporter>(
         settler.reset().await?;
         match settler.attempt().await {
             Ok(evidence) if attempt == 1 => return Ok(evidence),
-            Ok(evidence) => return Ok(format!("{evidence}, at attempt {attempt}")),
+            Ok(evidence) => return Ok(format!("{evidence}, at attempt {attempt} ({})", all_of(&reasons))),
             Err(Broken::Failed(error)) => return Err(*error),
             Err(Broken::Again(reason)) => _ = reasons.insert(reason),
         }
         tokio::time::sleep(PAUSE * attempt).await;
     }
-    let reason = reasons.into_iter().collect::<Vec<_>>().join("; ");
-    Err(ExecuteError::Fence { step: step.id.clone(), replica: settler.home.name(), reason })
+    Err(ExecuteError::Fence { step: step.id.clone(), replica: settler.home.name(), reason: all_of(&reasons) })
 }
 
 struct Settler<'a, 'p, S, R> {
@@ -81,6 +80,9 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
         // Inserts that began with the mirror still write to the shadow table.
         drain(&engine.desk, step, &self.work.drain).await?;
         check(engine, step, &self.work.before).await?;
+        for partition in lines(&self.home.ask(&self.work.mirrored).await?) {
+            self.home.change(&self.work.drop_mirrored.fill(&partition)).await?;
+        }
         for sql in &self.work.clear {
             self.home.change(sql).await?;
         }
@@ -322,6 +324,11 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
     async fn parts(&self) -> Result<Parts, ExecuteError> {
         self.home.parts(&self.work.parts).await
     }
+}
+
+/// Why earlier attempts came to nothing, for people.
+fn all_of(reasons: &BTreeSet<String>) -> String {
+    reasons.iter().map(String::as_str).collect::<Vec<_>>().join("; ")
 }
 
 /// What was stopped, for people.

@@ -137,7 +137,8 @@ fn copying<'a>(plan: &'a Plan, action: &Action) -> Vec<(String, &'a TableName)> 
                 (settle.gap.attach.to_string(), &objects.shadow),
                 (settle.gap.clear.clone(), &objects.staging),
             ];
-            let emptied = [&objects.shadow, &objects.snapshot, &objects.staging];
+            all.push((settle.drop_mirrored.to_string(), &objects.shadow));
+            let emptied = [&objects.snapshot, &objects.staging];
             all.extend(settle.clear.iter().cloned().zip(emptied));
             all
         }

@@ -70,7 +70,11 @@ pub struct Settle {
     pub feeds: Vec<Feed>,
     /// Takes back what an earlier attempt left: the mirror on every replica.
     pub unmirror: Run,
-    /// Empties shadow, snapshot and staging, on the backfill replica.
+    /// Lists the partition ids of what it had written, on the backfill replica.
+    pub mirrored: String,
+    /// Drops partition `{chunk}` of that. TRUNCATE would wait, with the table locked, for merges that wait for the lock.
+    pub drop_mirrored: Template,
+    /// Empties snapshot and staging, on the backfill replica.
     pub clear: Vec<String>,
     /// Holds when they are empty.
     pub cleared: Probe,

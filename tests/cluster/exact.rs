@@ -69,7 +69,7 @@ impl Run {
         };
         let database = format!("exact_{number}");
         let schema = Schema { database, end, replacing, key: before, partition: BY_MONTH };
-        Self { number, schema, key: after, ending, spec: Spec { changes: number % 5 == 4, ..Spec::new(number) } }
+        Self { number, schema, key: after, ending, spec: Spec { changes: number % 5 == 4, ..Spec::new(end, number) } }
     }
 
     /// Carries the run through and tells what it came to.
@@ -258,7 +258,7 @@ fn exact_on_new_servers() {
 fn controls(end: End, replacing: bool, cluster: &Running) {
     let database = format!("control_{}", u8::from(replacing));
     let schema = Schema { database: database.clone(), end, replacing, key: "at, id", partition: BY_MONTH };
-    let spec = Spec { changes: true, ..Spec::new(7) };
+    let spec = Spec { changes: true, ..Spec::new(end, 7) };
     let mut book = set_up(cluster, &schema, &spec);
     let load = Load::start(cluster, &schema, &spec);
     load.wait_for_inserts(200);
@@ -323,7 +323,7 @@ fn tamper(cluster: &Running, schema: &Schema, book: &Book) {
 fn readers_see(end: End, cluster: &Running) {
     let database = "control_readers".to_owned();
     let schema = Schema { database: database.clone(), end, replacing: false, key: "at, id", partition: BY_MONTH };
-    let spec = Spec { writers: 2, ..Spec::new(8) };
+    let spec = Spec { writers: 2, ..Spec::new(end, 8) };
     _ = set_up(cluster, &schema, &spec);
     let load = Load::start(cluster, &schema, &spec);
     load.wait_for_inserts(20);

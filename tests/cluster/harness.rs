@@ -12,10 +12,11 @@ use std::ops::Deref;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use shardwright::names::ReplicaId;
-use shardwright::sandbox::{Engine, EngineChoice, Sandbox, SandboxOptions, SandboxStatus, up};
+use shardwright::sandbox::{Engine, EngineChoice, Member, Sandbox, SandboxOptions, SandboxStatus, up};
 
 /// A sandbox that is up; dropped, it goes down.
 pub(crate) struct Running {
@@ -34,9 +35,10 @@ pub(crate) enum End {
     New,
 }
 
-/// A shared sandbox, in use together with other tests.
+/// A shared sandbox, in use together with other tests. Servers on which a test failed are restarted for the next one.
 pub(crate) struct Shared {
     running: &'static Running,
+    place: &'static Place,
     _guard: RwLockReadGuard<'static, ()>,
 }
 
@@ -50,17 +52,29 @@ pub(crate) struct Alone {
 struct Place {
     running: OnceLock<Result<Running, String>>,
     in_use: RwLock<()>,
+    /// Whether a test failed on it, and may have left statements behind that never end.
+    suspect: AtomicBool,
 }
 
-static OLD: Place = Place { running: OnceLock::new(), in_use: RwLock::new(()) };
-static NEW: Place = Place { running: OnceLock::new(), in_use: RwLock::new(()) };
+impl Place {
+    const fn new() -> Self {
+        Self { running: OnceLock::new(), in_use: RwLock::new(()), suspect: AtomicBool::new(false) }
+    }
+}
+
+static OLD: Place = Place::new();
+static NEW: Place = Place::new();
 static SINGLE: OnceLock<Result<Running, String>> = OnceLock::new();
 
 impl End {
     /// Its sandbox, together with other tests. Each keeps to a database of its own.
     pub(crate) fn shared(self) -> Shared {
-        let guard = self.place().in_use.read().unwrap_or_else(PoisonError::into_inner);
-        Shared { running: self.running(), _guard: guard }
+        let place = self.place();
+        if place.suspect.swap(false, Ordering::SeqCst) {
+            self.alone().restart();
+        }
+        let guard = place.in_use.read().unwrap_or_else(PoisonError::into_inner);
+        Shared { running: self.running(), place, _guard: guard }
     }
 
     /// Its sandbox with no other test on it, to stop and pause members.
@@ -114,6 +128,24 @@ macro_rules! on_both_ends {
     };
 }
 pub(crate) use on_both_ends;
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.place.suspect.store(true, Ordering::SeqCst);
+            self.running.tell_what_runs();
+        }
+    }
+}
+
+impl Alone {
+    /// Kills every replica; dropped, it starts them again.
+    fn restart(&self) {
+        for id in self.ids() {
+            block_on(self.kill(Member::Replica(id))).expect("a replica can be killed");
+        }
+    }
+}
 
 impl Drop for Alone {
     fn drop(&mut self) {
@@ -234,6 +266,22 @@ impl Running {
     /// Runs a statement that may fail; the answer, or what the server says.
     pub(crate) fn attempt(&self, id: ReplicaId, sql: &str) -> Result<String, String> {
         block_on(self.sandbox.query(id, sql)).map_err(|error| error.to_string())
+    }
+
+    /// Prints the statements that run and what replication waits for.
+    fn tell_what_runs(&self) {
+        const RUNNING: &str =
+            "SELECT elapsed, query_id, substring(query, 1, 200) FROM system.processes ORDER BY elapsed DESC LIMIT 9";
+        const QUEUED: &str = "SELECT database, table, type, new_part_name, num_tries, postpone_reason, last_exception \
+                              FROM system.replication_queue LIMIT 9";
+        for id in self.ids() {
+            for sql in [RUNNING, QUEUED] {
+                match self.attempt(id, sql) {
+                    Ok(answer) => println!("{id}: {answer}"),
+                    Err(error) => println!("{id}: {error}"),
+                }
+            }
+        }
     }
 
     /// Runs a statement that must fail; what the server says.
