@@ -14,8 +14,10 @@ use super::desk::Desk;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::landing::drain;
+use super::place::Place;
 use super::ports::{Reporter, Servers};
 use super::repair::repair;
+use super::watch;
 use crate::names::{ReplicaId, quoted_list};
 use crate::plan::{Compare, CompareMode, SUSPECTS_MAX, Step, StepId, Truth};
 use crate::words::count;
@@ -113,6 +115,14 @@ pub(super) async fn agree<S: Servers, R: Reporter>(
         let may = round < ROUNDS_MAX && (truth != Truth::Kept || !differing.difference.rows.values().any(is_gone));
         let able = compare.repair.as_ref().filter(|repair| may && differing.on == repair.on);
         let Some(work) = able else { return Err(rows_differ(&engine.desk, &step.id, differing)) };
+        if let Some(watch) = compare.watch.as_ref().filter(|_| repaired.rows == 0) {
+            let home = Place { engine, step: &step.id, on: work.on };
+            let altered = watch::altered(&home, watch).await?;
+            if !altered.is_empty() {
+                let (step, replica) = (step.id.clone(), home.name());
+                return Err(ExecuteError::Altered { step, replica, rows: told(differing), altered });
+            }
+        }
         repaired.rows += repair(engine, step, compare, work, truth, &differing.difference).await?;
         repaired.partitions.extend(differing.difference.partitions.iter().cloned());
     }
@@ -263,6 +273,11 @@ fn evidence(compare: &Compare, seen: &[Seen], repaired: &Repaired) -> String {
 }
 
 fn rows_differ<S: Servers>(desk: &Desk<'_, S>, step: &StepId, seen: &Seen) -> ExecuteError {
+    ExecuteError::Rows { step: step.clone(), replica: desk.replica_name(seen.on), rows: told(seen) }
+}
+
+/// Which rows differ, for people.
+fn told(seen: &Seen) -> Vec<String> {
     let rows = &seen.difference.rows;
     let sum = |number: fn(Reading) -> u64| rows.values().map(|reading| number(*reading)).sum::<u64>();
     let mut told = vec![format!(
@@ -277,7 +292,7 @@ fn rows_differ<S: Servers>(desk: &Desk<'_, S>, step: &StepId, seen: &Seen) -> Ex
     if rows.len() > HASHES_SHOWN_MAX {
         told.push(format!("and {} more", rows.len() - HASHES_SHOWN_MAX));
     }
-    ExecuteError::Rows { step: step.clone(), replica: desk.replica_name(seen.on), rows: told }
+    told
 }
 
 /// Numbers, separated by commas.

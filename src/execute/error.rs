@@ -3,7 +3,7 @@
 use super::ports::CallError;
 use crate::journal::JournalError;
 use crate::names::TableName;
-use crate::plan::{GraphError, StepId};
+use crate::plan::{GraphError, Otherwise, StepId};
 use crate::words::count;
 
 /// Why a run ended early.
@@ -30,6 +30,8 @@ pub enum ExecuteError {
         expected: String,
         /// The answer given.
         found: String,
+        /// What that means.
+        otherwise: Otherwise,
     },
     /// Rows differ.
     #[error("{step}: rows differ on {replica} in {}: {}", count(.differences.len(), "partition"), .differences.join("; "))]
@@ -50,6 +52,18 @@ pub enum ExecuteError {
         replica: String,
         /// What differs: how many rows, in which partitions, and a few of their hashes.
         rows: Vec<String>,
+    },
+    /// Rows differ after a swap, and not because an insert fell into it.
+    #[error("{step}: on {replica} {}; rows were deleted or altered since the comparison before the swap, in {}", .rows.join("; "), .altered.join(", "))]
+    Altered {
+        /// The step.
+        step: StepId,
+        /// The replica.
+        replica: String,
+        /// What differs.
+        rows: Vec<String>,
+        /// Where rows were deleted or altered.
+        altered: Vec<String>,
     },
     /// It cannot be told under writes which rows belong where.
     #[error("{step}: the boundary cannot be drawn on {replica} while writers write: {reason}")]
@@ -189,8 +203,18 @@ impl ExecuteError {
                 "correct what the server complains about, then run `execute` again: it goes on from here; \
                  or `rollback` to undo what was done"
             }
-            Self::Drift { .. } => {
+            Self::Drift { otherwise: Otherwise::Busy, .. } => {
+                "it was waited for; once it holds, run `execute` again: it goes on from here"
+            }
+            Self::Drift { otherwise: Otherwise::Unfit, .. } => {
+                "see to it, then run `execute` again: it goes on from here; or `rollback` to undo what was done"
+            }
+            Self::Drift { otherwise: Otherwise::Changed, .. } => {
                 "somebody changed the table since the plan was made; `rollback` undoes what was done, then make a new plan"
+            }
+            Self::Altered { .. } => {
+                "the names are swapped, and nothing was put right: it would bring back what was deleted. Do to the other table too what was \
+                 done to this one (DELETE, UPDATE, DROP PARTITION), then run `execute` again: it compares and goes on from here"
             }
             Self::Verification { step, .. } if step.as_str().starts_with("reconcile") => {
                 "the names are swapped, and readers meet a table that lacks rows or has too many: look into it now; \

@@ -441,7 +441,7 @@ impl World {
             return partitions.iter().filter(|partition| Some(*partition) == quoted.last()).count().to_string();
         }
         if sql.starts_with("SELECT name") {
-            return partitions.iter().map(|id| format!("{id}_1_1_0\t{id}\t0\t1")).collect::<Vec<_>>().join("\n");
+            return partitions.iter().map(|id| format!("{id}_1_1_0\t{id}\t1")).collect::<Vec<_>>().join("\n");
         }
         partitions.join("\n")
     }

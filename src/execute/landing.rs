@@ -1,4 +1,4 @@
-//! Waiting for what is under way: inserts that run, and replication.
+//! Waiting for what is under way: inserts that run, mutations, and replication.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -7,14 +7,19 @@ use futures_util::future::try_join_all;
 
 use super::carry_out::lines;
 use super::desk::Desk;
+use super::engine::Engine;
 use super::error::ExecuteError;
-use super::ports::Servers;
+use super::ports::{Reporter, Servers};
 use crate::names::ReplicaId;
-use crate::plan::{CatchUp, Drain, StepId};
+use crate::plan::{CatchUp, Drain, Otherwise, Probe, StepId};
 use crate::words::count;
 
+/// How long a mutation, or replicas that lag behind, are waited for before a step.
+const BUSY_PATIENCE: Duration = Duration::from_mins(2);
 /// How often a wait looks again. Merges may be stopped meanwhile, so it is short.
 const POLL: Duration = Duration::from_millis(50);
+/// The same where nothing is held up by the wait.
+const BUSY_POLL: Duration = Duration::from_millis(500);
 /// What a server answers that has no queue of inserts to flush, or does not know the statement.
 const NO_QUEUE: [u32; 2] = [36, 62];
 
@@ -117,6 +122,24 @@ async fn catch_up_on<S: Servers>(
         missing.retain(|entry| queued.contains(entry));
     }
     Ok(())
+}
+
+/// The first probe that does not hold, with the answer, once what ends by itself has had time to.
+pub(super) async fn first_lasting<'p, S: Servers, R: Reporter>(
+    engine: &Engine<'_, S, R>,
+    step: &StepId,
+    on: ReplicaId,
+    probes: &'p [Probe],
+) -> Result<Option<(&'p Probe, String)>, ExecuteError> {
+    let began = Instant::now();
+    loop {
+        let failing = engine.first_failing(step, on, probes).await?;
+        let may_end = failing.as_ref().is_some_and(|(probe, _)| probe.otherwise == Otherwise::Busy);
+        if !may_end || began.elapsed() > BUSY_PATIENCE {
+            return Ok(failing);
+        }
+        tokio::time::sleep(BUSY_POLL).await;
+    }
 }
 
 /// Gives a wait up when nothing has changed for too long.

@@ -17,6 +17,7 @@ mod hold;
 mod landing;
 mod next_move;
 mod pace;
+mod part;
 mod place;
 mod ports;
 mod repair;
@@ -27,6 +28,7 @@ mod swap;
 mod take_back;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use compare::verify;
 pub use engine::{Engine, Outcome, Until};

@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 use super::carry_out::lines;
 use super::engine::Engine;
 use super::error::ExecuteError;
+use super::part::{Part, Parts};
 use super::ports::{CallError, Reporter, Servers};
 use crate::names::{ReplicaId, quoted_list};
 use crate::plan::{Feed, StepId, Template};
@@ -14,18 +15,6 @@ use crate::plan::{Feed, StepId, Template};
 /// The server's codes for a table that does not exist, and for one that does.
 const UNKNOWN_TABLE: u32 = 60;
 const TABLE_EXISTS: u32 = 57;
-
-/// An active part, as the server lists it.
-#[derive(Debug, Clone)]
-pub(super) struct Part {
-    pub(super) partition: String,
-    /// How often it was merged; 0 is an insert as it was.
-    pub(super) level: String,
-    pub(super) rows: String,
-}
-
-/// Active parts by name.
-pub(super) type Parts = BTreeMap<String, Part>;
 
 /// A replica, and the step on whose behalf it is spoken to.
 pub(super) struct Place<'a, 'p, S, R> {
@@ -55,11 +44,11 @@ impl<S: Servers, R: Reporter> Place<'_, '_, S, R> {
         done.map(drop).map_err(|source| ExecuteError::Call { step: self.step.clone(), source })
     }
 
-    /// The parts that a query lists: name, partition id, merge level, rows.
+    /// The parts that a query lists: name, partition id, rows.
     pub(super) async fn parts(&self, sql: &str) -> Result<Parts, ExecuteError> {
         let part = |line: &str| match line.split('\t').collect::<Vec<_>>()[..] {
-            [name, partition, level, rows] => {
-                let part = Part { partition: partition.to_owned(), level: level.to_owned(), rows: rows.to_owned() };
+            [name, partition, rows] => {
+                let part = Part { partition: partition.to_owned(), rows: rows.to_owned() };
                 Ok((name.to_owned(), part))
             }
             _ => Err(self.unreadable(line)),

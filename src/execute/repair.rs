@@ -32,11 +32,16 @@ pub(super) async fn repair<S: Servers, R: Reporter>(
 ) -> Result<u64, ExecuteError> {
     let mender = Mender { engine, step, work, partitions: quoted_list(&difference.partitions) };
     let owed = match truth {
-        Truth::Left | Truth::Kept => BTreeMap::new(),
+        Truth::Left | Truth::Kept => (ByTimes::new(), ByTimes::new()),
         Truth::TwoCopies | Truth::Told => mender.owed(difference, truth)?,
     };
-    if !owed.is_empty() {
-        return mender.give(owed).await;
+    // A single copy is of an insert that met no view at all: those of an insert that met them are two.
+    let (single, several) = owed;
+    if !single.is_empty() {
+        return mender.copy(&work.pass, &single).await;
+    }
+    if !several.is_empty() {
+        return mender.give(several).await;
     }
     let lacking = by_times(&difference.rows, Reading::lacking);
     if !lacking.is_empty() {
@@ -60,7 +65,9 @@ impl<S: Servers, R: Reporter> Mender<'_, '_, S, R> {
     /// Rows that the left table has none of, though the right one has: an insert in the middle of a swap may leave both its
     /// copies there, or a failed one its only copy. One copy too many on the right is left over from such an insert too. Where
     /// several are, of a row that is on both sides, equal rows were inserted, and what happened to which only a person may say.
-    fn owed(&self, difference: &Difference, truth: Truth) -> Result<ByTimes, ExecuteError> {
+    ///
+    /// Gives those with a single copy and those with several.
+    fn owed(&self, difference: &Difference, truth: Truth) -> Result<(ByTimes, ByTimes), ExecuteError> {
         let unclear: Vec<u64> = difference
             .rows
             .iter()
@@ -76,8 +83,10 @@ impl<S: Servers, R: Reporter> Mender<'_, '_, S, R> {
             let replica = self.engine.desk.replica_name(self.work.on);
             return Err(ExecuteError::Rows { step: self.step.id.clone(), replica, rows });
         }
-        let owed = |row: Reading| if row.after == 0 && row.beyond() > 0 { row.right.div_ceil(2) } else { 0 };
-        Ok(by_times(&difference.rows, owed))
+        let is_owed = |row: Reading| row.after == 0 && row.beyond() > 0;
+        let single = |row: Reading| u64::from(is_owed(row) && row.right == 1);
+        let several = |row: Reading| if is_owed(row) && row.right > 1 { row.right.div_ceil(2) } else { 0 };
+        Ok((by_times(&difference.rows, single), by_times(&difference.rows, several)))
     }
 
     /// Brings rows into the left table, past all views.

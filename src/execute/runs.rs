@@ -4,6 +4,7 @@ use futures_util::future::try_join_all;
 
 use super::engine::Engine;
 use super::error::ExecuteError;
+use super::landing::first_lasting;
 use super::ports::{CallError, Reporter, Servers};
 use crate::names::ReplicaId;
 use crate::plan::{Probe, Run, StepId};
@@ -47,7 +48,7 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
         if self.first_failing(step, on, &run.after).await?.is_none() {
             return Ok(Ran::Already);
         }
-        if let Some((probe, found)) = self.first_failing(step, on, &run.before).await? {
+        if let Some((probe, found)) = first_lasting(self, step, on, &run.before).await? {
             return Err(self.unexpected(step, on, probe, found, resumed));
         }
         for sql in &run.sql {
@@ -68,7 +69,8 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
             let reason = format!("it should hold that {says}: expected {:?}, found {found:?}", probe.expect);
             ExecuteError::InDoubt { step, replica, reason }
         } else {
-            ExecuteError::Drift { step, replica, says, expected: probe.expect.clone(), found }
+            let (expected, otherwise) = (probe.expect.clone(), probe.otherwise);
+            ExecuteError::Drift { step, replica, says, expected, found, otherwise }
         }
     }
 
@@ -112,7 +114,7 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
 
     /// Refuses to go on unless all of these hold.
     pub(super) async fn require(&self, step: &StepId, on: ReplicaId, probes: &[Probe]) -> Result<(), ExecuteError> {
-        match self.first_failing(step, on, probes).await? {
+        match first_lasting(self, step, on, probes).await? {
             None => Ok(()),
             Some((probe, found)) => Err(self.unexpected(step, on, probe, found, false)),
         }

@@ -10,7 +10,8 @@ use super::carry_out::{check, lines};
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::landing::{catch_up_all, drain, running};
-use super::place::{Part, Parts, Place, start_feeds, start_merges, stop_feeds, stop_merges};
+use super::part::{Part, Parts, is_one_insert};
+use super::place::{Place, start_feeds, start_merges, stop_feeds, stop_merges};
 use super::ports::{Reporter, Servers};
 use crate::names::quoted_list;
 use crate::plan::{Feed, GapBy, Settle, Step};
@@ -154,7 +155,7 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
             return Err(Broken::Again("parts of the source were merged, changed or dropped meanwhile".to_owned()));
         }
         let gap: Vec<&String> = parts.keys().filter(|part| !cloned.contains_key(*part)).collect();
-        if gap.iter().any(|part| parts[*part].level != "0") {
+        if !gap.iter().all(|part| is_one_insert(part)) {
             return Err(Broken::Again("parts of the source were merged meanwhile".to_owned()));
         }
         if self.fence && !gap.is_empty() {

@@ -7,7 +7,8 @@ use super::agree::agree;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::landing::drain;
-use super::place::{Parts, Place, start_merges, stop_merges};
+use super::part::{Parts, is_one_insert};
+use super::place::{Place, start_merges, stop_merges};
 use super::ports::{Reporter, Servers};
 use crate::journal::Event;
 use crate::names::quoted_list;
@@ -108,7 +109,7 @@ impl<S: Servers, R: Reporter> Swapper<'_, '_, S, R> {
 fn came_since(mut parts: Parts, marked: &BTreeSet<String>) -> Option<Parts> {
     let all_there = marked.iter().all(|part| parts.contains_key(part));
     parts.retain(|name, _| !marked.contains(name));
-    (all_there && parts.values().all(|part| part.level == "0")).then_some(parts)
+    (all_there && parts.keys().all(|part| is_one_insert(part))).then_some(parts)
 }
 
 /// Parts of the other table that the live one lacks, one of each pair. A single one may have its like among the parts from before,
@@ -135,7 +136,7 @@ fn misplaced(live: &BTreeMap<String, String>, other: &BTreeMap<String, String>) 
 
 #[cfg(test)]
 mod tests {
-    use super::super::place::Part;
+    use super::super::part::Part;
     use super::*;
 
     fn side(parts: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -152,14 +153,14 @@ mod tests {
 
     #[test]
     fn parts_that_were_merged_tell_nothing() {
-        let marked: BTreeSet<String> = ["a".to_owned()].into();
-        let parts = |list: &[(&str, &str)]| -> Parts {
-            let part = |level: &str| Part { partition: "p".to_owned(), level: level.to_owned(), rows: "1".to_owned() };
-            list.iter().map(|(name, level)| ((*name).to_owned(), part(level))).collect()
+        let marked: BTreeSet<String> = ["p_1_4_3".to_owned()].into();
+        let parts = |names: &[&str]| -> Parts {
+            let part = Part { partition: "p".to_owned(), rows: "1".to_owned() };
+            names.iter().map(|name| ((*name).to_owned(), part.clone())).collect()
         };
-        let came = came_since(parts(&[("a", "3"), ("b", "0")]), &marked).unwrap();
-        assert_eq!(came.into_keys().collect::<Vec<_>>(), ["b"]);
-        assert!(came_since(parts(&[("a", "3"), ("b", "1")]), &marked).is_none());
-        assert!(came_since(parts(&[("b", "0")]), &marked).is_none());
+        let came = came_since(parts(&["p_1_4_3", "p_5_5_0"]), &marked).unwrap();
+        assert_eq!(came.into_keys().collect::<Vec<_>>(), ["p_5_5_0"]);
+        assert!(came_since(parts(&["p_1_4_3", "p_5_6_1"]), &marked).is_none());
+        assert!(came_since(parts(&["p_5_5_0"]), &marked).is_none());
     }
 }

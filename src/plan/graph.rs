@@ -6,7 +6,7 @@ use petgraph::Direction::{Incoming, Outgoing};
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::{Bfs, IntoNeighbors, Reversed, VisitMap, Visitable};
 
-use super::step::StepId;
+use super::step_id::StepId;
 use super::{Edge, Step};
 
 /// The graph over a plan's steps. Steps are named by their ids; node indices never leave this module.

@@ -9,6 +9,7 @@ mod rebuild;
 mod related;
 mod sql;
 mod step;
+mod step_id;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -23,11 +24,12 @@ pub use graph::{Graph, GraphError};
 pub use rebuild::{BuildError, Fence, build};
 pub use related::leads_outside;
 pub use sql::{hash_argument, partition_id_of_row, row_hash, running_inserts};
-pub use step::{Action, Cost, Gate, Phase, Step, StepId, Undo};
+pub use step::{Action, Cost, Gate, Phase, Step, Undo};
+pub use step_id::StepId;
 pub use template::Template;
 pub use work::{
-    Backfill, CatchUp, Compare, CompareMode, Drain, Drill, Feed, Gap, GapBy, Give, PartitionSize, Probe, ProbeOn,
-    Repair, Run, Settle, Signal, SignalKind, Slices, Swap, Truth,
+    Backfill, CatchUp, Compare, CompareMode, Drain, Drill, Feed, Gap, GapBy, Give, Otherwise, PartitionSize, Probe,
+    ProbeOn, Repair, Run, Settle, Signal, SignalKind, Slices, Swap, Truth, Watch,
 };
 
 use crate::assess::Finding;

@@ -1,7 +1,7 @@
 //! The questions of a plan, each with the answer that it must get.
 
 use super::sql::of_table;
-use super::work::Probe;
+use super::work::{Otherwise, Probe};
 use crate::catalog::Keys;
 use crate::names::{TableName, quote_string, quoted_list};
 
@@ -16,6 +16,7 @@ pub fn unchanged(table: &TableName, definition_hash: &str) -> Probe {
         says: format!("{table} is defined as it was when the plan was made"),
         sql: format!("SELECT toString(cityHash64(create_table_query)) FROM system.tables WHERE {}", named(table)),
         expect: definition_hash.to_owned(),
+        otherwise: Otherwise::Changed,
     }
 }
 
@@ -25,6 +26,7 @@ pub fn absent(tables: &[&TableName]) -> Probe {
         says: format!("there is no table {}", listed(tables)),
         sql: format!("SELECT count() FROM system.tables WHERE {}", among(tables, "name")),
         expect: "0".to_owned(),
+        otherwise: Otherwise::Unfit,
     }
 }
 
@@ -34,6 +36,7 @@ pub fn empty(tables: &[&TableName]) -> Probe {
         says: format!("{} are empty", listed(tables)),
         sql: format!("SELECT count() FROM system.parts WHERE {} AND active", among(tables, "table")),
         expect: "0".to_owned(),
+        otherwise: Otherwise::Changed,
     }
 }
 
@@ -60,6 +63,7 @@ pub fn may_change(source: &TableName, own: &[&TableName], mirror: &TableName) ->
         says: format!("the user has the grants that the steps need: {grants}"),
         sql: format!("CHECK GRANT {grants}"),
         expect: "1".to_owned(),
+        otherwise: Otherwise::Unfit,
     }
 }
 
@@ -75,6 +79,7 @@ pub fn has_keys(table: &TableName, engine: &str, keys: &Keys) -> Probe {
             named(table)
         ),
         expect: [engine, &keys.sorting, &keys.partition, &keys.primary].join("\t"),
+        otherwise: Otherwise::Changed,
     }
 }
 
@@ -93,6 +98,7 @@ pub fn absent_or_has_keys(table: &TableName, keys: &Keys) -> Probe {
             quote_string(&keys.primary)
         ),
         expect: "0".to_owned(),
+        otherwise: Otherwise::Changed,
     }
 }
 
@@ -102,6 +108,7 @@ pub fn has_engine(table: &TableName, engine: &str) -> Probe {
         says: format!("there is a {engine} named {table}"),
         sql: format!("SELECT engine FROM system.tables WHERE {}", named(table)),
         expect: engine.to_owned(),
+        otherwise: Otherwise::Changed,
     }
 }
 
@@ -117,6 +124,7 @@ pub fn same_columns(one: &TableName, other: &TableName) -> Probe {
             quote_string(&other.table)
         ),
         expect: "0".to_owned(),
+        otherwise: Otherwise::Changed,
     }
 }
 
@@ -126,6 +134,7 @@ pub fn no_mutations(table: &TableName) -> Probe {
         says: format!("no mutation of {table} is unfinished"),
         sql: format!("SELECT count() FROM system.mutations WHERE {} AND NOT is_done", of_table(table)),
         expect: "0".to_owned(),
+        otherwise: Otherwise::Busy,
     }
 }
 
@@ -139,6 +148,7 @@ pub fn replication_healthy(table: &TableName) -> Probe {
             of_table(table)
         ),
         expect: "0".to_owned(),
+        otherwise: Otherwise::Busy,
     }
 }
 
@@ -154,6 +164,7 @@ pub fn keeper_path_free(path: &str) -> Probe {
             quote_string(name)
         ),
         expect: "0".to_owned(),
+        otherwise: Otherwise::Unfit,
     }
 }
 
@@ -167,6 +178,7 @@ pub fn disk_has_room(table: &TableName, bytes: u64) -> Probe {
             of_table(table)
         ),
         expect: "1".to_owned(),
+        otherwise: Otherwise::Unfit,
     }
 }
 
@@ -176,6 +188,7 @@ pub fn distributed_answers(table: &TableName) -> Probe {
         says: format!("a query through {table} is answered by every shard"),
         sql: format!("SELECT count() >= 0 FROM {}", table.sql()),
         expect: "1".to_owned(),
+        otherwise: Otherwise::Unfit,
     }
 }
 

@@ -105,10 +105,10 @@ pub(super) fn list_partitions(table: &TableName) -> String {
     format!("SELECT DISTINCT partition_id FROM system.parts WHERE {} AND active ORDER BY partition_id", of_table(table))
 }
 
-/// Lists a table's active parts: name, partition id, merge level, rows.
+/// Lists a table's active parts: name, partition id, rows.
 pub(super) fn list_parts(table: &TableName) -> String {
     format!(
-        "SELECT name, partition_id, toString(level), toString(rows) FROM system.parts WHERE {} AND active ORDER BY name",
+        "SELECT name, partition_id, toString(rows) FROM system.parts WHERE {} AND active ORDER BY name",
         of_table(table)
     )
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::step_id::StepId;
 use super::template::Template;
 use crate::names::ReplicaId;
 
@@ -27,6 +28,29 @@ pub struct Probe {
     pub sql: String,
     /// The expected answer as tab-separated text without the last line's end.
     pub expect: String,
+    /// What it means where the answer is another one.
+    #[serde(default, skip_serializing_if = "Otherwise::is_changed")]
+    pub otherwise: Otherwise,
+}
+
+/// Why a condition may not hold, and so what is to be done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Otherwise {
+    /// Somebody changed something that the plan was made for: it needs a new plan.
+    #[default]
+    Changed,
+    /// Something is under way, and will end by itself: it is waited for.
+    Busy,
+    /// Somebody has to make room, grant or remove something; the plan is as good as before.
+    Unfit,
+}
+
+impl Otherwise {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
+    fn is_changed(&self) -> bool {
+        *self == Self::Changed
+    }
 }
 
 /// A probe and the replicas that it is put to.
@@ -88,7 +112,7 @@ pub struct Settle {
     pub crowded: String,
     /// After how many seconds without merges the attempt is given up.
     pub seconds_max: u64,
-    /// Lists the source's active parts: name, partition id, merge level, rows.
+    /// Lists the source's active parts: name, partition id, rows.
     pub parts: String,
     /// Clones partition `{chunk}` of the source into the snapshot by hard links; done twice it is as if done once.
     pub clone: Template,
@@ -271,7 +295,7 @@ pub struct Swap {
     pub stop_merges: Vec<String>,
     /// Starts them again, whatever happens.
     pub start_merges: Vec<String>,
-    /// Lists the active parts under the source's name, and under the shadow's: name, partition id, merge level, rows.
+    /// Lists the active parts under the source's name, and under the shadow's: name, partition id, rows.
     pub parts: [String; 2],
     /// Count and sum of row hashes of each of the parts `{parts}` under the source's name, and under the shadow's. None where
     /// equal inserts make different parts in both tables, so that only rows can be compared.
@@ -308,6 +332,20 @@ pub struct Compare {
     /// How differences are put right; none where that takes a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repair: Option<Repair>,
+    /// What tells whether somebody deleted or altered rows meanwhile, so that a difference is no insert's and is put right by nobody
+    /// but a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watch: Option<Watch>,
+}
+
+/// The parts of the two tables: written down before the last comparison ahead of a swap, looked for after the swap. A part that is in
+/// no part any more was dropped, one that was mutated had rows deleted or altered; merges keep both apart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Watch {
+    /// The step that writes them down; every other one looks for them.
+    pub by: StepId,
+    /// Lists the active parts on the backfill replica: of what has the source's name, and of what has the shadow table's.
+    pub parts: [String; 2],
 }
 
 /// From partitions that differ to rows that differ.
@@ -348,6 +386,8 @@ pub struct Repair {
     pub remove: Template,
     /// Lists unfinished mutations of the right table, on every replica.
     pub removing: String,
+    /// Writes `{times}` copies of each row from the right table into the left one, through its views: of inserts that met none.
+    pub pass: Template,
     /// Brings rows from the right table into the left one, past all views.
     pub give: Give,
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::blueprint::{Blueprint, ShardSite};
-use super::landing;
+use super::{landing, step_id};
 use crate::catalog::Column;
 use crate::names::TableName;
 use crate::plan::sql;
+use crate::plan::step::Phase;
 use crate::plan::template::Template;
-use crate::plan::work::{Compare, CompareMode, Drill, Give, Repair, Truth};
+use crate::plan::work::{Compare, CompareMode, Drill, Give, Repair, Truth, Watch};
 use crate::snapshot::Capability;
 
 /// Aggregate functions whose result does not depend on the order in which states are merged.
@@ -43,7 +44,17 @@ pub(super) fn compare(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, truth: T
         drain: landing::drain(blueprint, shard),
         truth,
         repair: repair(blueprint, shard, mode, staging),
+        watch: None,
     }
+}
+
+/// The same comparison from the one before a swap to the ones after it: what is deleted or altered in between is known.
+pub(super) fn watched(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, compare: Compare) -> Compare {
+    let parts = [&blueprint.objects.source, &blueprint.objects.shadow].map(sql::list_parts);
+    let by = step_id(Phase::Cutover, "verify", shard.num);
+    // Where nothing is put right, nothing comes back.
+    let watch = compare.repair.is_some().then_some(Watch { by, parts });
+    Compare { watch, ..compare }
 }
 
 fn drill(blueprint: &Blueprint<'_>, mode: CompareMode) -> Drill {
@@ -123,6 +134,7 @@ fn repair(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, mode: CompareMode, s
     Some(Repair {
         on: shard.home,
         add: Template::text(&format!("INSERT INTO {} ({given}) ", right.sql())).then(&pick(&given, left)),
+        pass: Template::text(&format!("INSERT INTO {} ({given}) ", left.sql())).then(&pick(&given, right)),
         remove: Template::text(&format!("ALTER TABLE {} DELETE WHERE {hash} IN (", right.sql())).hole("hashes", ")"),
         removing: format!("SELECT mutation_id FROM system.mutations WHERE {} AND NOT is_done", sql::of_table(right)),
         give: Give {

@@ -154,6 +154,7 @@ pub(super) fn verify(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, phase: Ph
         _ => Truth::Left,
     };
     let compare = comparison::compare(blueprint, shard, truth, &blueprint.objects.staging);
+    let compare = if phase == Phase::Verify { compare } else { comparison::watched(blueprint, shard, compare) };
     let how = match compare.mode {
         CompareMode::Rows => "every row, by count and sum of row hashes",
         CompareMode::Final => "rows as FINAL shows them, by count and sum of row hashes",
@@ -161,7 +162,8 @@ pub(super) fn verify(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, phase: Ph
     };
     let repaired = match &compare.repair {
         Some(_) if truth != Truth::Left => {
-            " Rows that an insert in the middle of the swap wrote to the old data twice are brought over."
+            " Rows that an insert in the middle of the swap wrote to the old data are brought over. Where rows were deleted or altered \
+             since the comparison before the swap, nothing is put right: they would come back."
         }
         Some(_) => " A row that differs for longer than any insert takes is put right, and all is compared again.",
         None => " Differences are for a person to judge.",

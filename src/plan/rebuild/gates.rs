@@ -1,6 +1,7 @@
 //! The three places where a person decides.
 
-use crate::plan::step::{Action, Cost, Gate, Phase, Step, StepId, Undo};
+use crate::plan::step::{Action, Cost, Gate, Phase, Step, Undo};
+use crate::plan::step_id::StepId;
 
 /// The id of a gate's step.
 pub(super) fn id(gate: Gate) -> StepId {

@@ -16,7 +16,8 @@ mod settle;
 
 pub use blueprint::BuildError;
 
-use super::step::{Phase, Step, StepId};
+use super::step::{Phase, Step};
+use super::step_id::StepId;
 use super::{
     ChangeSummary, ClusterIdentity, FORMAT_VERSION, Graph, Plan, ReplicaIdentity, ShardSize, Strategy, related,
 };
@@ -42,6 +43,7 @@ pub enum Fence {
 pub fn build(case: &Case<'_>, findings: Vec<Finding>, fence: Fence) -> Result<Plan, BuildError> {
     let blueprint = Blueprint::new(case, fence)?;
     let mut steps = gates::steps();
+    steps.push(cutover::ready(&blueprint));
     for shard in &blueprint.shards {
         steps.extend(preflight::steps(&blueprint, shard));
         steps.extend(create::steps(&blueprint, shard));

@@ -1,0 +1,75 @@
+//! Active parts, and what their names tell.
+
+use std::collections::BTreeMap;
+
+/// An active part, as the server lists it.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) partition: String,
+    pub(super) rows: String,
+}
+
+/// Active parts by name.
+pub(super) type Parts = BTreeMap<String, Part>;
+
+/// Whether a part is one insert, as it was. Its level does not tell: engines that merge rows may do so within an insert already.
+pub(super) fn is_one_insert(part: &str) -> bool {
+    Blocks::of(part).is_some_and(|blocks| blocks.first == blocks.last && blocks.mutation == 0)
+}
+
+/// A range of inserts, as the name of a part tells it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Blocks {
+    pub(super) first: u64,
+    pub(super) last: u64,
+    /// The last mutation that the part went through; 0 if there was none.
+    pub(super) mutation: u64,
+}
+
+impl Blocks {
+    /// Of `PARTITION_FIRST_LAST_LEVEL`, perhaps with `_MUTATION`; tables from long ago begin with two dates in place of the partition.
+    pub(super) fn of(part: &str) -> Option<Self> {
+        let fields: Vec<&str> = part.split('_').collect();
+        let is_date = |field: &&str| field.len() == 8 && field.bytes().all(|byte| byte.is_ascii_digit());
+        let names = if fields.len() > 4 && fields[..2].iter().all(is_date) { 2 } else { 1 };
+        let mut numbers = fields.get(names..)?.iter().map(|number| number.parse().ok());
+        let blocks = Self {
+            first: numbers.next()??,
+            last: numbers.next()??,
+            mutation: {
+                numbers.next()??;
+                numbers.next().unwrap_or(Some(0))?
+            },
+        };
+        numbers.next().is_none().then_some(blocks)
+    }
+
+    /// Whether a part of these blocks is in one of those, as it was or merged.
+    pub(super) fn is_in(&self, other: &Self) -> bool {
+        other.first <= self.first && self.last <= other.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_parts_tell_which_inserts_they_hold() {
+        let blocks = |first, last, mutation| Some(Blocks { first, last, mutation });
+        assert_eq!(Blocks::of("202401_3_17_2"), blocks(3, 17, 0));
+        assert_eq!(Blocks::of("202401_3_17_2_21"), blocks(3, 17, 21));
+        assert_eq!(Blocks::of("20240101_3_17_2"), blocks(3, 17, 0));
+        assert_eq!(Blocks::of("20240101_3_17_2_21"), blocks(3, 17, 21));
+        assert_eq!(Blocks::of("20240101_20240131_3_17_2"), blocks(3, 17, 0));
+        assert_eq!(Blocks::of("20240101_20240131_3_17_2_21"), blocks(3, 17, 21));
+        assert_eq!(Blocks::of("8f7e_0_0_0"), blocks(0, 0, 0));
+        assert!(["all", "all_1_2", "all_1_x_3", "all_1_1_0_1_1"].iter().all(|name| Blocks::of(name).is_none()));
+    }
+
+    #[test]
+    fn an_insert_is_one_block_whatever_its_level() {
+        assert!(is_one_insert("a_7_7_0") && is_one_insert("a_7_7_1"));
+        assert!(!is_one_insert("a_7_8_1") && !is_one_insert("a_7_7_0_9") && !is_one_insert("odd"));
+    }
+}

@@ -1,0 +1,101 @@
+//! Whether rows were deleted or altered between the comparison before a swap and those after it: see [`crate::plan::Watch`].
+
+use std::collections::BTreeSet;
+
+use super::engine::Engine;
+use super::error::ExecuteError;
+use super::part::{Blocks, Parts};
+use super::place::Place;
+use super::ports::{Reporter, Servers};
+use crate::journal::Event;
+use crate::plan::{Compare, Step, Watch};
+
+/// Patches of rows that were updated without a mutation are parts of partitions that begin so.
+const PATCH: &str = "patch-";
+
+/// Writes down the parts that there are. What was deleted before is deleted in both tables, or the comparison that follows finds it.
+pub(super) async fn write_down<S: Servers, R: Reporter>(
+    engine: &Engine<'_, S, R>,
+    step: &Step,
+    compare: &Compare,
+) -> Result<(), ExecuteError> {
+    let (Some(watch), Some(repair)) = (&compare.watch, &compare.repair) else { return Ok(()) };
+    if watch.by != step.id {
+        return Ok(());
+    }
+    let home = Place { engine, step: &step.id, on: repair.on };
+    let [source, shadow] = &watch.parts;
+    let names = |parts: Parts| parts.into_keys().collect::<Vec<_>>();
+    let (old, new) = (names(home.parts(source).await?), names(home.parts(shadow).await?));
+    engine.record(Event::Marked { step: step.id.clone(), old, new })
+}
+
+/// The partitions in which rows were deleted or altered since, each with the table it happened to; of the names as they are after the
+/// swap.
+pub(super) async fn altered<S: Servers, R: Reporter>(
+    home: &Place<'_, '_, S, R>,
+    watch: &Watch,
+) -> Result<Vec<String>, ExecuteError> {
+    let progress = home.engine.progress();
+    let Some([old, new]) = progress.marks(&watch.by).filter(|_| &watch.by != home.step) else { return Ok(Vec::new()) };
+    let [source, shadow] = &watch.parts;
+    let of = |table: &str, partitions: BTreeSet<String>| {
+        partitions.into_iter().map(|partition| format!("partition {partition} of the {table}")).collect::<Vec<_>>()
+    };
+    let mut altered = of("new table", lost(new, &home.parts(source).await?));
+    altered.extend(of("old data", lost(old, &home.parts(shadow).await?)));
+    Ok(altered)
+}
+
+/// Partitions of parts that are in no other part now, or in one that was mutated since.
+fn lost(marked: &BTreeSet<String>, now: &Parts) -> BTreeSet<String> {
+    let is_whole = |name: &String| {
+        let Some(marked) = Blocks::of(name) else { return false };
+        let partition = partition(name);
+        let mut parts =
+            now.keys().filter(|part| self::partition(part) == partition).filter_map(|part| Blocks::of(part));
+        parts.any(|part| marked.is_in(&part) && part.mutation == marked.mutation)
+    };
+    let gone =
+        marked.iter().filter(|name| !now.contains_key(*name) && !is_whole(name)).map(|name| partition(name).to_owned());
+    let patched = now.keys().filter(|part| part.starts_with(PATCH) && !marked.contains(*part));
+    gone.chain(patched.map(|part| partition(part).trim_start_matches(PATCH).to_owned())).collect()
+}
+
+/// The partition's id, or the first of two dates.
+fn partition(part: &str) -> &str {
+    part.split('_').next().unwrap_or(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::part::Part;
+    use super::*;
+
+    fn parts(names: &[&str]) -> Parts {
+        let part = |name: &&str| {
+            let part = Part { partition: partition(name).to_owned(), rows: "1".to_owned() };
+            ((*name).to_owned(), part)
+        };
+        names.iter().map(part).collect()
+    }
+
+    fn lost_of(marked: &[&str], now: &[&str]) -> Vec<String> {
+        lost(&marked.iter().map(|name| (*name).to_owned()).collect(), &parts(now)).into_iter().collect()
+    }
+
+    #[test]
+    fn merges_and_inserts_lose_nothing() {
+        assert!(lost_of(&["a_1_1_0", "a_2_2_0", "b_3_3_1_7"], &["a_1_4_1", "b_3_3_1_7", "b_9_9_0"]).is_empty());
+        assert!(lost_of(&["a_1_1_0"], &["a_1_1_0", "patch"]).is_empty());
+    }
+
+    #[test]
+    fn what_was_dropped_mutated_or_patched_is_lost() {
+        assert_eq!(lost_of(&["a_1_1_0", "b_2_2_0"], &["a_1_1_0"]), ["b"]);
+        assert_eq!(lost_of(&["a_1_1_0", "b_2_2_0"], &["a_1_1_0", "b_3_3_0"]), ["b"]);
+        assert_eq!(lost_of(&["a_1_1_0", "b_2_2_0"], &["a_1_1_0_3", "b_2_5_1"]), ["a"]);
+        assert_eq!(lost_of(&["a_1_1_0"], &["a_1_1_0", "patch-1f-a_2_2_0"]), ["1f-a"]);
+        assert_eq!(lost_of(&["odd"], &["a_1_1_0"]), ["odd"]);
+    }
+}
