@@ -1,6 +1,6 @@
 //! Whether rows were deleted or altered between the comparison before a swap and those after it: see [`crate::plan::Watch`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::Engine;
 use super::error::ExecuteError;
@@ -49,17 +49,19 @@ pub(super) async fn altered<S: Servers, R: Reporter>(
 
 /// Partitions of parts that are in no other part now, or in one that was mutated since.
 fn lost(marked: &BTreeSet<String>, now: &Parts) -> BTreeSet<String> {
-    let is_whole = |name: &String| {
+    let mut there: BTreeMap<&str, Vec<Blocks>> = BTreeMap::new();
+    // Where parts were dropped, current servers have an empty one in their place for a while.
+    for name in now.iter().filter(|(_, part)| part.rows != "0").map(|(name, _)| name) {
+        there.entry(partition(name)).or_default().extend(Blocks::of(name));
+    }
+    let is_there = |name: &String| {
         let Some(marked) = Blocks::of(name) else { return false };
-        let partition = partition(name);
-        let mut parts =
-            now.keys().filter(|part| self::partition(part) == partition).filter_map(|part| Blocks::of(part));
-        parts.any(|part| marked.is_in(&part) && part.mutation == marked.mutation)
+        let parts = there.get(partition(name)).into_iter().flatten();
+        parts.into_iter().any(|part| marked.is_in(part) && part.mutation == marked.mutation)
     };
-    let gone =
-        marked.iter().filter(|name| !now.contains_key(*name) && !is_whole(name)).map(|name| partition(name).to_owned());
+    let gone = marked.iter().filter(|name| !now.contains_key(*name) && !is_there(name)).map(|name| partition(name));
     let patched = now.keys().filter(|part| part.starts_with(PATCH) && !marked.contains(*part));
-    gone.chain(patched.map(|part| partition(part).trim_start_matches(PATCH).to_owned())).collect()
+    gone.chain(patched.map(|part| partition(part).trim_start_matches(PATCH))).map(str::to_owned).collect()
 }
 
 /// The partition's id, or the first of two dates.
@@ -97,5 +99,8 @@ mod tests {
         assert_eq!(lost_of(&["a_1_1_0", "b_2_2_0"], &["a_1_1_0_3", "b_2_5_1"]), ["a"]);
         assert_eq!(lost_of(&["a_1_1_0"], &["a_1_1_0", "patch-1f-a_2_2_0"]), ["1f-a"]);
         assert_eq!(lost_of(&["odd"], &["a_1_1_0"]), ["odd"]);
+        let mut emptied = parts(&["a_1_1_1"]);
+        emptied.get_mut("a_1_1_1").expect("it is there").rows = "0".to_owned();
+        assert_eq!(lost(&["a_1_1_0".to_owned()].into(), &emptied).into_iter().collect::<Vec<_>>(), ["a"]);
     }
 }

@@ -142,7 +142,7 @@ impl Progress {
         done.fold((0, 0), |(rows, count), more| (rows + more, count + 1))
     }
 
-    /// The parts that the old and the new table had before a swap that is under way.
+    /// The parts that the old and the new table had when a step wrote them down.
     pub fn marks(&self, step: &StepId) -> Option<&[BTreeSet<String>; 2]> {
         self.marks.get(step)
     }
@@ -206,7 +206,9 @@ impl Progress {
         if next == StepState::Pending {
             self.chunks.remove(step);
         }
-        if matches!(next, StepState::Pending | StepState::Done { .. }) {
+        // A step that is undone marks what is there by then.
+        let was_done = matches!(self.step(step), StepState::Done { .. });
+        if next == StepState::Pending || was_done && next == StepState::Undoing {
             self.marks.remove(step);
         }
         self.steps.insert(step.clone(), next);

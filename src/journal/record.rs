@@ -45,7 +45,8 @@ pub enum Event {
         /// The step.
         step: StepId,
     },
-    /// The parts that two tables have before their names are swapped: what comes later is looked at.
+    /// The parts that two tables have before their names are swapped, or before they are compared for the last time ahead of that: what
+    /// comes later, or is gone, is looked at.
     Marked {
         /// The step.
         step: StepId,
