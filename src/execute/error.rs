@@ -54,7 +54,7 @@ pub enum ExecuteError {
         rows: Vec<String>,
     },
     /// Rows differ after a swap, and not because an insert fell into it.
-    #[error("{step}: on {replica} {}; rows were deleted or altered since the comparison before the swap, in {}", .rows.join("; "), .altered.join(", "))]
+    #[error("{step}: on {replica} {}; rows were deleted or altered since the comparison before the swap, in {}", .rows.join("; "), .altered.join(" and "))]
     Altered {
         /// The step.
         step: StepId,
@@ -213,8 +213,8 @@ impl ExecuteError {
                 "somebody changed the table since the plan was made; `rollback` undoes what was done, then make a new plan"
             }
             Self::Altered { .. } => {
-                "the names are swapped, and nothing was put right: it would bring back what was deleted. Do to the other table too what was \
-                 done to this one (DELETE, UPDATE, DROP PARTITION), then run `execute` again: it compares and goes on from here"
+                "the names are swapped, and nothing was put right: it would bring back what was deleted. Do to the one table what was \
+                 done to the other one (DELETE, UPDATE, DROP PARTITION), then run `execute` again: it compares and goes on from here"
             }
             Self::Verification { step, .. } if step.as_str().starts_with("reconcile") => {
                 "the names are swapped, and readers meet a table that lacks rows or has too many: look into it now; \

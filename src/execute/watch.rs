@@ -12,6 +12,8 @@ use crate::plan::{Compare, Step, Watch};
 
 /// Patches of rows that were updated without a mutation are parts of partitions that begin so.
 const PATCH: &str = "patch-";
+/// Partitions named in a report; the rest is counted.
+const PARTITIONS_SHOWN_MAX: usize = 10;
 
 /// Writes down the parts that there are. What was deleted before is deleted in both tables, or the comparison that follows finds it.
 pub(super) async fn write_down<S: Servers, R: Reporter>(
@@ -30,8 +32,7 @@ pub(super) async fn write_down<S: Servers, R: Reporter>(
     engine.record(Event::Marked { step: step.id.clone(), old, new })
 }
 
-/// The partitions in which rows were deleted or altered since, each with the table it happened to; of the names as they are after the
-/// swap.
+/// The partitions in which rows were deleted or altered since, a text for each table; of the names as they are after the swap.
 pub(super) async fn altered<S: Servers, R: Reporter>(
     home: &Place<'_, '_, S, R>,
     watch: &Watch,
@@ -39,11 +40,17 @@ pub(super) async fn altered<S: Servers, R: Reporter>(
     let progress = home.engine.progress();
     let Some([old, new]) = progress.marks(&watch.by).filter(|_| &watch.by != home.step) else { return Ok(Vec::new()) };
     let [source, shadow] = &watch.parts;
-    let of = |table: &str, partitions: BTreeSet<String>| {
-        partitions.into_iter().map(|partition| format!("partition {partition} of the {table}")).collect::<Vec<_>>()
-    };
-    let mut altered = of("new table", lost(new, &home.parts(source).await?));
-    altered.extend(of("old data", lost(old, &home.parts(shadow).await?)));
+    let sides = [("new table", new, source), ("old data", old, shadow)];
+    let mut altered = Vec::new();
+    for (table, marked, parts) in sides {
+        let partitions = lost(marked, &home.parts(parts).await?);
+        let shown: Vec<&str> = partitions.iter().take(PARTITIONS_SHOWN_MAX).map(String::as_str).collect();
+        let more = partitions.len() - shown.len();
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        if !shown.is_empty() {
+            altered.push(format!("the partitions {}{more} of the {table}", shown.join(", ")));
+        }
+    }
     Ok(altered)
 }
 

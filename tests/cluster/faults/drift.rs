@@ -148,7 +148,7 @@ fn meet_in(cluster: &Running, drift: Drift, way: Way, phase: &str, told: &mut To
     let noticed = first.code == Some(VERIFICATION_FAILED) && first.stderr.contains(NOTICED);
     if noticed {
         // As the hint says.
-        drift.happen_to(cluster, "t__sw_shadow");
+        drift.happen_to(cluster, if first.stderr.contains(" of the old data") { "t" } else { "t__sw_shadow" });
     }
     let (done, said) = end(&line, way, &first, &mut row);
     let expected = if done == "finalized" { key_after } else { &key_before };
