@@ -115,7 +115,7 @@ fn a_way_around_a_gate_is_objected_to() {
         "create.shadow.s1 does not wait for the gate start",
     );
     assert_objects(
-        |plan| remove_edge(plan, "cutover.ready", "cutover.s2"),
+        |plan| remove_edge(plan, "gate.cutover", "cutover.verify.s2"),
         "cutover.s2 does not wait for the gate cutover",
     );
     assert_objects(

@@ -4,9 +4,8 @@ use super::blueprint::{Blueprint, ShardSite};
 use super::{comparison, copy, step_id};
 use crate::names::ReplicaId;
 use crate::plan::step::{Action, Cost, Phase, Step, Undo};
-use crate::plan::step_id::StepId;
 use crate::plan::template::Template;
-use crate::plan::work::{Probe, ProbeOn, Run, Swap, Truth};
+use crate::plan::work::{ProbeOn, Run, Swap, Truth};
 use crate::plan::{probes, sql};
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
@@ -22,36 +21,15 @@ pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Ste
     steps
 }
 
-/// The last look before the first swap, once every shard was compared.
-pub(super) fn ready(blueprint: &Blueprint<'_>) -> Step {
-    let all = blueprint.shards.iter().flat_map(|shard| &shard.replicas);
-    let probes = all.flat_map(|id| may_swap(blueprint, *id).map(|probe| ProbeOn { on: vec![*id], probe }));
-    Step {
-        id: StepId::new("cutover.ready"),
-        phase: Phase::Cutover,
-        shard: None,
-        title: "check that every shard is ready to be swapped".to_owned(),
-        why: "Shards are swapped once all of them were found equal, or none is.".to_owned(),
-        action: Action::Check { probes: probes.collect() },
-        undo: Undo::Nothing { because: "it only reads".to_owned() },
-        cost: Cost::default(),
-    }
-}
-
-/// What must hold before a swap on a replica.
-fn may_swap(blueprint: &Blueprint<'_>, id: ReplicaId) -> [Probe; 3] {
-    [
-        blueprint.source_unchanged(id),
-        blueprint.shadow_is(&blueprint.new),
-        // What came in while the gate was waiting is in the shadow only if the mirror was there.
-        probes::has_engine(&blueprint.objects.mirror, "MaterializedView"),
-    ]
-}
-
 fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     let forward = shard.runs(|id, _| Run {
         on: Vec::new(),
-        before: may_swap(blueprint, id).into(),
+        before: vec![
+            blueprint.source_unchanged(id),
+            blueprint.shadow_is(&blueprint.new),
+            // What came in while the gate was waiting is in the shadow only if the mirror was there.
+            probes::has_engine(&blueprint.objects.mirror, "MaterializedView"),
+        ],
         sql: vec![statement(blueprint, id)],
         after: vec![blueprint.source_is(&blueprint.new), blueprint.shadow_is(&blueprint.old)],
     });

@@ -6,7 +6,7 @@ use crate::plan::step::{Gate, Phase, Step};
 use crate::plan::step_id::StepId;
 
 /// `to` waits for `from` on the same shard; ids without the shard.
-const WITHIN_A_SHARD: [(&str, &str, &str); 14] = [
+const WITHIN_A_SHARD: [(&str, &str, &str); 15] = [
     (
         "create.shadow",
         "create.staging",
@@ -23,6 +23,7 @@ const WITHIN_A_SHARD: [(&str, &str, &str); 14] = [
         "a comparison before every replica has the source's rows would find differences that mean nothing",
     ),
     ("backfill", "verify", "only a finished copy can be compared"),
+    ("cutover.verify", "cutover", "names are swapped on evidence of now, not of before the gate"),
     ("cutover", "reconcile.sync-new", "the swap is what is looked at"),
     ("cutover", "reconcile.sync-old", "the swap is what is looked at"),
     ("reconcile.sync-new", "reconcile.verify", "a comparison needs all replicas to have caught up"),
@@ -30,12 +31,6 @@ const WITHIN_A_SHARD: [(&str, &str, &str); 14] = [
     ("cutover", "reconcile.verify", "both sides are compared again once the names are swapped"),
     ("reconcile.verify", "reconcile.check", "readers are looked at last"),
 ];
-
-/// Before the first swap, which joins all shards.
-const READY: &str = "cutover.ready";
-const BEFORE_READY: &str =
-    "a shard is swapped only once every shard was found equal, on evidence of now and not of before the gate";
-const AFTER_READY: &str = "names are swapped on every shard or on none";
 
 /// After the point of no return.
 const WHEN_FINALIZING: [(&str, &str, &str); 5] = [
@@ -86,8 +81,6 @@ pub(super) fn between(steps: &[Step]) -> Vec<Edge> {
         for (from, to, because) in WITHIN_A_SHARD.iter().chain(&WHEN_FINALIZING) {
             add(on(from), on(to), because);
         }
-        add(on("cutover.verify"), StepId::new(READY), BEFORE_READY);
-        add(StepId::new(READY), on("cutover"), AFTER_READY);
         for (before, gate, after, why_before, why_after) in AROUND_GATES {
             add(on(before), gates::id(gate), why_before);
             add(gates::id(gate), on(after), why_after);

@@ -43,7 +43,6 @@ pub enum Fence {
 pub fn build(case: &Case<'_>, findings: Vec<Finding>, fence: Fence) -> Result<Plan, BuildError> {
     let blueprint = Blueprint::new(case, fence)?;
     let mut steps = gates::steps();
-    steps.push(cutover::ready(&blueprint));
     for shard in &blueprint.shards {
         steps.extend(preflight::steps(&blueprint, shard));
         steps.extend(create::steps(&blueprint, shard));
