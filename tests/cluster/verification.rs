@@ -86,7 +86,8 @@ fn names(cluster: &Running, found: &Ran, partition: &str) {
 
 on_both_ends! {
     shared: a_row_too_many_is_found, a_doubled_row_is_found, an_altered_row_is_found, rows_with_two_values_swapped_are_found, a_missing_partition_is_found,
-        a_missing_row_is_found, a_mutation_slipped_in_is_found, rows_that_it_cannot_put_right_stop_it, without_the_mirror_nothing_is_swapped;
+        a_missing_row_is_found, a_mutation_slipped_in_is_found, rows_that_it_cannot_put_right_stop_it, without_the_mirror_nothing_is_swapped,
+        what_a_swap_misplaced_is_brought_over, what_is_deleted_after_a_swap_stays_deleted;
 }
 
 fn a_row_too_many_is_found(cluster: &Running) {
@@ -176,6 +177,75 @@ fn without_the_mirror_nothing_is_swapped(cluster: &Running) {
     assert_eq!(served(cluster, database), before);
     tool.expect(0, &["rollback", PLAN]);
     assert_eq!(served(cluster, database), before);
+    assert_nothing_left(cluster, database);
+    everywhere(cluster, &[&format!("DROP DATABASE {database}")]);
+}
+
+/// The same up to the comparison after the swap.
+#[track_caller]
+fn swapped(cluster: &Running, database: &str) -> Tool {
+    let tool = copied(cluster, "MergeTree", database);
+    everywhere(
+        cluster,
+        &[
+            &format!("CREATE TABLE {database}.seen (a UInt64) ENGINE = MergeTree ORDER BY a"),
+            &format!("CREATE MATERIALIZED VIEW {database}.feed TO {database}.seen AS SELECT a FROM {database}.t"),
+        ],
+    );
+    tool.expect(0, &["execute", PLAN, "--until", "reconcile.verify.s1"]);
+    tool
+}
+
+/// An insert that the swap overtook wrote to the old data. Where it met no view its rows go through them now; where it met them, its
+/// rows are there twice, and no view sees them again.
+fn what_a_swap_misplaced_is_brought_over(cluster: &Running) {
+    let database = "misplaced";
+    let tool = swapped(cluster, database);
+    let home = cluster.ids()[0];
+    let (unseen, seen) = ("('2024-02-03', 555555, 'x')", "('2024-02-03', 666666, 'y')");
+    for sql in [
+        format!("INSERT INTO {database}.t__sw_shadow VALUES {unseen}"),
+        format!("INSERT INTO {database}.t__sw_shadow VALUES {seen}, {seen}"),
+        format!("INSERT INTO {database}.seen VALUES (666666)"),
+    ] {
+        cluster.query(home, &sql);
+    }
+    sync(cluster, &[&format!("{database}.t__sw_shadow")]);
+    tool.expect(0, &["execute", PLAN]);
+    sync(cluster, &[&format!("{database}.t")]);
+    let each = |table: &str| format!("SELECT countIf(a = 555555), countIf(a = 666666) FROM {database}.{table}");
+    let of_shard: Vec<ReplicaId> = cluster.ids().into_iter().filter(|id| id.shard == 1).collect();
+    for id in &of_shard {
+        assert_eq!(cluster.query(*id, &each("t")), "1\t1", "{id}");
+    }
+    let sum: Vec<String> = of_shard.iter().map(|id| cluster.query(*id, &each("seen"))).collect();
+    let expected = |id: &ReplicaId| if *id == home { "1\t1" } else { "0\t0" };
+    assert_eq!(sum, of_shard.iter().map(expected).collect::<Vec<_>>(), "each row was seen once");
+    assert_nothing_left(cluster, database);
+    everywhere(cluster, &[&format!("DROP DATABASE {database}")]);
+}
+
+/// The mirror does not delete: the old data still has what was deleted from the new table, as if a swap had misplaced it.
+fn what_is_deleted_after_a_swap_stays_deleted(cluster: &Running) {
+    let database = "stays_deleted";
+    let tool = swapped(cluster, database);
+    let delete = |table: &str| {
+        let at_once = if cluster.replicates() { "" } else { " SETTINGS mutations_sync = 2" };
+        cluster.query(cluster.ids()[0], &format!("ALTER TABLE {database}.{table} DELETE WHERE a = 31{at_once}"));
+        let left = format!("SELECT count() FROM {database}.{table} WHERE a = 31");
+        cluster.ids().into_iter().filter(|id| id.shard == 1).for_each(|id| cluster.eventually(id, &left, "0"));
+    };
+    delete("t");
+    let after = served(cluster, database);
+    for _ in 0..2 {
+        let stopped = tool.expect(6, &["execute", PLAN]);
+        let said = "rows were deleted or altered since the comparison before the swap, in the partitions";
+        assert!(stopped.stderr.contains(said) && stopped.stderr.contains(" of the new table"), "{stopped}");
+        assert_eq!(served(cluster, database), after);
+    }
+    delete("t__sw_shadow");
+    tool.expect(0, &["execute", PLAN]);
+    assert_eq!(served(cluster, database), after);
     assert_nothing_left(cluster, database);
     everywhere(cluster, &[&format!("DROP DATABASE {database}")]);
 }
