@@ -71,7 +71,7 @@ fn lost(marked: &BTreeSet<String>, now: &Parts) -> BTreeSet<String> {
     gone.chain(patched.map(|part| partition(part).trim_start_matches(PATCH))).map(str::to_owned).collect()
 }
 
-/// The partition's id, or the first of two dates.
+/// The partition's id.
 fn partition(part: &str) -> &str {
     part.split('_').next().unwrap_or(part)
 }
