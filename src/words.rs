@@ -33,6 +33,15 @@ pub(crate) fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, one: &s
     if number == N::from(1) { format!("1 {one}") } else { format!("{number} {one}s") }
 }
 
+/// The first names between commas, and how many more there are.
+pub(crate) fn first<T: ToString>(mut names: impl ExactSizeIterator<Item = T>, max: usize) -> String {
+    let shown = list(names.by_ref().take(max));
+    match names.len() {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 /// Names between commas.
 pub(crate) fn list<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
     names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
@@ -43,9 +52,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sizes_and_long_sql_are_short() {
+    fn sizes_long_lists_and_long_sql_are_short() {
         let sizes: Vec<String> = [0, 999, 1000, 999_949, 999_950, 61_230_000_000].map(bytes).into();
         assert_eq!(sizes, ["0 B", "999 B", "1.0 kB", "999.9 kB", "1.0 MB", "61.2 GB"]);
+        assert_eq!([first([1, 2].iter(), 2), first([1, 2, 3].iter(), 2)], ["1, 2", "1, 2 and 1 more"]);
         assert_eq!(sql("a\n  b"), "`a b`");
         assert_eq!(sql(&"x".repeat(81)), format!("`{}…`", "x".repeat(80)));
     }

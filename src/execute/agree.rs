@@ -14,13 +14,14 @@ use super::desk::Desk;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::landing::drain;
+use super::part::PARTITIONS_SHOWN_MAX;
 use super::place::Place;
 use super::ports::{Reporter, Servers};
 use super::repair::repair;
 use super::watch;
 use crate::names::{ReplicaId, quoted_list};
 use crate::plan::{Compare, CompareMode, SUSPECTS_MAX, Step, StepId, Truth};
-use crate::words::count;
+use crate::words::{self, count};
 
 /// Rounds of comparing and putting right before a person is asked.
 const ROUNDS_MAX: u32 = 12;
@@ -30,8 +31,6 @@ const SUSPECT_TRIES_MAX: u32 = 20;
 const HASHES_AT_ONCE: usize = 10_000;
 /// Hashes named in a report.
 const HASHES_SHOWN_MAX: usize = 5;
-/// Partitions named in what is said of a repair.
-const PARTITIONS_SHOWN_MAX: usize = 10;
 
 /// How often a row was read on the left, on the right, and on the left again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -77,10 +76,8 @@ impl fmt::Display for Repaired {
         if self.rows == 0 {
             return Ok(());
         }
-        let more = self.partitions.len().saturating_sub(PARTITIONS_SHOWN_MAX);
-        let shown: Vec<&str> = self.partitions.iter().take(PARTITIONS_SHOWN_MAX).map(String::as_str).collect();
-        write!(f, "; {} were put right in the partitions {}", self.rows, shown.join(", "))?;
-        if more > 0 { write!(f, " and {more} more") } else { Ok(()) }
+        let partitions = words::first(self.partitions.iter(), PARTITIONS_SHOWN_MAX);
+        write!(f, "; {} were put right in the partitions {partitions}", self.rows)
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+/// Partitions named in a report; the rest is counted.
+pub(super) const PARTITIONS_SHOWN_MAX: usize = 10;
+
 /// An active part, as the server lists it.
 #[derive(Debug, Clone)]
 pub(super) struct Part {

@@ -56,6 +56,12 @@ impl<S: Servers, R: Reporter> Place<'_, '_, S, R> {
         self.ask(sql).await?.lines().map(part).collect()
     }
 
+    /// The names of the parts that two queries list.
+    pub(super) async fn part_names(&self, lists: &[String; 2]) -> Result<[Vec<String>; 2], ExecuteError> {
+        let [one, other] = lists;
+        Ok([self.parts(one).await?, self.parts(other).await?].map(|parts| parts.into_keys().collect()))
+    }
+
     /// Count and sum of hashes by part.
     pub(super) async fn digests(
         &self,

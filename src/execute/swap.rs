@@ -60,9 +60,7 @@ impl<S: Servers, R: Reporter> Swapper<'_, '_, S, R> {
             return Ok(());
         }
         drain(&engine.desk, step, &self.work.compare.drain).await?;
-        let names = |parts: Parts| parts.into_keys().collect::<Vec<_>>();
-        let [source, shadow] = &self.work.parts;
-        let (source, shadow) = (names(self.home.parts(source).await?), names(self.home.parts(shadow).await?));
+        let [source, shadow] = self.home.part_names(&self.work.parts).await?;
         let (old, new) = if self.work.forward { (source, shadow) } else { (shadow, source) };
         engine.record(Event::Marked { step: step.clone(), old, new })
     }

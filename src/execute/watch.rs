@@ -4,16 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::Engine;
 use super::error::ExecuteError;
-use super::part::{Blocks, Parts};
+use super::part::{Blocks, PARTITIONS_SHOWN_MAX, Parts};
 use super::place::Place;
 use super::ports::{Reporter, Servers};
 use crate::journal::Event;
 use crate::plan::{Compare, Step, Watch};
+use crate::words;
 
 /// Patches of rows that were updated without a mutation are parts of partitions that begin so.
 const PATCH: &str = "patch-";
-/// Partitions named in a report; the rest is counted.
-const PARTITIONS_SHOWN_MAX: usize = 10;
 
 /// Writes down the parts that there are. What was deleted before is deleted in both tables, or the comparison that follows finds it.
 pub(super) async fn write_down<S: Servers, R: Reporter>(
@@ -26,9 +25,7 @@ pub(super) async fn write_down<S: Servers, R: Reporter>(
         return Ok(());
     }
     let home = Place { engine, step: &step.id, on: repair.on };
-    let [source, shadow] = &watch.parts;
-    let names = |parts: Parts| parts.into_keys().collect::<Vec<_>>();
-    let (old, new) = (names(home.parts(source).await?), names(home.parts(shadow).await?));
+    let [old, new] = home.part_names(&watch.parts).await?;
     engine.record(Event::Marked { step: step.id.clone(), old, new })
 }
 
@@ -44,11 +41,9 @@ pub(super) async fn altered<S: Servers, R: Reporter>(
     let mut altered = Vec::new();
     for (table, marked, parts) in sides {
         let partitions = lost(marked, &home.parts(parts).await?);
-        let shown: Vec<&str> = partitions.iter().take(PARTITIONS_SHOWN_MAX).map(String::as_str).collect();
-        let more = partitions.len() - shown.len();
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        if !shown.is_empty() {
-            altered.push(format!("the partitions {}{more} of the {table}", shown.join(", ")));
+        if !partitions.is_empty() {
+            let named = words::first(partitions.iter(), PARTITIONS_SHOWN_MAX);
+            altered.push(format!("the partitions {named} of the {table}"));
         }
     }
     Ok(altered)

@@ -10,6 +10,7 @@ use crate::catalog::{Column, Table};
 use crate::ddl;
 use crate::names::{ReplicaId, TableName};
 use crate::snapshot::Snapshot;
+use crate::words;
 
 /// Replicas named in one sentence.
 const REPLICAS_NAMED_MAX: usize = 6;
@@ -362,9 +363,5 @@ fn shown(value: &str) -> String {
 }
 
 fn listed(ids: &[ReplicaId]) -> String {
-    let named: Vec<String> = ids.iter().take(REPLICAS_NAMED_MAX).map(ReplicaId::to_string).collect();
-    match ids.len().saturating_sub(REPLICAS_NAMED_MAX) {
-        0 => named.join(", "),
-        more => format!("{} and {more} more", named.join(", ")),
-    }
+    words::first(ids.iter(), REPLICAS_NAMED_MAX)
 }

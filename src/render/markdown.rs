@@ -6,6 +6,7 @@ use crate::assess::Finding;
 use crate::names::ReplicaId;
 use crate::plan::{Cost, Gate, PartitionSize, Plan, Step};
 use crate::runbook::{Dependency, Entry, Line, Passage, Repeat, Role, Runbook, Stage, Turn, UndoWay, Work};
+use crate::words;
 
 /// So many steps are named as dependencies; of more, the number.
 const NAMED_MAX: usize = 8;
@@ -220,11 +221,7 @@ pub(super) fn cost(cost: Cost) -> Option<String> {
 }
 
 fn steps(dependency: &Dependency) -> String {
-    let named: Vec<String> = dependency.steps.iter().take(NAMED_MAX).map(|id| code(id.as_str())).collect();
-    match dependency.steps.len().saturating_sub(NAMED_MAX) {
-        0 => named.join(", "),
-        more => format!("{} and {more} more", named.join(", ")),
-    }
+    words::first(dependency.steps.iter().map(|id| code(id.as_str())), NAMED_MAX)
 }
 
 fn capital(word: &str) -> String {

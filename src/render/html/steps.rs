@@ -10,7 +10,7 @@ use crate::plan::{Gate, PartitionSize};
 use crate::runbook::{
     Dependency, Entry, Kind, Line, Passage, Repeat, Role, Runbook, Stage, Turn, UndoWay, Work, dependencies,
 };
-use crate::words::count;
+use crate::words::{self, count};
 
 /// Up to so many shards each step is shown apart; of more, those that run the same statements share one text.
 const APART_MAX: usize = 8;
@@ -191,11 +191,7 @@ fn after(entries: &[&Entry]) -> String {
 
 fn named(dependency: &Dependency) -> String {
     let link = |id: &str| format!("<a href=\"#{}\"><code>{}</code></a>", markup::anchor("step", id), markup::text(id));
-    let named: Vec<String> = dependency.steps.iter().take(NAMED_MAX).map(|id| link(id.as_str())).collect();
-    match dependency.steps.len().saturating_sub(NAMED_MAX) {
-        0 => named.join(", "),
-        more => format!("{} and {more} more", named.join(", ")),
-    }
+    words::first(dependency.steps.iter().map(|id| link(id.as_str())), NAMED_MAX)
 }
 
 fn passage(passage: &Passage, places: &dyn Fn(&[ReplicaId]) -> String, known: bool) -> String {

@@ -145,8 +145,7 @@ fn meet_in(cluster: &Running, drift: Drift, way: Way, phase: &str, told: &mut To
     line.proxy.calm();
     println!("{} in {phase}: {first}", drift.name());
     let mut row = Row { codes: vec![first.code], ..Row::new(drift.name(), phase.to_owned()) };
-    let noticed = first.code == Some(VERIFICATION_FAILED) && first.stderr.contains(NOTICED);
-    if noticed {
+    if is_noticed(&first) {
         // As the hint says.
         drift.happen_to(cluster, if first.stderr.contains(" of the old data") { "t" } else { "t__sw_shadow" });
     }
@@ -159,7 +158,7 @@ fn meet_in(cluster: &Running, drift: Drift, way: Way, phase: &str, told: &mut To
     row.outcome = match (first.code, faults.is_empty()) {
         (_, false) => format!("FAULTS, {done}"),
         (Some(0), _) => format!("taken over, {done}"),
-        _ if noticed => format!("noticed, done to the other table too, {done}"),
+        _ if is_noticed(&first) => format!("noticed, done to the other table too, {done}"),
         _ => format!("stopped, {done}: {}", reason(&first)),
     };
     told.faults.extend(faults.into_iter().map(|fault| format!("{phase}: {fault}\n{first}")));
@@ -171,8 +170,7 @@ fn end(line: &Line, way: Way, first: &Ran, row: &mut Row) -> (String, String) {
     let mut last = String::new();
     if first.code != Some(0) {
         let execute = ["execute", PLAN];
-        let noticed = first.code == Some(VERIFICATION_FAILED) && first.stderr.contains(NOTICED);
-        let tries: &[[&str; 2]] = if noticed { &[execute] } else { &[["rollback", PLAN], execute, execute] };
+        let tries: &[[&str; 2]] = if is_noticed(first) { &[execute] } else { &[["rollback", PLAN], execute, execute] };
         for args in tries.iter().take(RUNS_MAX) {
             let ran = line.tool.run(args);
             row.codes.push(ran.code);
@@ -188,6 +186,11 @@ fn end(line: &Line, way: Way, first: &Ran, row: &mut Row) -> (String, String) {
         }
     }
     (line.tool.state(), last)
+}
+
+/// Whether the run stopped because rows were deleted or altered while names were swapped.
+fn is_noticed(ran: &Ran) -> bool {
+    ran.code == Some(VERIFICATION_FAILED) && ran.stderr.contains(NOTICED)
 }
 
 /// The program's own words.
