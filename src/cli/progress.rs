@@ -59,7 +59,7 @@ impl Bars {
     fn report(&self, news: &News<'_>) {
         match news {
             News::Started(step) | News::Undoing(step) => self.start(step),
-            News::TookOver { .. } => {
+            News::TookOver { .. } | News::Again { .. } => {
                 if let Some(line) = final_line(news) {
                     // The terminal may have gone; the run goes on.
                     _ = self.all.println(line);
@@ -121,6 +121,7 @@ fn final_line(news: &News<'_>) -> Option<String> {
         News::Done { step, took, evidence } => format!("{:<22} {evidence} ({:.1} s)", step.id, took.as_secs_f64()),
         News::Failed { step, error } => format!("{:<22} FAILED: {error}", step.id),
         News::Undone(step) => format!("{:<22} undone", step.id),
+        News::Again { step, attempt, why } => format!("{:<22} attempt {attempt} came to nothing: {why}", step.id),
         News::TookOver { holder, is_gone } => {
             let why =
                 if *is_gone { "its process has ended" } else { "waiting until nothing of it can arrive any more" };
@@ -157,6 +158,10 @@ fn line(news: &News<'_>, last: &Mutex<BTreeMap<String, Instant>>) -> Option<Stri
         News::Held { step, why } => {
             is_due(last, format!("{} held", step.id), true).then(|| format!("{:<22} held back: {why}", step.id))
         }
-        News::TookOver { .. } | News::Done { .. } | News::Failed { .. } | News::Undone(_) => final_line(news),
+        News::TookOver { .. }
+        | News::Again { .. }
+        | News::Done { .. }
+        | News::Failed { .. }
+        | News::Undone(_) => final_line(news),
     }
 }

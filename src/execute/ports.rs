@@ -112,6 +112,15 @@ pub enum News<'a> {
         /// What for.
         why: &'a str,
     },
+    /// An attempt at a step came to nothing, and another one follows.
+    Again {
+        /// The step.
+        step: &'a Step,
+        /// The number of the attempt, from 1.
+        attempt: u32,
+        /// Why.
+        why: &'a str,
+    },
     /// A step is done.
     Done {
         /// The step.

@@ -1,6 +1,7 @@
 //! The boundary of one shard: see [`crate::plan::Settle`]. Whatever cuts an attempt short, merges are started again, and the
 //! next attempt begins from nothing.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use super::error::ExecuteError;
 use super::landing::{catch_up_all, drain, running};
 use super::part::{Part, Parts, is_one_insert};
 use super::place::{Place, start_feeds, start_merges, stop_feeds, stop_merges};
-use super::ports::{Reporter, Servers};
+use super::ports::{News, Reporter, Servers};
 use crate::names::quoted_list;
 use crate::plan::{Feed, GapBy, Settle, Step};
 use crate::words::count;
@@ -51,7 +52,7 @@ pub(super) async fn settle<S: Servers, R: Reporter>(
     work: &Settle,
 ) -> Result<String, ExecuteError> {
     let home = Place { engine, step: &step.id, on: work.on };
-    let settler = Settler { home, work, fence: work.fence || engine.fence() };
+    let settler = Settler { home, work, fence: work.fence || engine.fence(), at: Cell::new("") };
     let mut reasons = BTreeSet::new();
     for attempt in 1..=ATTEMPTS_MAX {
         settler.reset().await?;
@@ -59,7 +60,10 @@ pub(super) async fn settle<S: Servers, R: Reporter>(
             Ok(evidence) if attempt == 1 => return Ok(evidence),
             Ok(evidence) => return Ok(format!("{evidence}, at attempt {attempt} ({})", all_of(&reasons))),
             Err(Broken::Failed(error)) => return Err(*error),
-            Err(Broken::Again(reason)) => _ = reasons.insert(reason),
+            Err(Broken::Again(why)) => {
+                engine.report(News::Again { step, attempt, why: &why });
+                reasons.insert(why);
+            }
         }
         tokio::time::sleep(PAUSE * attempt).await;
     }
@@ -71,6 +75,8 @@ struct Settler<'a, 'p, S, R> {
     home: Place<'a, 'p, S, R>,
     work: &'a Settle,
     fence: bool,
+    /// What an attempt is at, for people.
+    at: Cell<&'static str>,
 }
 
 impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
@@ -130,7 +136,8 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
         let outcome = async {
             stop_merges(engine, step, all, &self.work.stop_merges).await?;
             tokio::time::timeout(patience, self.draw()).await.unwrap_or_else(|_| {
-                Err(Broken::Again(format!("it took longer than {} s without merges", self.work.seconds_max)))
+                let why = format!("after {} s without merges it was still {}", self.work.seconds_max, self.at.get());
+                Err(Broken::Again(why))
             })
         }
         .await;
@@ -144,11 +151,15 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
 
     async fn draw(&self) -> Result<String, Broken> {
         let Place { engine, step, .. } = self.home;
+        self.at.set("waiting for replicas to catch up");
         // Parts that other replicas have taken in must be on the backfill replica before it is cloned.
         catch_up_all(&engine.desk, step, &self.work.drain).await?;
+        self.at.set("cloning partitions");
         let cloned = self.clone_all().await?;
+        self.at.set("creating the mirror");
         engine.run_all(step, &self.work.mirror, false, true).await?;
         // From here on every new insert is mirrored. Those that began before are the gap.
+        self.at.set("waiting for inserts that had begun before the mirror");
         drain(&engine.desk, step, &self.work.drain).await?;
         let parts = self.parts().await?;
         if cloned.keys().any(|part| !parts.contains_key(part)) {
@@ -162,12 +173,14 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
             return Err(Broken::Again(format!("writers were not still: {} came in", count(gap.len(), "part"))));
         }
         // The mirror of every part of the gap has landed once the inserts that made them have ended.
+        self.at.set("waiting for inserts that made the gap");
         drain(&engine.desk, step, &self.work.drain).await?;
         if self.is_crowded().await? {
             return Err(Broken::Again(
                 "a partition came to have so many parts that inserts would slow down".to_owned(),
             ));
         }
+        self.at.set("copying the gap");
         let copied = if gap.is_empty() { 0 } else { self.copy_lacking(&gap).await? };
         Ok(format!(
             "{} cloned, {} in the gap, of which {copied} rows were copied",

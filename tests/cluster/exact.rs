@@ -216,9 +216,19 @@ fn step(tool: &Tool, code: i32, args: &[&str]) -> Result<(), String> {
 }
 
 fn expect(code: i32, ran: &crate::tool::Ran) -> Result<(), String> {
+    // How hard the boundary was to draw, and what took its time.
+    for line in ran.stderr.lines().filter(|line| line.contains("attempt") || is_slow(line)) {
+        println!("    {line}");
+    }
     // A boundary that cannot be drawn waits for a person too, but not at a gate.
     let fenced = code == WAITING && ran.stderr.contains("error:");
     if ran.code == Some(code) && !fenced { Ok(()) } else { Err(format!("not exit code {code} at a gate: {ran}")) }
+}
+
+/// Whether a line ends with the time that a step took, of ten seconds or more.
+fn is_slow(line: &str) -> bool {
+    let seconds = line.rsplit_once('(').and_then(|(_, end)| end.strip_suffix(" s)")?.parse::<f64>().ok());
+    seconds.is_some_and(|seconds| seconds >= 10.0)
 }
 
 fn from_environment(name: &str) -> Option<u64> {

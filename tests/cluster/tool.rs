@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::harness::{Running, Supervisor};
 
 /// No command of any test takes this long.
-const RUN_MAX: Duration = Duration::from_mins(5);
+const RUN_MAX: Duration = Duration::from_mins(10);
 
 /// The plan's file in a tool's directory.
 pub(crate) const PLAN: &str = "plan.json";

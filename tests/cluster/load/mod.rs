@@ -41,8 +41,10 @@ pub(crate) struct Spec {
     pub(crate) seed: u64,
     pub(crate) writers: u64,
     pub(crate) readers: u64,
-    /// Inserts of one writer are at least so far apart.
+    /// Inserts of one writer begin at least so far apart.
     pub(crate) interval: Duration,
+    /// A writer rests after an insert for so many times as long as that took: how far a load yields to a slow machine.
+    pub(crate) rests: u32,
     /// Base rows, over both shards.
     pub(crate) base: u64,
     /// Whether rows are updated and deleted, when that is allowed.
@@ -50,14 +52,14 @@ pub(crate) struct Spec {
 }
 
 impl Spec {
-    /// Eight writers and three readers, and nothing changed: several hundred inserts a second, or as many as old servers on two
-    /// cores bear, each of which makes ten to twenty parts and as many transactions of `ZooKeeper`.
+    /// Eight writers and three readers, and nothing changed: several hundred inserts a second where the machine bears them. On
+    /// old servers an insert makes ten to twenty parts and as many transactions of `ZooKeeper`.
     pub(crate) fn new(end: End, seed: u64) -> Self {
-        let interval = match end {
-            End::Old => Duration::from_millis(300),
-            End::New => Duration::from_millis(18),
+        let (interval, rests) = match end {
+            End::Old => (Duration::from_millis(200), 3),
+            End::New => (Duration::from_millis(18), 0),
         };
-        Self { seed, writers: 8, readers: 3, interval, base: 60_000, changes: false }
+        Self { seed, writers: 8, readers: 3, interval, rests, base: 60_000, changes: false }
     }
 }
 

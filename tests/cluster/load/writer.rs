@@ -45,7 +45,8 @@ struct Block {
 pub(super) async fn write(shared: &Shared, number: u64) -> Book {
     let mut writer = Writer::new(shared, number);
     while !shared.stopped() {
-        let next = Instant::now() + shared.spec.interval;
+        let began = Instant::now();
+        let next = began + shared.spec.interval;
         // An old server mutates part by part, and only when it finds nothing to merge: under load, never to an end.
         if shared.schema.end == End::Old && shared.busy.load(Ordering::SeqCst) {
             sleep_until(next.into()).await;
@@ -56,7 +57,7 @@ pub(super) async fn write(shared: &Shared, number: u64) -> Book {
             () if writer.dice.one_in(SHARED) => writer.shared_rows().await,
             () => writer.small().await,
         }
-        sleep_until(next.into()).await;
+        sleep_until(next.max(Instant::now() + began.elapsed() * shared.spec.rests).into()).await;
     }
     writer.book
 }
