@@ -1,8 +1,9 @@
 //! Exact under live writes: key changes while writers insert all the time, and not a row is lost, doubled or altered.
 //!
 //! Each run has a number, from which everything else follows that is not up to the machine. `SHARDWRIGHT_RUNS=50` does the runs 1
-//! to 50 at each end, `SHARDWRIGHT_RUN=17` one of them again.
+//! to 50 at each end, `SHARDWRIGHT_RUNS=17-20` some of them.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::dice::Dice;
@@ -16,10 +17,8 @@ use crate::load::{Harvest, Spec, set_up};
 use crate::tool::{PLAN, Tool};
 use crate::world::everywhere;
 
-/// Runs at each end when nobody says otherwise.
-const RUNS: u64 = 1;
-/// The same on old servers, where a run takes minutes on two cores.
-const RUNS_OLD: u64 = 1;
+/// Runs at each end when nobody says otherwise: a run takes a minute or two on two cores.
+const RUNS: RangeInclusive<u64> = 1..=1;
 /// How long writers go on before the plan, after the swap, and at the end.
 const BEFORE: Duration = Duration::from_millis(1_500);
 const SOAK: Duration = Duration::from_secs(2);
@@ -231,25 +230,26 @@ fn is_slow(line: &str) -> bool {
     seconds.is_some_and(|seconds| seconds >= 10.0)
 }
 
-fn from_environment(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
+/// The numbers of the runs to do: `50` for the first fifty, `17-20`, or as many as are done when nobody says otherwise.
+#[track_caller]
+fn numbers() -> RangeInclusive<u64> {
+    let Ok(said) = std::env::var("SHARDWRIGHT_RUNS") else { return RUNS };
+    let (first, last) = said.split_once('-').unwrap_or(("1", &said));
+    let number = |text: &str| text.parse().unwrap_or_else(|_| panic!("SHARDWRIGHT_RUNS={said}: neither 50 nor 17-20"));
+    number(first)..=number(last)
 }
 
 /// All runs at one end; the table of them, and a failure if there is any fault.
 #[track_caller]
 fn carry_out_all(end: End, cluster: &Running) {
-    let numbers = match from_environment("SHARDWRIGHT_RUN") {
-        Some(number) => number..=number,
-        None => 1..=from_environment("SHARDWRIGHT_RUNS").unwrap_or(if end == End::Old { RUNS_OLD } else { RUNS }),
-    };
     let mut rows = vec![HEAD.to_owned()];
     let mut faults = Vec::new();
-    for number in numbers {
-        println!("SHARDWRIGHT_RUN={number}");
+    for number in numbers() {
+        println!("SHARDWRIGHT_RUNS={number}-{number}");
         let told = Run::new(end, number).carry_out(cluster);
         println!("{HEAD}\n{}\n{}\n{}", told.row, told.texts.join("\n"), told.faults.join("\n"));
         rows.push(told.row);
-        faults.extend(told.faults.into_iter().map(|fault| format!("SHARDWRIGHT_RUN={number}: {fault}")));
+        faults.extend(told.faults.into_iter().map(|fault| format!("SHARDWRIGHT_RUNS={number}-{number}: {fault}")));
     }
     println!("{}", rows.join("\n"));
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));

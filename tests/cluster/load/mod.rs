@@ -57,7 +57,7 @@ impl Spec {
     pub(crate) fn new(end: End, seed: u64) -> Self {
         let (interval, rests) = match end {
             End::Old => (Duration::from_millis(200), 3),
-            End::New => (Duration::from_millis(18), 0),
+            End::New => (Duration::from_millis(18), 1),
         };
         Self { seed, writers: 8, readers: 3, interval, rests, base: 60_000, changes: false }
     }
