@@ -158,10 +158,8 @@ fn line(news: &News<'_>, last: &Mutex<BTreeMap<String, Instant>>) -> Option<Stri
         News::Held { step, why } => {
             is_due(last, format!("{} held", step.id), true).then(|| format!("{:<22} held back: {why}", step.id))
         }
-        News::TookOver { .. }
-        | News::Again { .. }
-        | News::Done { .. }
-        | News::Failed { .. }
-        | News::Undone(_) => final_line(news),
+        News::TookOver { .. } | News::Again { .. } | News::Done { .. } | News::Failed { .. } | News::Undone(_) => {
+            final_line(news)
+        }
     }
 }
