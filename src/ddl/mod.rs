@@ -20,6 +20,7 @@ pub mod lexer;
 mod mentions;
 pub(crate) mod quoting;
 pub(crate) mod reader;
+mod sources;
 pub mod statement;
 pub mod view;
 
@@ -30,6 +31,7 @@ pub use error::DdlError;
 pub use expression::columns_of;
 pub use key::key_items;
 pub use mentions::mentions;
+pub use sources::table_places;
 pub use statement::{
     AlterKeys, CreateTable, Item, ItemKind, Name, Statement, Text, read_change, read_name, read_table,
 };

@@ -1,11 +1,9 @@
 //! Reads which tables a view selects from and writes to.
 
-use std::collections::BTreeSet;
-
 use super::error::DdlError;
 use super::lexer::TokenKind;
-use super::quoting::unquote;
 use super::reader::Reader;
+use super::sources::{begins_query, sources};
 use super::statement::{Name, Text};
 
 /// A view, materialized or not.
@@ -46,7 +44,7 @@ pub fn read_view(create_query: &str) -> Result<View, DdlError> {
     let select = reader.clause("a query", |_| false)?;
     reader.expect_end()?;
     reader.return_to(start);
-    let sources = Sources::default().read(&mut reader)?;
+    let sources = sources(&mut reader)?;
     Ok(View { name, materialized, target, sources, select, engine, security })
 }
 
@@ -119,180 +117,6 @@ fn read_security(reader: &mut Reader<'_>) -> Option<Text> {
         (0..3).for_each(|_| reader.advance());
     }
     Some(reader.text_at(start..reader.behind(1)?.span.end))
-}
-
-fn begins_query(reader: &Reader<'_>, ahead: usize) -> bool {
-    reader.text(ahead) == "(" || ["SELECT", "WITH", "FROM"].iter().any(|word| reader.sees_word(ahead, word))
-}
-
-/// Deeper brackets than this are refused; servers refuse them too (`max_parser_depth`).
-const DEPTH_MAX: usize = 1_000;
-
-/// Where within a query the reader is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Clause {
-    /// A table is due.
-    Table,
-    /// Behind a table, where a comma announces another one.
-    BehindTable,
-    Other,
-}
-
-/// The state within one pair of brackets.
-struct Frame {
-    clause: Clause,
-    is_query: bool,
-    /// The common table expression that this pair of brackets defines.
-    defines: Option<String>,
-    /// Names of the common table expressions defined here so far.
-    expressions: BTreeSet<String>,
-}
-
-impl Frame {
-    fn new(clause: Clause, defines: Option<String>) -> Self {
-        Self { clause, is_query: false, defines, expressions: BTreeSet::new() }
-    }
-}
-
-struct Sources {
-    found: Vec<Name>,
-    known: BTreeSet<(Option<String>, String)>,
-    frames: Vec<Frame>,
-    frame: Frame,
-}
-
-impl Default for Sources {
-    fn default() -> Self {
-        Self { found: Vec::new(), known: BTreeSet::new(), frames: Vec::new(), frame: Frame::new(Clause::Other, None) }
-    }
-}
-
-impl Sources {
-    /// Reads a query to its end. Subqueries are kept on a stack of our own, so their depth does no harm.
-    fn read(mut self, reader: &mut Reader<'_>) -> Result<Vec<Name>, DdlError> {
-        let mut first = true;
-        while !reader.at_end() {
-            match reader.kind(0) {
-                Some(TokenKind::Open) => self.open(reader)?,
-                Some(TokenKind::Close) => self.close(),
-                Some(TokenKind::Comma) if self.frame.clause == Clause::BehindTable => self.frame.clause = Clause::Table,
-                Some(TokenKind::Word | TokenKind::QuotedIdentifier) if self.frame.clause == Clause::Table => {
-                    self.table(reader)?;
-                    first = false;
-                    continue;
-                }
-                Some(TokenKind::Word) if reader.sees(&["IN"]) => self.set(reader)?,
-                Some(TokenKind::Word) => self.word(reader, first),
-                _ => {}
-            }
-            first = reader.kind(0) == Some(TokenKind::Open);
-            reader.advance();
-        }
-        Ok(self.found)
-    }
-
-    fn open(&mut self, reader: &Reader<'_>) -> Result<(), DdlError> {
-        if self.frames.len() == DEPTH_MAX {
-            return Err(reader.error(format!("brackets are nested deeper than {DEPTH_MAX}")));
-        }
-        let defines = if self.frame.is_query { defined_name(reader) } else { None };
-        let table_within = self.frame.clause == Clause::Table && !begins_query(reader, 1);
-        if self.frame.clause == Clause::Table {
-            self.frame.clause = Clause::BehindTable;
-        }
-        let frame = Frame::new(if table_within { Clause::Table } else { Clause::Other }, defines);
-        self.frames.push(std::mem::replace(&mut self.frame, frame));
-        Ok(())
-    }
-
-    fn close(&mut self) {
-        let Some(outer) = self.frames.pop() else { return };
-        let closed = std::mem::replace(&mut self.frame, outer);
-        self.frame.expressions.extend(closed.defines);
-    }
-
-    /// `IN database.table`, or with brackets as new servers write it. Bare names may be columns.
-    fn set(&mut self, reader: &mut Reader<'_>) -> Result<(), DdlError> {
-        let is_name = |ahead| matches!(reader.kind(ahead), Some(TokenKind::Word | TokenKind::QuotedIdentifier));
-        let bracket = usize::from(reader.text(1) == "(");
-        let ends = if bracket == 1 { reader.text(5) == ")" } else { !matches!(reader.text(4), "(" | ".") };
-        if !(is_name(1 + bracket) && reader.text(2 + bracket) == "." && is_name(3 + bracket) && ends) {
-            return Ok(());
-        }
-        let place = reader.place();
-        reader.return_to(place + 1 + bracket);
-        let name = reader.name()?;
-        self.add(name);
-        reader.return_to(place);
-        Ok(())
-    }
-
-    fn table(&mut self, reader: &mut Reader<'_>) -> Result<(), DdlError> {
-        let name = reader.name()?;
-        self.frame.clause = Clause::BehindTable;
-        let is_function = reader.text(0) == "(";
-        if !is_function && !self.is_expression(&name) {
-            self.add(name);
-        }
-        Ok(())
-    }
-
-    fn add(&mut self, name: Name) {
-        if self.known.insert((name.database.clone(), name.table.clone())) {
-            self.found.push(name);
-        }
-    }
-
-    fn is_expression(&self, name: &Name) -> bool {
-        let mut frames = self.frames.iter().chain(std::iter::once(&self.frame));
-        name.database.is_none() && frames.any(|frame| frame.expressions.contains(&name.table))
-    }
-
-    fn word(&mut self, reader: &Reader<'_>, first: bool) {
-        const AFTER_TABLES: [&str; 14] = [
-            "WHERE",
-            "PREWHERE",
-            "GROUP",
-            "HAVING",
-            "ORDER",
-            "LIMIT",
-            "UNION",
-            "INTERSECT",
-            "EXCEPT",
-            "SETTINGS",
-            "USING",
-            "WINDOW",
-            "QUALIFY",
-            "ARRAY",
-        ];
-        let before = reader.text_behind(1);
-        if before == "." || before.eq_ignore_ascii_case("AS") && !first {
-            return;
-        }
-        if reader.sees_any(&["SELECT", "WITH"]) {
-            self.frame.is_query = true;
-            self.frame.clause = Clause::Other;
-        } else if reader.sees(&["FROM"]) && (first || self.frame.is_query && !before.eq_ignore_ascii_case("DISTINCT")) {
-            self.frame.is_query = true;
-            self.frame.clause = Clause::Table;
-        } else if reader.sees(&["JOIN"]) && !before.eq_ignore_ascii_case("ARRAY") {
-            self.frame.clause = Clause::Table;
-        } else if reader.sees_any(&AFTER_TABLES) {
-            self.frame.clause = Clause::Other;
-        }
-    }
-}
-
-/// The `name` of `name AS (SELECT …)`, if the next token is this bracket.
-fn defined_name(reader: &Reader<'_>) -> Option<String> {
-    if !reader.text_behind(1).eq_ignore_ascii_case("AS") || !begins_query(reader, 1) {
-        return None;
-    }
-    match reader.behind(2)?.kind {
-        TokenKind::Word => Some(reader.text_behind(2).to_owned()),
-        TokenKind::QuotedIdentifier => unquote(reader.text_behind(2)),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
