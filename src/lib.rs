@@ -98,6 +98,7 @@ pub mod cli;
 pub mod config;
 pub mod ddl;
 pub mod demo;
+pub mod evaluate;
 pub mod execute;
 pub mod inspect;
 pub mod journal;

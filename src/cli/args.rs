@@ -63,6 +63,11 @@ pub(super) enum Command {
     Inspect(Inspect),
     /// Plan a change of a table's sorting, primary or partition key. Changes nothing.
     Plan(Plan),
+    /// Compare sorting keys by the queries that are really run. Changes no table.
+    ///
+    /// The workload is read from `system.query_log` of all replicas. On one replica, in a scratch database that is dropped in the
+    /// end, tables with a sample of the real rows get one key each, and are asked what they would read for each query.
+    Evaluate(Evaluate),
     /// Look at migration files without a cluster: what each statement would do to a live table.
     Lint(Lint),
     /// Show a plan as a table, runbook, page, picture, graph or SQL.
@@ -136,6 +141,54 @@ pub(super) enum TableOrJson {
     #[default]
     Table,
     Json,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Evaluate {
+    /// The table, or a Distributed table over it: DB.T.
+    #[arg(long, value_name = "DB.T")]
+    pub(super) table: String,
+    /// A sorting key to compare with today's: '(a, toDate(b))'. As often as there are keys.
+    #[arg(long = "order-by", value_name = "KEY", required_unless_present = "suggest")]
+    pub(super) order_by: Vec<String>,
+    /// Search for keys, with the measurements as judge.
+    #[arg(long)]
+    pub(super) suggest: bool,
+    /// Keys that the search tries, at most.
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub(super) budget: u64,
+    /// How far back the logs are read: 90m, 12h, 7d.
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = window)]
+    pub(super) window: u64,
+    /// Queries from a file too, with semicolons between them; a comment `-- count: N` before one says how often it is run.
+    #[arg(long, value_name = "FILE")]
+    pub(super) queries: Option<PathBuf>,
+    /// The queries of the file and no others: logs are not read.
+    #[arg(long, requires = "queries")]
+    pub(super) no_log: bool,
+    /// Groups of queries that are measured, at most: those that read most.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(super) limit: u64,
+    /// Bytes of rows in each twin, uncompressed, at most. A table of fewer is measured whole.
+    #[arg(long, value_name = "N", default_value_t = 268_435_456, value_parser = clap::value_parser!(u64).range(1_000_000..=100_000_000_000))]
+    pub(super) sample_bytes: u64,
+    /// Show queries with their literals.
+    #[arg(long)]
+    pub(super) show_literals: bool,
+    /// As tables for people, or as JSON.
+    #[arg(long, value_enum, default_value_t)]
+    pub(super) format: TableOrJson,
+}
+
+/// A span of time in seconds, from `90m`, `12h`, `7d` and their like.
+fn window(text: &str) -> Result<u64, String> {
+    let units = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400), ('w', 604_800)];
+    let unit = units.into_iter().find(|(unit, _)| text.ends_with(*unit));
+    let seconds = unit.and_then(|(unit, seconds)| text.strip_suffix(unit)?.parse::<u64>().ok()?.checked_mul(seconds));
+    // More than a century is a slip.
+    seconds
+        .filter(|seconds| (1..3_200_000_000).contains(seconds))
+        .ok_or_else(|| "a number and s, m, h, d or w, such as 7d".to_owned())
 }
 
 #[derive(Debug, clap::Args)]

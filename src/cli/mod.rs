@@ -42,6 +42,7 @@ async fn dispatch(args: Args) -> Result<Exit, failure::Failure> {
     let global = &args.global;
     match args.command {
         Command::Inspect(inspect) => commands::inspect::run(global, &inspect).await,
+        Command::Evaluate(evaluate) => commands::evaluate::run(global, &evaluate).await,
         Command::Lint(lint) => commands::lint::run(&lint),
         Command::Plan(plan) => commands::plan::run(global, &plan).await,
         Command::Show(show) => commands::show::run(&show),

@@ -64,7 +64,13 @@ struct Sources {
 
 impl Default for Sources {
     fn default() -> Self {
-        Self { found: Vec::new(), places: Vec::new(), known: BTreeSet::new(), frames: Vec::new(), frame: Frame::new(Clause::Other, None) }
+        Self {
+            found: Vec::new(),
+            places: Vec::new(),
+            known: BTreeSet::new(),
+            frames: Vec::new(),
+            frame: Frame::new(Clause::Other, None),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod introspect;
 mod lane;
 mod normalize;
 mod pour;
+mod query_log;
 mod session;
 mod tables;
 
@@ -21,4 +22,5 @@ pub use error::{QueryError, QueryErrorKind};
 pub use introspect::observe;
 pub use normalize::{NormalizeCause, NormalizeError, normal_form};
 pub use pour::PourError;
+pub use query_log::{LogError, LogQuestion};
 pub use session::{Session, Statement};

@@ -119,28 +119,36 @@ impl Scratch<'_> {
         tables.remove(&self.table).ok_or_else(|| NormalizeCause::Missing(self.table.database.clone()))
     }
 
-    /// With SYNC where the server knows it: without, an Atomic database keeps Keeper paths taken for minutes.
     async fn drop_database(&self) -> Result<(), QueryError> {
-        let drop = format!("DROP DATABASE IF EXISTS {}", quote_identifier(&self.table.database));
+        self.cluster.drop_database(self.on, &self.table.database).await
+    }
+
+    async fn run(&self, sql: &str) -> Result<(), QueryError> {
+        self.cluster.run(self.on, &Statement::change(sql, STATEMENT_TIMEOUT)).await.map(|_| ())
+    }
+}
+
+impl Cluster {
+    /// Drops a scratch database on one replica, if it is there. With SYNC where the server knows it: without, an Atomic database
+    /// keeps Keeper paths taken for minutes.
+    pub async fn drop_database(&self, on: ReplicaId, database: &str) -> Result<(), QueryError> {
+        let drop = format!("DROP DATABASE IF EXISTS {}", quote_identifier(database));
         for _ in 1..DROPS_MAX {
-            match self.drop_with(&drop).await {
+            match self.drop_with(on, &drop).await {
                 // A table that is being created appeared in it.
                 Err(error) if error.code() == Some(DATABASE_NOT_EMPTY) => tokio::time::sleep(DROP_PAUSE).await,
                 answer => return answer,
             }
         }
-        self.drop_with(&drop).await
+        self.drop_with(on, &drop).await
     }
 
-    async fn drop_with(&self, drop: &str) -> Result<(), QueryError> {
-        match self.run(&format!("{drop} SYNC")).await {
-            Err(error) if error.code() == Some(SYNTAX_ERROR) => self.run(drop).await,
+    async fn drop_with(&self, on: ReplicaId, drop: &str) -> Result<(), QueryError> {
+        let run = async |sql: String| self.run(on, &Statement::change(sql, STATEMENT_TIMEOUT)).await.map(|_| ());
+        match run(format!("{drop} SYNC")).await {
+            Err(error) if error.code() == Some(SYNTAX_ERROR) => run(drop.to_owned()).await,
             answer => answer,
         }
-    }
-
-    async fn run(&self, sql: &str) -> Result<(), QueryError> {
-        self.cluster.run(self.on, &Statement::change(sql, STATEMENT_TIMEOUT)).await.map(|_| ())
     }
 }
 

@@ -3,6 +3,7 @@
 pub(super) mod approve;
 pub(super) mod demo;
 pub(super) mod dry_run;
+pub(super) mod evaluate;
 pub(super) mod execute;
 pub(super) mod finalize;
 pub(super) mod inspect;

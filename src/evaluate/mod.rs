@@ -1,0 +1,29 @@
+//! Compares sorting keys by the queries that are really run.
+//!
+//! Pure: values in, values out. What is asked of a table comes from the servers' logs ([`Logged`]) or from a file ([`statements`]);
+//! it is grouped ([`Workload`]) and aimed at twins ([`Aimed`]), tables with other keys and a sample of the rows, whose definitions
+//! ([`Plan`]) and granules ([`Scale`]) are made here. Who makes the twins and asks them is in `cli::commands::evaluate`.
+//! `docs/evaluate.md` has the method.
+
+mod aim;
+mod display;
+mod key;
+mod reach;
+mod report;
+mod scale;
+mod text;
+mod twin;
+mod workload;
+
+pub use aim::{Aimed, Unaimed, aim};
+pub use display::tables;
+pub use key::{Key, KeyError};
+pub use reach::{Reach, Way};
+pub use report::{
+    Alternative, Candidate, Coverage, FORMAT_VERSION, Measured, NotCovered, QueryReport, Reads, Report, Suggested,
+    queries, weighted, weighted_bytes, whole,
+};
+pub use scale::{Scale, Volume};
+pub use text::{Written, normal_form, statements};
+pub use twin::{Dialect, OWNER_TABLE, Plan, SCRATCH_PREFIX, holds_sample};
+pub use workload::{EXAMPLES_MAX, Example, Group, Logged, Rest, Workload};
