@@ -8,9 +8,11 @@
 mod aim;
 mod display;
 mod key;
+mod predicate;
 mod reach;
 mod report;
 mod scale;
+mod search;
 mod text;
 mod twin;
 mod workload;
@@ -18,12 +20,14 @@ mod workload;
 pub use aim::{Aimed, Unaimed, aim};
 pub use display::tables;
 pub use key::{Key, KeyError};
+pub use predicate::Conditions;
 pub use reach::{Reach, Way};
 pub use report::{
     Alternative, Candidate, Coverage, FORMAT_VERSION, Measured, NotCovered, QueryReport, Reads, Report, Suggested,
     queries, weighted, weighted_bytes, whole,
 };
 pub use scale::{Scale, Volume};
+pub use search::{Ground as SearchGround, Need, Search};
 pub use text::{Written, normal_form, statements};
 pub use twin::{Dialect, OWNER_TABLE, Plan, SCRATCH_PREFIX, holds_sample};
 pub use workload::{EXAMPLES_MAX, Example, Group, Logged, Rest, Workload};

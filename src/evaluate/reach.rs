@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::catalog::{Catalog, Table};
 use crate::ddl::{read_engine, read_view, table_places};
-use crate::names::{TableName, quoted_list};
+use crate::names::TableName;
 
 /// What a name stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,11 +73,12 @@ impl Reach {
         self.ways.keys()
     }
 
-    /// The bare names as an array of SQL literals: a query that has none of them in its text does not reach the table.
-    pub fn needles(&self) -> String {
-        let mut names: Vec<&str> = self.ways.keys().map(|name| name.table.as_str()).collect();
+    /// The bare names, each once: a query that has none of them in its text does not reach the table.
+    pub fn needles(&self) -> Vec<String> {
+        let mut names: Vec<String> = self.ways.keys().map(|name| name.table.clone()).collect();
+        names.sort();
         names.dedup();
-        format!("[{}]", quoted_list(names))
+        names
     }
 }
 
@@ -152,7 +153,7 @@ pub(super) mod tests {
         assert_eq!(reach.way(&TableName::new("d", "all")), Some(&Way::Distributed));
         assert_eq!(reach.way(&TableName::new("d", "feed")), Some(&Way::Local));
         assert_eq!(reach.way(&TableName::new("e", "all")), None);
-        assert_eq!(reach.needles(), "['all', 'feed', 'recent', 't']");
+        assert_eq!(reach.needles(), ["all", "feed", "recent", "t"]);
     }
 
     #[test]

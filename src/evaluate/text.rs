@@ -28,7 +28,7 @@ fn is_literal(kind: TokenKind) -> bool {
 }
 
 /// `?, ?` becomes a list. A sign that belongs to no sum is part of the literal.
-fn push_literal<'a>(pieces: &mut Vec<&'a str>) {
+fn push_literal(pieces: &mut Vec<&str>) {
     let mut before = pieces.len();
     if before >= 2
         && pieces[before - 1] == "-"

@@ -99,7 +99,7 @@ impl Plan<'_> {
 fn storage(live: &Engine, table: &Table) -> Result<Engine, DdlError> {
     let mut engine = live.clone();
     if live.is_old_style() {
-        engine.name = live.plain_name().to_owned();
+        live.plain_name().clone_into(&mut engine.name);
         engine.args = None;
         let clause = |key: &str| (!key.is_empty()).then(|| Key::of(key).map(|key| Text::new(key.sql))).transpose();
         engine.clauses.partition_by = clause(&table.keys.partition)?;
@@ -108,7 +108,7 @@ fn storage(live: &Engine, table: &Table) -> Result<Engine, DdlError> {
     } else if live.replicated() {
         let args = live.merge_args().to_vec();
         engine.args = (!args.is_empty()).then_some(args);
-        engine.name = live.plain_name().to_owned();
+        live.plain_name().clone_into(&mut engine.name);
     }
     Ok(engine)
 }
@@ -127,7 +127,7 @@ fn body(live: &CreateTable, columns: &[Column]) -> Result<String, DdlError> {
     for item in &live.items {
         match &item.kind {
             ItemKind::Column { name } => {
-                items.extend(column(item, columns.iter().find(|column| column.name == *name))?)
+                items.extend(column(item, columns.iter().find(|column| column.name == *name))?);
             }
             ItemKind::Index { .. } | ItemKind::Projection { .. } => items.push(item.text.text.clone()),
             ItemKind::Constraint { .. } | ItemKind::PrimaryKey => {}

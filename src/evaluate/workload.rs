@@ -92,8 +92,8 @@ impl Workload {
         for one in logged {
             match Gathering::of(one, reach) {
                 Ok((key, gathering)) => groups.entry(key).or_default().add(gathering),
-                Err((Unaimed::Elsewhere, _)) => {}
-                Err((reason, one)) => add_rest(&mut rest, &one, reason),
+                Err(refused) if refused.0 == Unaimed::Elsewhere => {}
+                Err(refused) => add_rest(&mut rest, &refused.1, refused.0),
             }
         }
         let mut groups: Vec<Group> = groups.into_iter().map(|(key, gathering)| gathering.group(key)).collect();
@@ -157,7 +157,7 @@ struct Gathering {
 }
 
 impl Gathering {
-    fn of(one: Logged, reach: &Reach) -> Result<((String, bool), Self), (Unaimed, Logged)> {
+    fn of(one: Logged, reach: &Reach) -> Result<((String, bool), Self), Box<(Unaimed, Logged)>> {
         let mut examples = BTreeMap::new();
         let mut key = None;
         let mut refused = Unaimed::Elsewhere;
@@ -174,7 +174,7 @@ impl Gathering {
         }
         match key {
             Some(key) => Ok((key, Self { logged: one, examples })),
-            None => Err((refused, one)),
+            None => Err(Box::new((refused, one))),
         }
     }
 

@@ -31,8 +31,8 @@ pub enum LogError {
 /// Which queries are asked for.
 #[derive(Debug, Clone)]
 pub struct LogQuestion {
-    /// Names of tables as an array of SQL literals; a query has at least one of them in its text.
-    pub needles: String,
+    /// Names of tables; a query has at least one of them in its text.
+    pub needles: Vec<String>,
     /// How far back, in seconds.
     pub window_seconds: u64,
     /// Settings for each statement, known to the server.
@@ -84,17 +84,19 @@ fn sql(question: &LogQuestion, columns: &[&str], samples: bool) -> String {
     };
     let kind = if has("query_kind") { "AND query_kind IN ('Select', 'Insert')" } else { "" };
     let window = question.window_seconds;
+    let names: Vec<String> =
+        question.needles.iter().map(|name| format!("position(query, {}) > 0", quote_string(name))).collect();
     format!(
         "SELECT {examples} AS queries, session_database, toUInt64(count()) AS runs, toUInt64(sum(read_rows)) AS rows_read, \
          toUInt64(sum(read_bytes)) AS bytes_read, toUInt64(sum(query_duration_ms)) AS milliseconds, \
-         arraySort(groupUniqArray(5)(toString(user))) AS users, toString(max(event_time)) AS last_seen \
+         arraySlice(arraySort(groupUniqArray(toString(user))), 1, 5) AS users, toString(max(event_time)) AS last_seen \
          FROM (SELECT *, {database} AS session_database FROM system.query_log \
          WHERE event_date >= toDate(now() - {window}) AND event_time >= now() - {window} AND toInt8(type) = 2 \
-         AND is_initial_query AND arrayExists(needle -> position(query, needle) > 0, {needles}) \
+         AND is_initial_query AND ({names}) \
          AND length(query) < {QUERY_BYTES_MAX} AND NOT startsWith(query_id, 'shardwright-') \
          AND position(query, {ours}) = 0 {kind}) \
          GROUP BY {group}, session_database ORDER BY bytes_read DESC, runs DESC, queries LIMIT {SHAPES_MAX}",
-        needles = question.needles,
+        names = names.join(" OR "),
         ours = quote_string(SCRATCH_PREFIX),
     )
 }

@@ -16,6 +16,7 @@ mod dice;
 mod dry_run;
 mod dry_run_today;
 mod engines;
+mod evaluate;
 mod exact;
 mod faults;
 mod fence;

@@ -10,10 +10,13 @@ use super::super::super::output::say;
 use super::Subject;
 use super::ask::{Asked, Method};
 use super::ground::Ground;
+use super::sizes::{self, Sizes};
+use super::suggest::{self, Found};
 use super::twins::{Held, Maker, Twin, volume};
+use crate::ddl::read_engine;
 use crate::evaluate::{
-    Candidate, Coverage, EXAMPLES_MAX, FORMAT_VERSION, Key, Measured, NotCovered, Reads, Report, Scale, Volume,
-    Workload, queries, weighted, weighted_bytes, whole,
+    Alternative, Candidate, Coverage, EXAMPLES_MAX, FORMAT_VERSION, Key, Measured, NotCovered, Reads, Report, Scale,
+    Volume, Workload, holds_sample, queries, weighted, weighted_bytes, whole,
 };
 use crate::names::TableName;
 use crate::render::figures;
@@ -21,13 +24,16 @@ use crate::server::QueryError;
 
 /// The table of the sample in the scratch database.
 const SAMPLE: &str = "sample";
+/// Projections that are told, at most.
+const ALTERNATIVES_MAX: usize = 3;
 
 /// One key, its twin and what it showed.
-struct Measurement {
-    key: Key,
+pub(super) struct Measurement {
+    pub(super) key: Key,
     twin: Twin,
     held: Held,
-    reads: Vec<Reads>,
+    sizes: Sizes,
+    pub(super) reads: Vec<Reads>,
     refused: BTreeMap<usize, QueryError>,
 }
 
@@ -55,29 +61,36 @@ pub(super) async fn measure(
     }
     leave_out_refused(&mut workload, &mut measurements, args.show_literals);
     let reads: Vec<Vec<Reads>> = measurements.iter().map(|one| one.reads.clone()).collect();
+    let candidates: Vec<Candidate> =
+        measurements.iter().enumerate().map(|(at, one)| run.report(at == 0, one, &workload)).collect();
+    let found =
+        if args.suggest { suggest::search(&run, &workload, &measurements, args).await? } else { Found::default() };
+    let sizes_are_reliable = measurements.iter().all(|one| one.sizes.is_reliable);
+    let mut notes = run.notes(&workload, sizes_are_reliable);
+    notes.extend(found.notes);
     Ok(Report {
         format_version: FORMAT_VERSION,
         table: subject.table.name.to_string(),
         cluster: connected.cluster.topology().cluster.clone(),
-        candidates: measurements.iter().enumerate().map(|(at, one)| run.report(at == 0, one, &workload)).collect(),
+        alternatives: alternatives(&workload, &candidates, &reads, &found.others),
+        candidates,
         queries: queries(&workload.groups, &reads, args.show_literals),
         coverage: Coverage::of(&workload),
         not_covered: workload.rest.iter().map(NotCovered::from).collect(),
-        suggested: Vec::new(),
-        alternatives: Vec::new(),
-        measured: run.measured(began.elapsed().as_secs_f64()),
-        notes: run.notes(),
+        suggested: found.suggested,
+        measured: run.measured(found.tried, sizes_are_reliable, began.elapsed().as_secs_f64()),
+        notes,
     })
 }
 
 /// What all keys have in common.
-struct Run<'a> {
-    maker: &'a Maker<'a>,
-    subject: &'a Subject<'a>,
+pub(super) struct Run<'a> {
+    pub(super) maker: &'a Maker<'a>,
+    pub(super) subject: &'a Subject<'a>,
     scale: Scale,
-    sample: TableName,
-    sample_rows: u64,
-    method: Method,
+    pub(super) sample: TableName,
+    pub(super) sample_rows: u64,
+    pub(super) method: Method,
 }
 
 impl Run<'_> {
@@ -86,7 +99,7 @@ impl Run<'_> {
         self.maker.volume.rows as f64 / self.sample_rows.max(1) as f64
     }
 
-    async fn candidate(&self, at: usize, key: Key, workload: &Workload) -> Result<Measurement, Failure> {
+    pub(super) async fn candidate(&self, at: usize, key: Key, workload: &Workload) -> Result<Measurement, Failure> {
         say(&format!("measuring {}", key.sql));
         let other = (at > 0).then_some(&key);
         let twin = self.maker.twin(other, self.scale.granule_rows, &self.sample, &format!("twin_{at}")).await?;
@@ -99,27 +112,33 @@ impl Run<'_> {
         };
         let told = asked.all(&workload.groups, EXAMPLES_MAX).await.map_err(|error| Failure::of(&error))?;
         let held = self.maker.held(&twin.name).await?;
-        Ok(Measurement { key, twin, held, reads: told.reads, refused: told.refused })
+        let sizes = sizes::measure(self.maker, &self.scale, &key, other, &twin, &held).await?;
+        Ok(Measurement { key, twin, held, sizes, reads: told.reads, refused: told.refused })
     }
 
-    fn report(&self, current: bool, one: &Measurement, workload: &Workload) -> Candidate {
-        let size = |bytes: u64| whole(bytes as f64 * self.factor() * self.subject.shards_factor);
+    pub(super) fn report(&self, current: bool, one: &Measurement, workload: &Workload) -> Candidate {
+        let size = |bytes: f64| whole(bytes * self.subject.shards_factor);
         Candidate {
             order_by: one.key.sql.clone(),
             current,
             rows_read_weighted: weighted(&workload.groups, &one.reads),
             bytes_read_weighted: weighted_bytes(&workload.groups, &one.reads),
-            compressed_bytes: size(one.held.compressed_bytes),
-            compressed_by_column: one.held.by_column.iter().map(|(name, bytes)| (name.clone(), size(*bytes))).collect(),
+            compressed_bytes: size(one.sizes.total),
+            compressed_by_column: one
+                .sizes
+                .by_column
+                .iter()
+                .map(|(name, bytes)| (name.clone(), size(*bytes)))
+                .collect(),
             primary_index_bytes: one.held.index_bytes,
             granules: one.held.granules,
             insert_seconds: rounded(one.twin.insert_seconds),
             merge_seconds: rounded(one.twin.merge_seconds),
-            notes: Vec::new(),
+            notes: if current { Vec::new() } else { self.consequences(&one.key) },
         }
     }
 
-    fn measured(&self, seconds: f64) -> Measured {
+    fn measured(&self, keys_tried: usize, sizes_are_reliable: bool, seconds: f64) -> Measured {
         let Volume { rows, granule_rows, .. } = self.maker.volume;
         let version = self.subject.snapshot.state(self.subject.on).map_or("", |state| &state.version);
         Measured {
@@ -131,14 +150,62 @@ impl Run<'_> {
             granule_rows,
             twin_granule_rows: self.scale.granule_rows,
             shards_factor: rounded(self.subject.shards_factor),
-            sizes_from: if self.scale.is_whole() { "whole" } else { "sample" }.to_owned(),
-            keys_tried: 0,
+            sizes_from: self.sizes_from(sizes_are_reliable).to_owned(),
+            keys_tried,
             seconds: rounded(seconds),
         }
     }
 
-    fn notes(&self) -> Vec<String> {
-        Vec::new()
+    fn sizes_from(&self, are_reliable: bool) -> &'static str {
+        match (self.scale.is_whole(), are_reliable) {
+            (true, _) => "whole",
+            (false, true) => "slices",
+            (false, false) => "sample",
+        }
+    }
+
+    /// How far the figures can be relied on.
+    fn notes(&self, workload: &Workload, sizes_are_reliable: bool) -> Vec<String> {
+        let mut notes = Vec::new();
+        if !sizes_are_reliable {
+            notes.push(
+                "sizes are those of a sample of rows: larger than the truth, and closer to each other".to_owned(),
+            );
+        }
+        if !self.scale.is_whole() {
+            notes.push(
+                "rows are those of a sample: near the truth, within a fifth or a granule for each range; skip indexes look better on a \
+                 sample than they are"
+                    .to_owned(),
+            );
+        }
+        if workload.groups.iter().any(|group| group.distributed) && self.subject.shards_factor > 1.0 {
+            notes.push(format!(
+                "queries that ask all shards: figures of {}, times {:.2}, as if all shards were alike",
+                self.subject.on, self.subject.shards_factor
+            ));
+        }
+        if self.method == Method::Explain {
+            notes.push("a LIMIT that ends reading early is not seen: what the index leaves is counted".to_owned());
+        }
+        notes
+    }
+
+    /// What else the key would change.
+    fn consequences(&self, key: &Key) -> Vec<String> {
+        let table = self.subject.table;
+        let engine = read_engine(&table.engine_full).ok();
+        let plain = engine.as_ref().is_none_or(|engine| engine.plain_name() == "MergeTree");
+        let today = Key::of(&table.keys.sorting).map(|key| key.items).unwrap_or_default();
+        let same = |one: &[String], other: &[String]| one.iter().all(|item| other.contains(item));
+        let mut notes = Vec::new();
+        if !(plain || same(&today, &key.items) && same(&key.items, &today)) {
+            notes.push(format!("{} would merge other rows than today: `plan` blocks this (SW007)", table.engine));
+        }
+        if !table.keys.sampling.is_empty() && !holds_sample(key, &table.keys.sampling) {
+            notes.push(format!("SAMPLE BY {} cannot stay: it is not in this key", table.keys.sampling));
+        }
+        notes
     }
 }
 
@@ -164,4 +231,37 @@ fn leave_out_refused(workload: &mut Workload, measurements: &mut [Measurement], 
             reads.into_iter().enumerate().filter(|(at, _)| !refused.contains_key(at)).map(|(_, reads)| reads).collect();
     }
     workload.give_up(&refused);
+}
+
+/// A projection reads like the key that it is sorted by, and takes as much room: today's key and each of the others together.
+fn alternatives(
+    workload: &Workload,
+    candidates: &[Candidate],
+    reads: &[Vec<Reads>],
+    found: &[(Candidate, Vec<Reads>)],
+) -> Vec<Alternative> {
+    let (Some(today), Some(today_reads)) = (candidates.first(), reads.first()) else { return Vec::new() };
+    let others = candidates.iter().zip(reads).skip(1).chain(found.iter().map(|(candidate, reads)| (candidate, reads)));
+    let mut alternatives: Vec<Alternative> = others
+        .map(|(other, other_reads)| {
+            let least = |(a, b): (&Reads, &Reads)| if a.mean <= b.mean { *a } else { *b };
+            let both: Vec<Reads> = today_reads.iter().zip(other_reads).map(least).collect();
+            Alternative {
+                kind: "projection".to_owned(),
+                sql: format!("SELECT * ORDER BY {}", without_brackets(&other.order_by)),
+                rows_read_weighted: weighted(&workload.groups, &both),
+                compressed_bytes: today.compressed_bytes + other.compressed_bytes,
+            }
+        })
+        .filter(|other| other.rows_read_weighted * 10 < today.rows_read_weighted * 9)
+        .collect();
+    alternatives.sort_by(|a, b| (a.rows_read_weighted, &a.sql).cmp(&(b.rows_read_weighted, &b.sql)));
+    // What reads as little as the one before it and is no smaller tells nothing new.
+    alternatives.dedup_by(|later, kept| later.rows_read_weighted * 100 <= kept.rows_read_weighted * 101);
+    alternatives.truncate(ALTERNATIVES_MAX);
+    alternatives
+}
+
+fn without_brackets(key: &str) -> &str {
+    key.strip_prefix('(').and_then(|key| key.strip_suffix(')')).unwrap_or(key)
 }

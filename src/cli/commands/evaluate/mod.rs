@@ -3,6 +3,8 @@
 mod ask;
 mod ground;
 mod measure;
+mod sizes;
+mod suggest;
 mod twins;
 mod workload;
 

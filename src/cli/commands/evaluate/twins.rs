@@ -142,7 +142,7 @@ impl Maker<'_> {
             .hint("a smaller --sample-bytes takes less memory and disk")
     }
 
-    async fn count(&self, table: &TableName) -> Result<u64, Failure> {
+    pub(super) async fn count(&self, table: &TableName) -> Result<u64, Failure> {
         let answer = self.ground.text(&format!("SELECT count() FROM {}", table.sql())).await;
         Ok(answer.map_err(|error| Failure::of(&error))?.parse().unwrap_or(0))
     }
@@ -155,43 +155,56 @@ impl Maker<'_> {
         from: &TableName,
         name: &str,
     ) -> Result<Twin, Failure> {
+        self.twin_of(key, granule_rows, from, name, |_| true).await
+    }
+
+    /// The same with the values of some columns only; of the others the twin has the default.
+    pub(super) async fn twin_of(
+        &self,
+        key: Option<&Key>,
+        granule_rows: u64,
+        from: &TableName,
+        name: &str,
+        has_values: impl Fn(&Column) -> bool,
+    ) -> Result<Twin, Failure> {
         let name = self.ground.table(name);
         let plan = Plan { table: self.table, key, granule_rows, dialect: self.ground.dialect, merges: false };
-        let plain = if self.merges() { self.ground.table(&format!("{}_rows", name.table)) } else { name.clone() };
-        self.create(&plan, &plain).await?;
-        let columns = self.columns().join(", ");
-        let insert = format!("INSERT INTO {} ({columns}) SELECT {columns} FROM {}", plain.sql(), from.sql());
+        let unmerged = if self.merges() { self.ground.table(&format!("{}_rows", name.table)) } else { name.clone() };
+        self.create(&plan, &unmerged).await?;
+        let filled = self.table.columns.iter().filter(|column| column.is_stored() && has_values(column));
+        let columns = crate::words::list(filled.map(|column| quote_identifier(&column.name)));
+        let insert = format!("INSERT INTO {} ({columns}) SELECT {columns} FROM {}", unmerged.sql(), from.sql());
         let began = Instant::now();
         self.ground.change(&insert).await?;
         let insert_seconds = began.elapsed().as_secs_f64();
         let began = Instant::now();
-        self.ground.change(&format!("OPTIMIZE TABLE {} FINAL", plain.sql())).await?;
+        self.ground.change(&format!("OPTIMIZE TABLE {} FINAL", unmerged.sql())).await?;
         let merge_seconds = began.elapsed().as_secs_f64();
         if self.merges() {
-            self.as_engine(&Plan { merges: true, ..plan }, &plain, &name).await?;
+            self.as_engine(&Plan { merges: true, ..plan }, &unmerged, &name).await?;
         }
         Ok(Twin { name, insert_seconds, merge_seconds })
     }
 
     /// Whether the table's engine merges rows. A sample of them would lose what it has no right to lose.
-    fn merges(&self) -> bool {
+    pub(super) fn merges(&self) -> bool {
         read_engine(&self.table.engine_full).is_ok_and(|engine| engine.plain_name() != "MergeTree")
     }
 
     /// Parts that were merged without losing a row become those of a table with the real engine, for queries with FINAL.
-    async fn as_engine(&self, plan: &Plan<'_>, plain: &TableName, name: &TableName) -> Result<(), Failure> {
+    async fn as_engine(&self, plan: &Plan<'_>, unmerged: &TableName, name: &TableName) -> Result<(), Failure> {
         self.create(plan, name).await?;
         let partitions = format!(
             "SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = {} AND table = {}",
-            quote_string(&plain.database),
-            quote_string(&plain.table)
+            quote_string(&unmerged.database),
+            quote_string(&unmerged.table)
         );
         let partitions = self.ground.text(&partitions).await.map_err(|error| Failure::of(&error))?;
         for id in partitions.lines() {
             let (to, id) = (name.sql(), quote_string(id));
-            self.ground.change(&format!("ALTER TABLE {to} ATTACH PARTITION ID {id} FROM {}", plain.sql())).await?;
+            self.ground.change(&format!("ALTER TABLE {to} ATTACH PARTITION ID {id} FROM {}", unmerged.sql())).await?;
         }
-        self.ground.change(&format!("DROP TABLE {}", plain.sql())).await
+        self.ground.change(&format!("DROP TABLE {}", unmerged.sql())).await
     }
 
     async fn create(&self, plan: &Plan<'_>, name: &TableName) -> Result<(), Failure> {
