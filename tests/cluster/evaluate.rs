@@ -321,8 +321,8 @@ fn an_evaluation_that_is_ended_leaves_nothing(cluster: &Running) {
     let arguments = scene.arguments(&[keys.as_slice(), &["--queries", "one.sql", "--no-log"]].concat());
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let is_there = || {
-        cluster.query(first(), "SELECT count() FROM system.tables WHERE startsWith(database, '_shardwright_evaluate_')")
-            >= *"2"
+        let tables = "SELECT count() FROM system.tables WHERE startsWith(database, '_shardwright_evaluate_')";
+        cluster.query(first(), tables).parse::<u64>().unwrap() >= 2
     };
     let until_there = || {
         for _ in 0..600 {

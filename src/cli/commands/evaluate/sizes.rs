@@ -11,7 +11,7 @@ use crate::evaluate::{Key, Plan, Scale};
 use crate::names::{TableName, quote_identifier, quote_string};
 
 /// Slices of one key, spread over all of it.
-const SLICES: u64 = 16;
+const SLICES: u64 = 8;
 
 /// Compressed bytes of the whole table on the replica.
 #[derive(Debug, Clone, Default, PartialEq)]
