@@ -28,6 +28,7 @@
 //! | [`runbook`], [`render`] | a plan arranged for reading, and its renderings | yes |
 //! | [`rehearse`] | a plan turned to another cluster, rows to fill it with, the report | yes |
 //! | [`inspect`] | the report of what is there | yes |
+//! | [`evaluate`] | queries that were run, twins with other keys, the search for keys, the report | yes |
 //! | [`demo`] | tables, rows and questions of the demo | yes |
 //! | [`journal`] | records and their replay; `journal::file` writes them | but `file` |
 //! | [`config`] | the config file; `config::load` reads it | but `load` |

@@ -16,6 +16,7 @@ on_both_ends! {
     shared: what_is_predicted_is_what_rebuilt_tables_read,
         literals_are_kept_out_unless_asked_for,
         what_cannot_be_evaluated_is_said,
+        an_engine_that_merges_rows_keeps_them_and_its_key,
         an_evaluation_that_is_ended_leaves_nothing;
 }
 
@@ -311,6 +312,42 @@ fn what_cannot_be_evaluated_is_said(cluster: &Running) {
     let arguments = scene.arguments(&[&["--order-by", "(user)"], one.as_slice()].concat());
     scene.refused(1, &arguments.iter().map(String::as_str).collect::<Vec<_>>(), "has no rows");
     assert_eq!(databases(cluster), before);
+}
+
+/// A key under which fewer rows are equal, or more, must not lose any in its twin; and is nothing to suggest.
+fn an_engine_that_merges_rows_keeps_them_and_its_key(cluster: &Running) {
+    let scene = Scene::new(cluster, "evaluate_merging");
+    let engine = engine(cluster.replicates(), "ReplacingMergeTree", "evaluate_merging", "r", "version");
+    let create = format!(
+        "CREATE TABLE evaluate_merging.r (tenant UInt32, id UInt64, version UInt8, event String) ENGINE = {engine} \
+         ORDER BY (tenant, id) SETTINGS index_granularity = 256"
+    );
+    everywhere(cluster, &[&create]);
+    for version in 1..=2 {
+        let rows = format!("SELECT number % 7, number, {version}, toString(number % 9) FROM numbers(20000)");
+        cluster.query(first(), &format!("INSERT INTO evaluate_merging.r {rows}"));
+    }
+    let queries = "SELECT count() FROM r FINAL WHERE tenant = 3; SELECT count() FROM r FINAL WHERE event = '5'";
+    fs::write(scene.tool.dir().join("final.sql"), queries).unwrap();
+    let arguments =
+        ["evaluate", "--table", "evaluate_merging.r", "--order-by", "(event)", "--suggest", "--budget", "6"];
+    let more = ["--queries", "final.sql", "--no-log", "--format", "json"];
+    let ran = scene.tool.expect(0, &[arguments.as_slice(), &more].concat());
+    let report: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!(report["coverage"]["queries_measured"], 2, "{report:#}");
+    assert_eq!(report["measured"]["sample_rows"], report["measured"]["table_rows"]);
+    let rows_read = |query: usize, key: usize| report["queries"][query]["rows_read"][key].as_u64().unwrap();
+    // Both queries over today's key and over the other: each key serves one. Merged by (event), nine rows would be left.
+    let [mine, other] = if rows_read(0, 0) > rows_read(1, 0) { [1, 0] } else { [0, 1] };
+    assert!(rows_read(mine, 0) < 12_000 && rows_read(mine, 1) > 12_000, "{report:#}");
+    assert!(rows_read(other, 0) > 12_000 && rows_read(other, 1) < 12_000, "{report:#}");
+    assert!(report["candidates"][1]["notes"][0].as_str().unwrap().contains("SW007"), "{report:#}");
+    let suggested = report["suggested"].as_array().unwrap();
+    assert!(!suggested.is_empty(), "{report:#}");
+    for key in suggested.iter().map(|key| key["order_by"].as_str().unwrap()) {
+        assert!(key.contains("tenant") && key.contains("id"), "{report:#}");
+    }
+    assert_nothing_left(cluster, "evaluate_merging");
 }
 
 fn an_evaluation_that_is_ended_leaves_nothing(cluster: &Running) {

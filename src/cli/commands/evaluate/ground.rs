@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 use super::super::super::executor::claim;
 use super::super::super::failure::Failure;
@@ -18,6 +19,9 @@ use crate::server::{Cluster, QueryError, Statement};
 pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_mins(10);
 /// How long to wait until statements that were told to end have ended.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
+
+/// What tells one scratch database from another.
+const TAG_BYTES: usize = 4;
 
 /// What every statement of an evaluation may take of a server, where the server knows the setting.
 const BOUNDS: [(&str, &str); 9] = [
@@ -77,6 +81,8 @@ pub(super) struct Ground<'a> {
     pub(super) known: Known,
     pub(super) dialect: Dialect,
     database: String,
+    /// This process, as the scratch database says whose it is.
+    owner: String,
     queries: AtomicU64,
 }
 
@@ -84,8 +90,11 @@ impl<'a> Ground<'a> {
     /// Knows the place, and makes nothing there yet.
     pub(super) async fn find(cluster: &'a Cluster, on: ReplicaId) -> Result<Self, Failure> {
         let known = Known::probe(cluster, on).await.map_err(|error| Failure::of(&error))?;
-        let database = format!("{SCRATCH_PREFIX}{:08x}", std::process::id());
-        Ok(Self { cluster, on, dialect: known.dialect(), known, database, queries: AtomicU64::new(0) })
+        let owner = serde_json::to_string(&claim(false).executor).map_err(|error| Failure::of(&error))?;
+        // Process ids are the same on many machines; who runs there, and since when, is not.
+        let tag = hex::encode(&Sha256::digest(&owner)[..TAG_BYTES]);
+        let database = format!("{SCRATCH_PREFIX}{tag}");
+        Ok(Self { owner, cluster, on, dialect: known.dialect(), known, database, queries: AtomicU64::new(0) })
     }
 
     /// A table there.
@@ -96,12 +105,11 @@ impl<'a> Ground<'a> {
     /// Removes what killed runs have left, and makes the database with the table that says whose it is.
     pub(super) async fn claim(&self) -> Result<(), Failure> {
         self.remove_leftovers().await?;
-        let owner = serde_json::to_string(&claim(false).executor).map_err(|error| Failure::of(&error))?;
         self.change(&format!("CREATE DATABASE {}", quote_identifier(&self.database))).await?;
         self.change(&format!(
             "CREATE TABLE {} (owner String DEFAULT {}) ENGINE = Memory",
             self.table(OWNER_TABLE).sql(),
-            quote_string(&owner)
+            quote_string(&self.owner)
         ))
         .await
     }
@@ -114,7 +122,7 @@ impl<'a> Ground<'a> {
         for database in databases.lines() {
             let owner = self.owner(database).await.map_err(|error| Failure::of(&error))?;
             let is_gone = owner.as_ref().is_some_and(|owner| (claim(false).is_gone)(owner));
-            if is_gone || database == self.database {
+            if is_gone {
                 say(&format!("removing {database} on {}, which a killed evaluation has left", self.on));
                 self.cluster.drop_database(self.on, database).await.map_err(|error| Failure::of(&error))?;
             } else {

@@ -50,6 +50,7 @@ pub(super) async fn measure(
     let volume = volume(ground, &subject.table.name).await?;
     let maker = Maker { ground, table: subject.table, volume };
     let scale = Scale::new(&volume, args.sample_bytes);
+    refuse_full_disk(subject, volume.bytes.min(args.sample_bytes), keys.len())?;
     let sample = ground.table(SAMPLE);
     let sample_rows = maker.sample(&scale, &sample).await?;
     let (some, all) = (figures::count(sample_rows), figures::rows(volume.rows));
@@ -81,6 +82,21 @@ pub(super) async fn measure(
         measured: run.measured(found.tried, sizes_are_reliable, began.elapsed().as_secs_f64()),
         notes,
     })
+}
+
+/// Twins are there all at once, beside the sample and one table of slices.
+fn refuse_full_disk(subject: &Subject<'_>, sample_bytes: u64, keys: usize) -> Result<(), Failure> {
+    let disks = subject.snapshot.state(subject.on).and_then(|state| state.disks.as_ref());
+    let free = disks.and_then(|disks| disks.iter().map(|disk| disk.free_bytes).max());
+    let needed = sample_bytes.saturating_mul(keys as u64 + 3);
+    match free {
+        Some(free) if free < needed => {
+            let (needed, free) = (figures::bytes(needed), figures::bytes(free));
+            let message = format!("{} has {free} free, and the twins may take {needed}", subject.on);
+            Err(Failure::new(message).hint("a smaller --sample-bytes takes less"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What all keys have in common.

@@ -24,6 +24,10 @@ use ground::Ground;
 pub(in super::super) async fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let wanted = table_name(&args.table)?;
     let connected = connect(global).await?;
+    if !connected.config.policy.scratch {
+        return Err(Failure::new("the policy forbids the scratch database in which keys are measured")
+            .hint("set `scratch = true` under [policy] in the config file"));
+    }
     let snapshot = connected.cluster.observe(timeout(&connected.config), None).await;
     let subject = Subject::find(&snapshot, &wanted)?;
     let keys = candidates(args, subject.table)?;

@@ -223,7 +223,7 @@ async fn finish(
     }
     let today = all.first().map_or(0, |(today, _)| today.rows_read_weighted);
     let is_beaten = |one: &Candidate| {
-        all.iter().any(|(other, _)| {
+        all.iter().filter(|(other, _)| !is_blocked(other)).any(|(other, _)| {
             let no_worse =
                 other.rows_read_weighted <= one.rows_read_weighted && other.compressed_bytes <= one.compressed_bytes;
             let better =
@@ -233,15 +233,21 @@ async fn finish(
     };
     let mut frontier: Vec<&(Candidate, Vec<Reads>)> = all.iter().filter(|(one, _)| !is_beaten(one)).collect();
     frontier.sort_by(|(a, _), (b, _)| (a.rows_read_weighted, &a.order_by).cmp(&(b.rows_read_weighted, &b.order_by)));
-    let suggested =
-        frontier.into_iter().filter(|(one, _)| one.rows_read_weighted <= today).map(|(one, reads)| Suggested {
+    let suggested = frontier.into_iter().filter(|(one, _)| one.rows_read_weighted <= today && !is_blocked(one)).map(
+        |(one, reads)| Suggested {
             order_by: one.order_by.clone(),
             rows_read_weighted: one.rows_read_weighted,
             compressed_bytes: one.compressed_bytes,
             evidence: evidence(workload, &all[0].1, reads, one),
-        });
+        },
+    );
     let suggested = suggested.collect();
     Ok(Found { suggested, others, tried: search.tried(), notes: Vec::new() })
+}
+
+/// Whether `plan` would refuse the key: nothing to suggest, however little it reads.
+fn is_blocked(one: &Candidate) -> bool {
+    one.notes.iter().any(|note| note.contains("SW007"))
 }
 
 /// How many groups read less and more than today, and what the key costs besides.
