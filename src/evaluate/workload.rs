@@ -149,6 +149,9 @@ fn add_rest(rest: &mut BTreeMap<(String, Unaimed), Rest>, one: &Logged, reason: 
     entry.read_bytes += one.read_bytes;
 }
 
+/// What was logged and cannot be aimed, and why.
+type Refused = Box<(Unaimed, Logged)>;
+
 /// A group while it is put together.
 #[derive(Default)]
 struct Gathering {
@@ -157,7 +160,7 @@ struct Gathering {
 }
 
 impl Gathering {
-    fn of(one: Logged, reach: &Reach) -> Result<((String, bool), Self), Box<(Unaimed, Logged)>> {
+    fn of(one: Logged, reach: &Reach) -> Result<((String, bool), Self), Refused> {
         let mut examples = BTreeMap::new();
         let mut key = None;
         let mut refused = Unaimed::Elsewhere;

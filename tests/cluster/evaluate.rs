@@ -165,12 +165,12 @@ fn what_is_predicted_is_what_rebuilt_tables_read(cluster: &Running) {
     }
     // Were every prediction the whole table, or none, this would not hold.
     assert!(truth[1][1] * 5 < truth[0][1] && truth[0][0] * 5 < truth[1][0], "{truth:?}");
-    // What was sent to the server was bounded, and says so in its log. Old servers leave out values that are the default.
+    // What was sent to the server was bounded, and says so in its log. Servers leave out values that are the default.
     cluster.query(first(), "SYSTEM FLUSH LOGS");
     let settings = if cluster.replicates() {
         "has(Settings.Names, 'priority') AND has(Settings.Names, 'max_memory_usage')"
     } else {
-        "mapContains(Settings, 'max_threads') AND mapContains(Settings, 'max_memory_usage')"
+        "mapContains(Settings, 'priority') AND mapContains(Settings, 'max_memory_usage')"
     };
     let count = |condition: &str| {
         let sql = format!(
