@@ -3,7 +3,7 @@
 use crate::catalog::{Column, Table};
 use crate::ddl::lexer::{TokenKind, significant_tokens};
 use crate::ddl::{CreateTable, DdlError, Engine, Item, ItemKind, Name, Text, key_items, read_table};
-use crate::names::{TableName, quote_identifier};
+use crate::names::{TableName, quote_identifier, quote_string};
 
 use super::key::Key;
 
@@ -44,6 +44,9 @@ pub struct Plan<'a> {
     pub dialect: Dialect,
     /// Whether rows are merged as the table's engine does. Without, none is ever lost.
     pub merges: bool,
+    /// The codec of columns without one of their own, where it is not the server's choice: servers take another one for large
+    /// parts than for those that a twin has.
+    pub codec: Option<&'a str>,
 }
 
 impl Plan<'_> {
@@ -90,6 +93,9 @@ impl Plan<'_> {
         if self.dialect.compact_parts {
             settings.push("min_bytes_for_wide_part = 0".to_owned());
             settings.push("min_rows_for_wide_part = 0".to_owned());
+        }
+        if let Some(codec) = self.codec.filter(|_| !given.contains("default_compression_codec")) {
+            settings.push(format!("default_compression_codec = {}", quote_string(codec)));
         }
         Ok(settings.join(", "))
     }
@@ -205,7 +211,7 @@ pub(super) mod tests {
     fn a_twin_has_another_key_and_granules_to_scale() {
         let (table, key) = (events(), Key::of("event, tenant").unwrap());
         let dialect = Dialect { adaptive_granules: true, compact_parts: true };
-        let plan = Plan { table: &table, key: Some(&key), granule_rows: 409, dialect, merges: false };
+        let plan = Plan { table: &table, key: Some(&key), granule_rows: 409, dialect, merges: false, codec: None };
         insta::assert_snapshot!(plan.create(&TableName::new("s", "n")).unwrap(), @"CREATE TABLE `s`.`n` (`tenant` UInt32, `event` String CODEC(ZSTD(3)), `ts` DateTime, `size` UInt64, `kb` UInt64 ALIAS size / 1024, INDEX i event TYPE set(0) GRANULARITY 1) ENGINE = MergeTree PARTITION BY toYYYYMM(ts) ORDER BY (event, tenant) SETTINGS storage_policy = 'hot', index_granularity = 409, index_granularity_bytes = 1099511627776, min_bytes_for_wide_part = 0, min_rows_for_wide_part = 0");
     }
 
@@ -213,10 +219,11 @@ pub(super) mod tests {
     fn todays_twin_keeps_its_keys_and_its_merging() {
         let table = events();
         let dialect = Dialect { adaptive_granules: false, compact_parts: false };
-        let plan = Plan { table: &table, key: None, granule_rows: 8192, dialect, merges: true };
+        let plan = Plan { table: &table, key: None, granule_rows: 8192, dialect, merges: true, codec: Some("ZSTD(3)") };
         let sql = plan.create(&TableName::new("s", "n")).unwrap();
         let wanted = "ENGINE = ReplacingMergeTree(ts) PARTITION BY toYYYYMM(ts) PRIMARY KEY tenant ORDER BY (tenant, intHash32(size)) \
-                      SAMPLE BY intHash32(size) SETTINGS storage_policy = 'hot', index_granularity = 8192";
+                      SAMPLE BY intHash32(size) SETTINGS storage_policy = 'hot', index_granularity = 8192, \
+                      default_compression_codec = 'ZSTD(3)'";
         assert!(sql.ends_with(wanted), "{sql}");
     }
 }

@@ -12,7 +12,7 @@ use super::ask::{Asked, Method};
 use super::ground::Ground;
 use super::sizes::{self, Sizes};
 use super::suggest::{self, Found};
-use super::twins::{Held, Maker, Twin, volume};
+use super::twins::{Held, Maker, Twin, codec, volume};
 use crate::ddl::read_engine;
 use crate::evaluate::{
     Alternative, Candidate, Coverage, EXAMPLES_MAX, FORMAT_VERSION, Key, Measured, NotCovered, Reads, Report, Scale,
@@ -48,8 +48,9 @@ pub(super) async fn measure(
 ) -> Result<Report, Failure> {
     let began = Instant::now();
     let volume = volume(ground, &subject.table.name).await?;
-    let maker = Maker { ground, table: subject.table, volume };
     let scale = Scale::new(&volume, args.sample_bytes);
+    let codec = if scale.is_whole() { None } else { codec(ground, &subject.table.name).await };
+    let maker = Maker { ground, table: subject.table, volume, codec };
     refuse_full_disk(subject, volume.bytes.min(args.sample_bytes), keys.len())?;
     let sample = ground.table(SAMPLE);
     let sample_rows = maker.sample(&scale, &sample).await?;

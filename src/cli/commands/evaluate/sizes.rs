@@ -141,7 +141,14 @@ async fn copy(
     condition: &str,
 ) -> Result<Option<Held>, Failure> {
     let dialect = maker.ground.dialect;
-    let plan = Plan { table: maker.table, key: other, granule_rows: maker.volume.granule_rows, dialect, merges: false };
+    let plan = Plan {
+        table: maker.table,
+        key: other,
+        granule_rows: maker.volume.granule_rows,
+        dialect,
+        merges: false,
+        codec: maker.codec.as_deref(),
+    };
     maker.ground.change(&plan.create(name)?).await?;
     let stored = maker.table.columns.iter().filter(|column| column.is_stored());
     let columns = crate::words::list(stored.map(|column| quote_identifier(&column.name)));

@@ -36,6 +36,8 @@ pub(super) struct Maker<'a> {
     pub(super) ground: &'a Ground<'a>,
     pub(super) table: &'a Table,
     pub(super) volume: Volume,
+    /// The codec of most of its rows, where only a part of them is measured.
+    pub(super) codec: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -68,6 +70,20 @@ pub(super) async fn volume(ground: &Ground<'_>, table: &TableName) -> Result<Vol
         disk_bytes: row.packed_bytes,
         granule_rows: granule_rows(ground, table, &row).await?,
     })
+}
+
+/// The codec in which most rows are, where a table can be told to use it.
+pub(super) async fn codec(ground: &Ground<'_>, table: &TableName) -> Option<String> {
+    if !ground.known.has("table default_compression_codec") {
+        return None;
+    }
+    let sql = format!(
+        "SELECT default_compression_codec FROM system.parts WHERE active AND database = {} AND table = {} \
+         GROUP BY default_compression_codec ORDER BY sum(rows) DESC, default_compression_codec LIMIT 1",
+        quote_string(&table.database),
+        quote_string(&table.table)
+    );
+    ground.text(&sql).await.ok().filter(|codec| !codec.is_empty())
 }
 
 /// What the table's setting says, unless wide rows make granules smaller: then what its largest part has.
@@ -168,7 +184,14 @@ impl Maker<'_> {
         has_values: impl Fn(&Column) -> bool,
     ) -> Result<Twin, Failure> {
         let name = self.ground.table(name);
-        let plan = Plan { table: self.table, key, granule_rows, dialect: self.ground.dialect, merges: false };
+        let plan = Plan {
+            table: self.table,
+            key,
+            granule_rows,
+            dialect: self.ground.dialect,
+            merges: false,
+            codec: self.codec.as_deref(),
+        };
         let unmerged = if self.merges() { self.ground.table(&format!("{}_rows", name.table)) } else { name.clone() };
         self.create(&plan, &unmerged).await?;
         let filled = self.table.columns.iter().filter(|column| column.is_stored() && has_values(column));
