@@ -20,7 +20,7 @@ const ROWS: u64 = 60;
 const PAUSE: Duration = Duration::from_millis(300);
 const POLL: Duration = Duration::from_millis(30);
 /// How long a mutation may take: merges may be stopped meanwhile.
-const MUTATION_MAX: Duration = Duration::from_secs(100);
+const MUTATION_MAX: Duration = Duration::from_secs(200);
 
 /// Changes rows until told to stop, when it is allowed to.
 pub(super) async fn change(shared: &Shared) -> Book {

@@ -61,9 +61,9 @@ impl Board {
         inner.phases.push((name, Figures::default()));
     }
 
-    /// Inserts acknowledged that began in this phase.
-    pub(crate) fn inserts(&self) -> u64 {
-        self.lock().phases.last().map_or(0, |(_, figures)| figures.inserts)
+    /// What was met so far of what began in this phase.
+    pub(crate) fn figures(&self) -> Figures {
+        self.lock().phases.last().map(|(_, figures)| figures.clone()).unwrap_or_default()
     }
 
     /// The number of the phase, for what begins now.

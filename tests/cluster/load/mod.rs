@@ -162,13 +162,21 @@ impl Load {
     /// Waits until writers have done so many inserts since the phase began; fails after minutes.
     #[track_caller]
     pub(crate) fn wait_for_inserts(&self, inserts: u64) {
+        self.wait_for("inserts", inserts, |figures| figures.inserts);
+    }
+
+    /// Waits until readers have missed a row that was always there; fails after minutes.
+    #[track_caller]
+    pub(crate) fn wait_for_wrong_counts(&self) {
+        self.wait_for("wrong counts", 1, |figures| figures.wrong);
+    }
+
+    #[track_caller]
+    fn wait_for(&self, what: &str, wanted: u64, of: fn(&Figures) -> u64) {
         let began = Instant::now();
-        while self.shared.board.inserts() < inserts {
-            assert!(
-                began.elapsed() < QUIET_MAX,
-                "{} of {inserts} inserts in {QUIET_MAX:?}",
-                self.shared.board.inserts()
-            );
+        while of(&self.shared.board.figures()) < wanted {
+            let seen = of(&self.shared.board.figures());
+            assert!(began.elapsed() < QUIET_MAX, "{seen} of {wanted} {what} in {QUIET_MAX:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
