@@ -7,21 +7,18 @@
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 #![expect(clippy::cast_precision_loss, reason = "shares of rows and bytes")]
 
+mod bench;
+
 use std::error::Error;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
+use bench::{Place, create};
 use clickhouse::Client;
 use serde_json::Value;
-use shardwright::names::ReplicaId;
-use shardwright::sandbox::{Engine, EngineChoice, SandboxOptions, down, up};
 
-/// Set for the child that is the command line of the tool.
-const AS_TOOL: &str = "SHARDWRIGHT_BENCHMARK_AS_TOOL";
-const ROWS: u64 = 20_000_000;
-const ROWS_AN_INSERT: u64 = 2_000_000;
 const GRANULE: f64 = 8192.0;
 
 /// Today's key, and those that are compared with it.
@@ -139,34 +136,13 @@ const PICKED: [&str; 10] = [
 ];
 
 fn main() -> ExitCode {
-    if std::env::var_os(AS_TOOL).is_some() {
-        return shardwright::cli::run();
-    }
-    match tokio::runtime::Runtime::new().map_err(Into::into).and_then(|runtime| runtime.block_on(benchmark())) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            println!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    bench::run(all)
 }
 
-async fn benchmark() -> Result<(), Box<dyn Error>> {
-    let rows = std::env::args().nth(1).map_or(Ok(ROWS), |rows| rows.parse())?;
-    let directory = tempfile::tempdir()?;
-    let sandbox_dir = directory.path().join("sandbox");
-    let options =
-        SandboxOptions { shards: 1, engine: EngineChoice::Only(Engine::Chdb), ..SandboxOptions::new(&sandbox_dir) };
-    let sandbox = up(&options, &mut |line| println!("{line}")).await?;
-    let port = sandbox.replicas().find(|(id, _)| *id == ReplicaId::new(1, 1)).map(|(_, ports)| ports.http);
-    let client = Client::default().with_url(format!("http://127.0.0.1:{}", port.ok_or("no replica")?));
-    let outcome = all(&client, directory.path(), &sandbox.config_path(), rows).await;
-    down(&sandbox_dir, false, &mut |_| {}).await?;
-    outcome
-}
-
-async fn all(client: &Client, dir: &Path, config: &Path, rows: u64) -> Result<(), Box<dyn Error>> {
-    load(client, rows).await?;
+async fn all(place: &Place<'_>) -> Result<(), Box<dyn Error>> {
+    let Place { client, dir, rows, .. } = *place;
+    place.load(KEYS[0], "toUInt64(pow(rand(4) / 4294967296., 0.7) * 10368000)").await?;
+    client.query("OPTIMIZE TABLE bench.events FINAL").execute().await?;
     let plain: u64 = client
         .query("SELECT sum(data_uncompressed_bytes) FROM system.parts WHERE table = 'events' AND active")
         .fetch_one()
@@ -177,41 +153,13 @@ async fn all(client: &Client, dir: &Path, config: &Path, rows: u64) -> Result<()
     let began = Instant::now();
     let orders = KEYS[1..].iter().flat_map(|key| ["--order-by", key]);
     let arguments: Vec<&str> = ["--sample-bytes", &sample].into_iter().chain(orders).collect();
-    let report = evaluate(dir, config, &arguments)?;
+    let report = evaluate(place, &arguments)?;
     println!("evaluated in {:.1} s: {}", began.elapsed().as_secs_f64(), report["measured"]);
     compare(client, &report).await?;
     for (name, shapes) in WORKLOADS {
-        suggest(dir, config, name, shapes, &sample)?;
+        suggest(place, name, shapes, &sample)?;
     }
     Ok(())
-}
-
-async fn load(client: &Client, rows: u64) -> Result<(), Box<dyn Error>> {
-    client.query("CREATE DATABASE bench").execute().await?;
-    client.query(&create("events", KEYS[0])).execute().await?;
-    for first in (0..rows).step_by(usize::try_from(ROWS_AN_INSERT)?) {
-        let count = ROWS_AN_INSERT.min(rows - first);
-        let insert = format!(
-            "INSERT INTO bench.events SELECT toUInt32(pow(rand(1) / 4294967296., 3) * 5000), \
-             ['pageview', 'click', 'identify', 'purchase', 'error'][1 + toUInt8(pow(rand(2) / 4294967296., 2) * 5)], \
-             concat('u', toString(rand(3) % 500000)), generateUUIDv4(), \
-             toDateTime64('2024-01-01 00:00:00', 3) + toUInt64(pow(rand(4) / 4294967296., 0.7) * 10368000) + rand(11) % 1000 / 1000, \
-             concat('{{\"browser\":\"', ['Chrome', 'Safari', 'Firefox'][1 + rand(5) % 3], '\",\"version\":', \
-             toString(rand(6) % 100), ',\"screen\":\"', toString(rand(7) % 3000), 'x', toString(rand(8) % 2000), '\"}}'), \
-             concat('https://example.com/', toString(rand(9) % 10000), '/page'), rand(10) / 4294967296. * 100 \
-             FROM numbers({first}, {count})"
-        );
-        client.query(&insert).execute().await?;
-    }
-    Ok(client.query("OPTIMIZE TABLE bench.events FINAL").execute().await?)
-}
-
-fn create(table: &str, key: &str) -> String {
-    format!(
-        "CREATE TABLE bench.{table} (team_id UInt32, event LowCardinality(String), distinct_id String, uuid UUID, \
-         timestamp DateTime64(3), properties String, url String, duration Float32) ENGINE = MergeTree \
-         PARTITION BY toYYYYMM(timestamp) ORDER BY {key}"
-    )
 }
 
 /// The queries of these shapes, as a file.
@@ -220,11 +168,9 @@ fn write_queries(dir: &Path, shapes: &[usize]) -> Result<(), Box<dyn Error>> {
     Ok(fs::write(dir.join("queries.sql"), queries.collect::<Vec<_>>().join(";\n"))?)
 }
 
-fn evaluate(dir: &Path, config: &Path, more: &[&str]) -> Result<Value, Box<dyn Error>> {
-    let mut command = Command::new(std::env::current_exe()?);
+fn evaluate(place: &Place<'_>, more: &[&str]) -> Result<Value, Box<dyn Error>> {
     let fixed = ["evaluate", "--table", "bench.events", "--queries", "queries.sql", "--no-log", "--format", "json"];
-    command.args(fixed).args(more).env(AS_TOOL, "1").env("SHARDWRIGHT_CONFIG", config).current_dir(dir);
-    let output = command.output()?;
+    let output = place.tool(&[&fixed, more].concat())?.output()?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into());
     }
@@ -308,13 +254,13 @@ async fn estimate(client: &Client, sql: &str) -> Result<f64, Box<dyn Error>> {
 }
 
 /// What the search finds, against keys that a person would pick, all judged by the same measure.
-fn suggest(dir: &Path, config: &Path, name: &str, shapes: &[usize], sample: &str) -> Result<(), Box<dyn Error>> {
-    write_queries(dir, shapes)?;
+fn suggest(place: &Place<'_>, name: &str, shapes: &[usize], sample: &str) -> Result<(), Box<dyn Error>> {
+    write_queries(place.dir, shapes)?;
     let began = Instant::now();
-    let found = evaluate(dir, config, &["--suggest", "--sample-bytes", sample])?;
+    let found = evaluate(place, &["--suggest", "--sample-bytes", sample])?;
     let seconds = began.elapsed().as_secs_f64();
     let orders: Vec<&str> = PICKED.iter().flat_map(|key| ["--order-by", *key]).collect();
-    let picked = evaluate(dir, config, &[orders.as_slice(), &["--sample-bytes", sample]].concat())?;
+    let picked = evaluate(place, &[orders.as_slice(), &["--sample-bytes", sample]].concat())?;
     let best = |list: &Value| {
         let keys = list.as_array().cloned().unwrap_or_default();
         let best = keys.into_iter().min_by_key(|key| key["rows_read_weighted"].as_u64());

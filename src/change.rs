@@ -1,12 +1,12 @@
 //! What a person wants changed, tied to the tables of a cluster.
 
 use crate::catalog::Table;
-use crate::ddl::{CreateTable, Engine, Name, Statement, read_engine};
+use crate::ddl::{CreateTable, Engine, Statement, read_engine};
 use crate::names::TableName;
 use crate::snapshot::Snapshot;
 
 /// The database of names that are written without one.
-const DEFAULT_DATABASE: &str = "default";
+pub const DEFAULT_DATABASE: &str = "default";
 /// How many names that resemble an unknown one are offered.
 const SIMILAR_NAMES_MAX: usize = 3;
 
@@ -107,7 +107,7 @@ impl Change {
         if let Some(named) = on_cluster.as_ref().filter(|named| *named != configured) {
             return Err(ChangeError::OtherCluster { named: named.clone(), configured: configured.clone() });
         }
-        let table = local_table(name, snapshot)?;
+        let table = local_table(&name.in_database(DEFAULT_DATABASE), snapshot)?;
         let distributed = distributed_over(&table, snapshot);
         Ok(Self { statement: sql.trim().to_owned(), table, distributed, wanted })
     }
@@ -126,26 +126,25 @@ fn wanted_by(create: &CreateTable) -> Wanted {
 }
 
 /// The local table that a name stands for: itself, or the one behind a `Distributed` table.
-fn local_table(name: &Name, snapshot: &Snapshot) -> Result<TableName, ChangeError> {
-    let named = name.in_database(DEFAULT_DATABASE);
+pub fn local_table(named: &TableName, snapshot: &Snapshot) -> Result<TableName, ChangeError> {
     let cluster = snapshot.topology.cluster.clone();
-    let Some(table) = any_replica(&named, snapshot) else {
-        let similar = similar_to(&named, snapshot);
-        return Err(ChangeError::UnknownTable { table: named, cluster, similar });
+    let Some(table) = any_replica(named, snapshot) else {
+        let similar = similar_to(named, snapshot);
+        return Err(ChangeError::UnknownTable { table: named.clone(), cluster, similar });
     };
     let engine = read_engine(&table.engine_full).ok();
     let not_merge_tree =
         |table: &Table| ChangeError::NotMergeTree { table: table.name.clone(), engine: table.engine.clone() };
     let Some(behind) = engine.as_ref().and_then(Engine::distributed) else {
         return if engine.is_some_and(|engine| engine.is_merge_tree_family()) {
-            Ok(named)
+            Ok(named.clone())
         } else {
             Err(not_merge_tree(table))
         };
     };
     let local = TableName::new(behind.database.unwrap_or_else(|| named.database.clone()), behind.table);
     match any_replica(&local, snapshot) {
-        None => Err(ChangeError::NothingBehind { distributed: named, table: local, cluster }),
+        None => Err(ChangeError::NothingBehind { distributed: named.clone(), table: local, cluster }),
         Some(table) if is_merge_tree(table) => Ok(local),
         Some(table) => Err(not_merge_tree(table)),
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::lexer::{Token, TokenKind, significant_tokens};
-use super::quoting::unquote;
+use super::quoting::{name_of, unquote};
 use super::statement::read_table;
 use super::view::read_view;
 use crate::names::TableName;
@@ -32,18 +32,10 @@ fn dotted(sql: &str, tokens: &[Token]) -> BTreeSet<TableName> {
     let pair = |three: &[Token]| {
         let [first, dot, second] = three else { return None };
         (dot.kind == TokenKind::Dot).then_some(())?;
-        Some(TableName::new(name(sql, first)?, name(sql, second)?))
+        let name = |token: &Token| name_of(token.kind, &sql[token.span.clone()]);
+        Some(TableName::new(name(first)?, name(second)?))
     };
     tokens.windows(3).filter_map(pair).collect()
-}
-
-fn name(sql: &str, token: &Token) -> Option<String> {
-    let text = &sql[token.span.clone()];
-    match token.kind {
-        TokenKind::Word => Some(text.to_owned()),
-        TokenKind::QuotedIdentifier => unquote(text),
-        _ => None,
-    }
 }
 
 fn strings<'a>(sql: &'a str, tokens: &'a [Token]) -> impl Iterator<Item = String> + 'a {

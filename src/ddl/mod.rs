@@ -10,6 +10,7 @@
 mod adjacency;
 mod alter;
 pub mod alteration;
+mod changing;
 mod create;
 mod dictionary;
 pub mod engine;
@@ -25,6 +26,7 @@ pub mod statement;
 pub mod view;
 
 pub use alteration::{AlterCommand, Alteration, Form, read_alteration};
+pub use changing::changing_function;
 pub use dictionary::{Dictionary, read_dictionary};
 pub use engine::{Clauses, DistributedArgs, Engine, read_engine};
 pub use error::DdlError;

@@ -1,5 +1,16 @@
 //! Decodes quoted tokens; the counterpart of [`quote_identifier`](crate::names::quote_identifier).
 
+use super::lexer::TokenKind;
+
+/// The name that a token is, quoted or not.
+pub(crate) fn name_of(kind: TokenKind, text: &str) -> Option<String> {
+    match kind {
+        TokenKind::Word => Some(text.to_owned()),
+        TokenKind::QuotedIdentifier => unquote(text),
+        _ => None,
+    }
+}
+
 /// The value of a quoted identifier or string token, escapes and doubled quotes decoded.
 ///
 /// `None` for what is not in quotes, for `x'…'`, for escapes about which server versions disagree (`\d`, `\N`), and

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::error::DdlError;
 use super::lexer::TokenKind;
-use super::quoting::unquote;
+use super::quoting::name_of;
 use super::reader::Reader;
 use super::statement::Name;
 
@@ -196,11 +196,7 @@ fn defined_name(reader: &Reader<'_>) -> Option<String> {
     if !reader.text_behind(1).eq_ignore_ascii_case("AS") || !begins_query(reader, 1) {
         return None;
     }
-    match reader.behind(2)?.kind {
-        TokenKind::Word => Some(reader.text_behind(2).to_owned()),
-        TokenKind::QuotedIdentifier => unquote(reader.text_behind(2)),
-        _ => None,
-    }
+    name_of(reader.behind(2)?.kind, reader.text_behind(2))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! in another session than the one that it came from.
 
 use crate::ddl::lexer::{Token, TokenKind, significant_tokens};
-use crate::ddl::{Name, table_places};
+use crate::ddl::{Name, quoting, table_places};
 use crate::names::{TableName, quote_identifier};
 
 use super::reach::{Reach, Way};
@@ -298,14 +298,9 @@ fn has_alias(query: &str, tokens: &[Token], place: &Name) -> bool {
     }
 }
 
-/// The name that a token is, unquoted.
+/// The name that a token of a query is, unquoted.
 pub(super) fn name_of(query: &str, token: &Token) -> Option<String> {
-    let text = &query[token.span.clone()];
-    match token.kind {
-        TokenKind::Word => Some(text.to_owned()),
-        TokenKind::QuotedIdentifier => crate::ddl::quoting::unquote(text),
-        _ => None,
-    }
+    quoting::name_of(token.kind, &query[token.span.clone()])
 }
 
 #[cfg(test)]

@@ -2,33 +2,7 @@
 
 use crate::catalog::Table;
 use crate::ddl::lexer::{TokenKind, significant_tokens};
-use crate::ddl::{DdlError, columns_of, key_items};
-
-/// Functions that give another value for the same row. A server refuses some of them, and not every server all.
-const CHANGING: [&str; 22] = [
-    "now",
-    "now64",
-    "nowInBlock",
-    "today",
-    "yesterday",
-    "rand",
-    "rand32",
-    "rand64",
-    "randConstant",
-    "randCanonical",
-    "generateUUIDv4",
-    "generateUUIDv7",
-    "rowNumberInBlock",
-    "rowNumberInAllBlocks",
-    "blockNumber",
-    "runningDifference",
-    "neighbor",
-    "hostName",
-    "uptime",
-    "currentDatabase",
-    "currentUser",
-    "serverUUID",
-];
+use crate::ddl::{DdlError, changing_function, columns_of, key_items};
 
 /// A sorting key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +51,7 @@ impl Key {
             let known = crate::words::first(table.columns.iter().map(|column| &column.name), 20);
             return Err(KeyError::UnknownColumn { key: key.sql, column, known });
         }
-        match changing_function(text)? {
+        match changing_function(text) {
             Some(function) => Err(KeyError::Changing { key: key.sql, function }),
             None => Ok(key),
         }
@@ -125,13 +99,6 @@ fn is_in_brackets(text: &str) -> Result<bool, DdlError> {
         }
     }
     Ok(false)
-}
-
-fn changing_function(text: &str) -> Result<Option<String>, DdlError> {
-    let tokens = significant_tokens(text)?;
-    let called = tokens.windows(2).filter(|pair| &text[pair[1].span.clone()] == "(");
-    let mut names = called.map(|pair| &text[pair[0].span.clone()]);
-    Ok(names.find(|name| CHANGING.iter().any(|one| one.eq_ignore_ascii_case(name))).map(ToOwned::to_owned))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::names::{TableName, quote_identifier, quote_string};
 use super::template::Template;
 
 /// `database = '…' AND table = '…'`, for system tables that call the table's name `table`.
-pub(super) fn of_table(table: &TableName) -> String {
+pub fn of_table(table: &TableName) -> String {
     format!("database = {} AND table = {}", quote_string(&table.database), quote_string(&table.table))
 }
 
@@ -101,7 +101,7 @@ pub fn partition_id_of_row(has_column: bool) -> &'static str {
 }
 
 /// Lists the partition ids of a table's active parts.
-pub(super) fn list_partitions(table: &TableName) -> String {
+pub fn list_partitions(table: &TableName) -> String {
     format!("SELECT DISTINCT partition_id FROM system.parts WHERE {} AND active ORDER BY partition_id", of_table(table))
 }
 

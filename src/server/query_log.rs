@@ -54,10 +54,7 @@ struct Row {
 impl Cluster {
     /// Queries of one replica's clients that have ended well, most bytes read first.
     pub async fn logged_queries(&self, on: ReplicaId, question: &LogQuestion) -> Result<Vec<Logged>, LogError> {
-        let ask = |sql: String| {
-            let statement = Statement::read(sql, TIMEOUT);
-            question.settings.iter().fold(statement, |statement, (name, value)| statement.with_setting(name, value))
-        };
+        let ask = |sql: String| Statement::read(sql, TIMEOUT).with_settings(question.settings.iter().cloned());
         // What was just run is written within seconds by itself; a user that may not ask for it reads a little less.
         _ = self.run(on, &Statement::change("SYSTEM FLUSH LOGS", TIMEOUT)).await;
         let columns = "SELECT name FROM system.columns WHERE database = 'system' AND table = 'query_log'";

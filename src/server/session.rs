@@ -95,6 +95,13 @@ impl Statement {
         self
     }
 
+    /// The same with more settings.
+    #[must_use]
+    pub fn with_settings(mut self, settings: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.settings.extend(settings);
+        self
+    }
+
     /// The same, ahead of waiting statements.
     #[must_use]
     pub fn urgent(self) -> Self {

@@ -2,8 +2,8 @@
 
 use super::super::case::Case;
 use super::super::finding::Finding;
-use super::changing_key::changing_function;
 use crate::catalog::Column;
+use crate::ddl::changing_function;
 use crate::snapshot::Capability;
 
 pub(super) const CODE: &str = "SW024";

@@ -2,44 +2,10 @@
 
 use super::super::case::Case;
 use super::super::finding::Finding;
-use crate::ddl::lexer::{TokenKind, significant_tokens};
+use crate::ddl::changing_function;
 use crate::words::sql;
 
 pub(super) const CODE: &str = "SW022";
-
-/// Functions that do not always give the same result for the same arguments: servers as old as 18.16 take them in keys.
-const CHANGING: [&str; 30] = [
-    "blockNumber",
-    "currentDatabase",
-    "currentUser",
-    "generateSnowflakeID",
-    "generateULID",
-    "generateUUIDv4",
-    "generateUUIDv7",
-    "hostName",
-    "now",
-    "now64",
-    "nowInBlock",
-    "rand",
-    "rand32",
-    "rand64",
-    "randConstant",
-    "randNormal",
-    "randUniform",
-    "randomFixedString",
-    "randomPrintableASCII",
-    "randomString",
-    "rowNumberInAllBlocks",
-    "rowNumberInBlock",
-    "runningAccumulate",
-    "runningDifference",
-    "runningDifferenceStartingWithFirstValue",
-    "timezone",
-    "today",
-    "uptime",
-    "version",
-    "yesterday",
-];
 
 /// A row must have the same key and lie in the same partition whenever and wherever it is asked.
 pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
@@ -55,14 +21,6 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
         )
     };
     found.map(finding).collect()
-}
-
-/// The first function of an expression whose result changes. None for a key that cannot be read: others refuse it.
-pub(super) fn changing_function(key: &str) -> Option<String> {
-    let tokens = significant_tokens(key).ok()?;
-    let called = tokens.windows(2).filter(|two| two[0].kind == TokenKind::Word && two[1].kind == TokenKind::Open);
-    let mut names = called.filter_map(|two| key.get(two[0].span.clone()));
-    names.find(|name| CHANGING.iter().any(|changing| changing.eq_ignore_ascii_case(name))).map(str::to_owned)
 }
 
 #[cfg(test)]

@@ -5,9 +5,8 @@ use super::super::connect::{connect, timeout};
 use super::super::exit_code::Exit;
 use super::super::failure::Failure;
 use super::super::output::{data, width};
-use crate::ddl::{Name, read_name};
+use super::table_name;
 use crate::inspect::{Report, tables};
-use crate::names::TableName;
 
 pub(in super::super) async fn run(global: &Global, args: &Inspect) -> Result<Exit, Failure> {
     let only = args.table.as_deref().map(table_name).transpose()?;
@@ -28,10 +27,4 @@ pub(in super::super) async fn run(global: &Global, args: &Inspect) -> Result<Exi
         }
     }
     Ok(Exit::Done)
-}
-
-/// `DB.T`, with quotes where a name needs them.
-fn table_name(text: &str) -> Result<TableName, Failure> {
-    let name: Name = read_name(text).map_err(|error| Failure { exit: Exit::Usage, ..error.into() })?;
-    Ok(name.in_database("default"))
 }

@@ -15,3 +15,15 @@ pub(super) mod sandbox;
 pub(super) mod show;
 pub(super) mod status;
 pub(super) mod verify;
+
+use super::exit_code::Exit;
+use super::failure::Failure;
+use crate::change::DEFAULT_DATABASE;
+use crate::ddl::read_name;
+use crate::names::TableName;
+
+/// `DB.T`, with quotes where a name needs them.
+fn table_name(text: &str) -> Result<TableName, Failure> {
+    let name = read_name(text).map_err(|error| Failure { exit: Exit::Usage, ..error.into() })?;
+    Ok(name.in_database(DEFAULT_DATABASE))
+}

@@ -174,8 +174,11 @@ impl Load {
     #[track_caller]
     fn wait_for(&self, what: &str, wanted: u64, of: fn(&Figures) -> u64) {
         let began = Instant::now();
-        while of(&self.shared.board.figures()) < wanted {
+        loop {
             let seen = of(&self.shared.board.figures());
+            if seen >= wanted {
+                return;
+            }
             assert!(began.elapsed() < QUIET_MAX, "{seen} of {wanted} {what} in {QUIET_MAX:?}");
             std::thread::sleep(Duration::from_millis(20));
         }

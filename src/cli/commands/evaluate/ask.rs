@@ -138,9 +138,6 @@ impl Asked<'_> {
     }
 
     fn with(&self, sql: &str) -> Statement {
-        let settings = self.ground.known.of(ESTIMATE_SETTINGS);
-        settings
-            .into_iter()
-            .fold(self.ground.statement(sql), |statement, (name, value)| statement.with_setting(name, value))
+        self.ground.statement(sql).with_settings(self.ground.known.of(ESTIMATE_SETTINGS))
     }
 }

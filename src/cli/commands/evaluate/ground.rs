@@ -45,10 +45,8 @@ impl Known {
         let sql = "SELECT name FROM system.settings UNION ALL SELECT concat('table ', name) AS name \
                    FROM system.merge_tree_settings";
         let statement = Statement::read(sql, Duration::from_secs(20));
-        match cluster.run(on, &statement).await {
-            Ok(names) => Ok(Self(names.lines().map(ToOwned::to_owned).collect())),
-            Err(error) => Err(error),
-        }
+        let names = cluster.run(on, &statement).await?;
+        Ok(Self(names.lines().map(ToOwned::to_owned).collect()))
     }
 
     pub(super) fn has(&self, setting: &str) -> bool {
@@ -166,12 +164,11 @@ impl<'a> Ground<'a> {
     /// A statement within the bounds.
     pub(super) fn statement(&self, sql: &str) -> Statement {
         let number = self.queries.fetch_add(1, Ordering::Relaxed);
-        let statement =
-            Statement::read(sql, STATEMENT_TIMEOUT).with_query_id(format!("{}{number}", self.query_prefix()));
-        self.known.bounds().into_iter().fold(statement, |statement, (name, value)| statement.with_setting(name, value))
+        Statement::read(sql, STATEMENT_TIMEOUT)
+            .with_query_id(format!("{}{number}", self.query_prefix()))
+            .with_settings(self.known.bounds())
     }
 
-    /// Asks, with more settings where the server knows them.
     pub(super) async fn rows<T: DeserializeOwned>(&self, sql: &str) -> Result<Vec<T>, QueryError> {
         self.cluster.rows(self.on, &self.statement(sql)).await
     }
@@ -185,11 +182,10 @@ impl<'a> Ground<'a> {
         self.attempt(sql, &[]).await.map_err(|error| Failure::of(&error))
     }
 
+    /// The same, with more settings where the server knows them.
     pub(super) async fn attempt(&self, sql: &str, settings: &[(&str, &str)]) -> Result<(), QueryError> {
         let statement = Statement { reads_only: false, ..self.statement(sql) };
-        let more = self.known.of(settings.iter().copied());
-        let statement =
-            more.into_iter().fold(statement, |statement, (name, value)| statement.with_setting(name, value));
+        let statement = statement.with_settings(self.known.of(settings.iter().copied()));
         self.cluster.run(self.on, &statement).await.map(|_| ())
     }
 }

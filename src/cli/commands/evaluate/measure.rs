@@ -13,7 +13,6 @@ use super::ground::Ground;
 use super::sizes::{self, Sizes};
 use super::suggest::{self, Found};
 use super::twins::{Held, Maker, Twin, codec, volume};
-use crate::ddl::read_engine;
 use crate::evaluate::{
     Alternative, Candidate, Coverage, EXAMPLES_MAX, FORMAT_VERSION, Key, Measured, NotCovered, Reads, Report, Scale,
     Volume, Workload, holds_sample, queries, weighted, weighted_bytes, whole,
@@ -47,7 +46,7 @@ pub(super) async fn measure(
     args: &Args,
 ) -> Result<Report, Failure> {
     let began = Instant::now();
-    let volume = volume(ground, &subject.table.name).await?;
+    let volume = volume(ground, subject.table).await?;
     let scale = Scale::new(&volume, args.sample_bytes);
     let codec = if scale.is_whole() { None } else { codec(ground, &subject.table.name).await };
     let maker = Maker { ground, table: subject.table, volume, codec };
@@ -208,15 +207,18 @@ impl Run<'_> {
         notes
     }
 
+    /// Whether an engine that merges rows would merge others than today: `plan` blocks that.
+    pub(super) fn merges_otherwise(&self, key: &Key) -> bool {
+        let today = Key::of(&self.subject.table.keys.sorting).map(|key| key.items).unwrap_or_default();
+        let within = |one: &[String], other: &[String]| one.iter().all(|item| other.contains(item));
+        self.maker.merges() && !(within(&today, &key.items) && within(&key.items, &today))
+    }
+
     /// What else the key would change.
     fn consequences(&self, key: &Key) -> Vec<String> {
         let table = self.subject.table;
-        let engine = read_engine(&table.engine_full).ok();
-        let plain = engine.as_ref().is_none_or(|engine| engine.plain_name() == "MergeTree");
-        let today = Key::of(&table.keys.sorting).map(|key| key.items).unwrap_or_default();
-        let same = |one: &[String], other: &[String]| one.iter().all(|item| other.contains(item));
         let mut notes = Vec::new();
-        if !(plain || same(&today, &key.items) && same(&key.items, &today)) {
+        if self.merges_otherwise(key) {
             notes.push(format!("{} would merge other rows than today: `plan` blocks this (SW007)", table.engine));
         }
         if !table.keys.sampling.is_empty() && !holds_sample(key, &table.keys.sampling) {

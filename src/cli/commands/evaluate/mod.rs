@@ -14,8 +14,9 @@ use super::super::exit_code::Exit;
 use super::super::failure::Failure;
 use super::super::interrupts::Interrupts;
 use super::super::output::{data, say, width};
+use super::table_name;
 use crate::catalog::Table;
-use crate::ddl::{Name, read_engine, read_name};
+use crate::change::local_table;
 use crate::evaluate::{Key, Report, tables};
 use crate::names::{ReplicaId, TableName};
 use crate::snapshot::Snapshot;
@@ -84,35 +85,20 @@ impl<'a> Subject<'a> {
         for (id, reason) in snapshot.unreachable() {
             say(&format!("{id} does not answer, and is left out: {reason}"));
         }
-        let name = &local_name(snapshot, wanted)?;
+        let name = &local_table(wanted, snapshot).map_err(|error| Failure::of(&error))?;
+        if name != wanted {
+            say(&format!("{wanted} is a Distributed table over {name}, which is evaluated"));
+        }
         let mut found: Vec<(ReplicaId, &Table)> =
             snapshot.replicas.keys().filter_map(|id| Some((*id, snapshot.table(*id, name)?))).collect();
         found.dedup_by_key(|(id, _)| id.shard);
         let rows: u64 = found.iter().map(|(_, table)| table.rows()).sum();
         let most = found.iter().max_by_key(|(id, table)| (table.rows(), std::cmp::Reverse(*id)));
         let Some((on, table)) = most.copied() else {
-            let cluster = &snapshot.topology.cluster;
-            return Err(Failure::new(format!("no replica of cluster {cluster} has a table {wanted}")));
+            return Err(Failure::new(format!("no replica that answers has {name}")));
         };
-        let engine = read_engine(&table.engine_full).ok().filter(crate::ddl::Engine::is_merge_tree_family);
-        if engine.is_none() {
-            let message =
-                format!("{name} is a {} table: only tables of the MergeTree family have a sorting key", table.engine);
-            return Err(Failure::new(message));
-        }
         Ok(Self { snapshot, table, on, shards_factor: rows as f64 / table.rows().max(1) as f64 })
     }
-}
-
-/// The local table behind a Distributed one.
-fn local_name(snapshot: &Snapshot, wanted: &TableName) -> Result<TableName, Failure> {
-    let found = snapshot.replicas.keys().find_map(|id| snapshot.table(*id, wanted));
-    let Some(table) = found.filter(|table| table.engine == "Distributed") else { return Ok(wanted.clone()) };
-    let args = read_engine(&table.engine_full)?.distributed();
-    let args = args.ok_or_else(|| Failure::new(format!("{wanted} does not say which table it stands for")))?;
-    let local = TableName::new(args.database.as_deref().unwrap_or(&wanted.database), args.table);
-    say(&format!("{wanted} is a Distributed table over {local}, which is evaluated"));
-    Ok(local)
 }
 
 /// Today's key first, then those that were asked for, each once.
@@ -130,10 +116,4 @@ fn candidates(args: &Args, table: &Table) -> Result<Vec<Key>, Failure> {
         }
     }
     Ok(keys)
-}
-
-/// `DB.T`, with quotes where a name needs them.
-fn table_name(text: &str) -> Result<TableName, Failure> {
-    let name: Name = read_name(text).map_err(|error| Failure { exit: Exit::Usage, ..error.into() })?;
-    Ok(name.in_database("default"))
 }

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 
 use super::super::super::failure::Failure;
 use super::twins::{Held, Maker, Twin};
-use crate::evaluate::{Key, Plan, Scale};
-use crate::names::{TableName, quote_identifier, quote_string};
+use crate::evaluate::{Key, Scale};
+use crate::names::{TableName, quote_string};
+use crate::plan::of_table;
 
 /// Slices of one key, spread over all of it.
 const SLICES: u64 = 8;
@@ -86,7 +87,8 @@ async fn slices(maker: &Maker<'_>, key: &Key, twin: &TableName, held: u64) -> Re
     };
     let slice = |number: u64| {
         let (part, at) = place(&parts, held / SLICES * number + held / SLICES / 2)?;
-        let (begin, end) = (at.min(part.rows.saturating_sub(span)), at.min(part.rows.saturating_sub(span)) + span);
+        let begin = at.min(part.rows.saturating_sub(span));
+        let end = begin + span;
         let partition = quote_string(&part.partition);
         let mut condition = format!("_partition_id = {partition} AND {tuple} >= {}", value(part, begin));
         if end < part.rows {
@@ -121,9 +123,8 @@ async fn parts(maker: &Maker<'_>, twin: &TableName) -> Result<Option<Vec<Part>>,
         return Ok(None);
     }
     let sql = format!(
-        "SELECT name, partition_id, toString(rows) FROM system.parts WHERE active AND database = {} AND table = {} ORDER BY name",
-        quote_string(&twin.database),
-        quote_string(&twin.table)
+        "SELECT name, partition_id, toString(rows) FROM system.parts WHERE active AND {} ORDER BY name",
+        of_table(twin)
     );
     let answer = maker.ground.text(&sql).await.map_err(|error| Failure::of(&error))?;
     let part = |line: &str| {
@@ -140,20 +141,9 @@ async fn copy(
     name: &TableName,
     condition: &str,
 ) -> Result<Option<Held>, Failure> {
-    let dialect = maker.ground.dialect;
-    let plan = Plan {
-        table: maker.table,
-        key: other,
-        granule_rows: maker.volume.granule_rows,
-        dialect,
-        merges: false,
-        codec: maker.codec.as_deref(),
-    };
+    let plan = maker.plan(other, maker.volume.granule_rows);
     maker.ground.change(&plan.create(name)?).await?;
-    let stored = maker.table.columns.iter().filter(|column| column.is_stored());
-    let columns = crate::words::list(stored.map(|column| quote_identifier(&column.name)));
-    let source = maker.table.name.sql();
-    let insert = format!("INSERT INTO {} ({columns}) SELECT {columns} FROM {source} WHERE {condition}", name.sql());
+    let insert = format!("{} WHERE {condition}", maker.copy(&maker.table.name, name, |_| true));
     if maker.ground.attempt(&insert, &[("use_query_condition_cache", "0")]).await.is_err() {
         return Ok(None);
     }

@@ -11,7 +11,7 @@ use crate::catalog::Column;
 use crate::evaluate::{
     Candidate, Conditions, Key, Need, Reads, Scale, Search, SearchGround, Suggested, Volume, Workload, weighted,
 };
-use crate::names::{TableName, quote_identifier};
+use crate::names::TableName;
 use crate::words::count;
 
 /// Rows of the twins that the search makes.
@@ -153,12 +153,7 @@ async fn small(run: &Run<'_>) -> Result<Small, Failure> {
     let table = run.maker.ground.table("search");
     let part =
         Scale::new(&Volume { rows: run.sample_rows, bytes: run.sample_rows, disk_bytes: 0, granule_rows }, SEARCH_ROWS);
-    let stored = run.subject.table.columns.iter().filter(|column| column.is_stored());
-    let body = crate::words::list(stored.map(|column| format!("{} {}", quote_identifier(&column.name), column.kind)));
-    run.maker
-        .ground
-        .change(&format!("CREATE TABLE {} ({body}) ENGINE = MergeTree ORDER BY tuple()", table.sql()))
-        .await?;
+    run.maker.heap(&table).await?;
     let insert = format!(
         "INSERT INTO {} SELECT * FROM {} WHERE intHash32(rowNumberInAllBlocks()) < {}",
         table.sql(),
@@ -221,6 +216,8 @@ async fn finish(
         others.push(pair.clone());
         all.push(pair);
     }
+    // Nothing to suggest, however little it reads.
+    let is_blocked = |one: &Candidate| Key::of(&one.order_by).is_ok_and(|key| run.merges_otherwise(&key));
     let today = all.first().map_or(0, |(today, _)| today.rows_read_weighted);
     let is_beaten = |one: &Candidate| {
         all.iter().filter(|(other, _)| !is_blocked(other)).any(|(other, _)| {
@@ -243,11 +240,6 @@ async fn finish(
     );
     let suggested = suggested.collect();
     Ok(Found { suggested, others, tried: search.tried(), notes: Vec::new() })
-}
-
-/// Whether `plan` would refuse the key: nothing to suggest, however little it reads.
-fn is_blocked(one: &Candidate) -> bool {
-    one.notes.iter().any(|note| note.contains("SW007"))
 }
 
 /// How many groups read less and more than today, and what the key costs besides.

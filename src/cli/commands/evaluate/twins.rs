@@ -11,7 +11,9 @@ use crate::catalog::{Column, Table};
 use crate::ddl::read_engine;
 use crate::evaluate::{Key, Plan, Scale, Volume};
 use crate::names::{TableName, quote_identifier, quote_string};
+use crate::plan::{list_partitions, of_table};
 use crate::server::{QueryError, QueryErrorKind};
+use crate::words::list;
 
 /// A twin that holds its rows.
 #[derive(Debug, Clone)]
@@ -51,24 +53,24 @@ struct VolumeRow {
 }
 
 /// Rows and bytes of a table on the replica.
-pub(super) async fn volume(ground: &Ground<'_>, table: &TableName) -> Result<Volume, Failure> {
+pub(super) async fn volume(ground: &Ground<'_>, table: &Table) -> Result<Volume, Failure> {
     let sql = format!(
         "SELECT toUInt64(sum(rows)) AS total_rows, toUInt64(sum(data_uncompressed_bytes)) AS plain_bytes, \
          toUInt64(sum(data_compressed_bytes)) AS packed_bytes, toUInt64(count()) AS parts, \
          toUInt64(argMax(rows, rows)) AS largest_rows, toUInt64(argMax(marks, rows)) AS largest_marks \
-         FROM system.parts WHERE active AND database = {} AND table = {}",
-        quote_string(&table.database),
-        quote_string(&table.table)
+         FROM system.parts WHERE active AND {}",
+        of_table(&table.name)
     );
     let rows: Vec<VolumeRow> = ground.rows(&sql).await.map_err(|error| Failure::of(&error))?;
     let row = rows.into_iter().next().filter(|row| row.parts > 0 && row.total_rows > 0);
-    let row =
-        row.ok_or_else(|| Failure::new(format!("{table} has no rows on {}: there is nothing to measure", ground.on)))?;
+    let row = row.ok_or_else(|| {
+        Failure::new(format!("{} has no rows on {}: there is nothing to measure", table.name, ground.on))
+    })?;
     Ok(Volume {
         rows: row.total_rows,
         bytes: row.plain_bytes,
         disk_bytes: row.packed_bytes,
-        granule_rows: granule_rows(ground, table, &row).await?,
+        granule_rows: granule_rows(table, &row),
     })
 }
 
@@ -78,74 +80,70 @@ pub(super) async fn codec(ground: &Ground<'_>, table: &TableName) -> Option<Stri
         return None;
     }
     let sql = format!(
-        "SELECT default_compression_codec FROM system.parts WHERE active AND database = {} AND table = {} \
+        "SELECT default_compression_codec FROM system.parts WHERE active AND {} \
          GROUP BY default_compression_codec ORDER BY sum(rows) DESC, default_compression_codec LIMIT 1",
-        quote_string(&table.database),
-        quote_string(&table.table)
+        of_table(table)
     );
     ground.text(&sql).await.ok().filter(|codec| !codec.is_empty())
 }
 
 /// What the table's setting says, unless wide rows make granules smaller: then what its largest part has.
-async fn granule_rows(ground: &Ground<'_>, table: &TableName, row: &VolumeRow) -> Result<u64, Failure> {
+fn granule_rows(table: &Table, row: &VolumeRow) -> u64 {
     const DEFAULT: u64 = 8192;
-    let sql = format!(
-        "SELECT engine_full FROM system.tables WHERE database = {} AND name = {}",
-        quote_string(&table.database),
-        quote_string(&table.table)
-    );
-    let full = ground.text(&sql).await.map_err(|error| Failure::of(&error))?;
-    let set = full
+    let set = table
+        .engine_full
         .split("index_granularity = ")
         .nth(1)
         .and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse::<u64>().ok());
     let set = set.filter(|rows| *rows > 0).unwrap_or(DEFAULT);
     // The last mark of a part is that of its end.
     let measured = row.largest_rows / row.largest_marks.saturating_sub(1).max(1);
-    Ok(if row.largest_marks > 2 && measured * 10 < set * 9 { measured.max(1) } else { set })
+    if row.largest_marks > 2 && measured * 10 < set * 9 { measured.max(1) } else { set }
 }
 
 impl Maker<'_> {
-    /// Columns that are stored, quoted.
-    fn columns(&self) -> Vec<String> {
-        self.table
-            .columns
-            .iter()
-            .filter(|column| column.is_stored())
-            .map(|column| quote_identifier(&column.name))
-            .collect()
+    /// Columns that are stored.
+    fn stored(&self) -> impl Iterator<Item = &Column> {
+        self.table.columns.iter().filter(|column| column.is_stored())
+    }
+
+    /// A table for rows as they come.
+    pub(super) async fn heap(&self, name: &TableName) -> Result<(), Failure> {
+        let columns = list(self.stored().map(|column| format!("{} {}", quote_identifier(&column.name), column.kind)));
+        self.ground
+            .change(&format!("CREATE TABLE {} ({columns}) ENGINE = MergeTree ORDER BY tuple()", name.sql()))
+            .await
+    }
+
+    /// Copies the stored columns that are chosen.
+    pub(super) fn copy(&self, from: &TableName, to: &TableName, chosen: impl Fn(&Column) -> bool) -> String {
+        let columns = list(self.stored().filter(|column| chosen(column)).map(|column| quote_identifier(&column.name)));
+        format!("INSERT INTO {} ({columns}) SELECT {columns} FROM {}", to.sql(), from.sql())
+    }
+
+    /// A twin's plan; the key is today's if none is given. No row is merged away.
+    pub(super) fn plan<'p>(&'p self, key: Option<&'p Key>, granule_rows: u64) -> Plan<'p> {
+        let Self { table, ground, codec, .. } = self;
+        Plan { table, key, granule_rows, dialect: ground.dialect, merges: false, codec: codec.as_deref() }
     }
 
     /// Copies the sample. Which rows it has depends on their places in their parts alone, so that it is the same each time.
     pub(super) async fn sample(&self, scale: &Scale, name: &TableName) -> Result<u64, Failure> {
-        let stored = |column: &&Column| column.is_stored();
-        let body: Vec<String> = self
-            .table
-            .columns
-            .iter()
-            .filter(stored)
-            .map(|column| format!("{} {}", quote_identifier(&column.name), column.kind))
-            .collect();
-        let create = format!("CREATE TABLE {} ({}) ENGINE = MergeTree ORDER BY tuple()", name.sql(), body.join(", "));
-        self.ground.change(&create).await?;
-        let columns = self.columns().join(", ");
-        let insert = |chosen: &str| {
-            let source = self.table.name.sql();
-            format!("INSERT INTO {} ({columns}) SELECT {columns} FROM {source}{chosen}", name.sql())
-        };
+        self.heap(name).await?;
+        let all = self.copy(&self.table.name, name, |_| true);
         let rows_max = self.volume.rows.saturating_mul(2).saturating_add(1_000_000).to_string();
         let bounds = [("max_rows_to_read", rows_max.as_str()), ("use_query_condition_cache", "0")];
         if scale.is_whole() {
-            self.ground.attempt(&insert(""), &bounds).await.map_err(|error| self.not_sampled(&error))?;
+            self.ground.attempt(&all, &bounds).await.map_err(|error| self.not_sampled(&error))?;
             return self.count(name).await;
         }
         let threshold = scale.threshold();
-        let by_place = insert(&format!(" WHERE intHash32(_part_offset) < {threshold}"));
+        let by_place = format!("{all} WHERE intHash32(_part_offset) < {threshold}");
         match self.ground.attempt(&by_place, &bounds).await {
             // Servers without places of rows: by the order of reading, which one thread keeps.
             Err(error) if matches!(error.kind, QueryErrorKind::Server { code: 47 }) => {
                 let bounds = [bounds.as_slice(), &[("max_threads", "1")]].concat();
-                let by_order = insert(&format!(" WHERE intHash32(rowNumberInAllBlocks()) < {threshold}"));
+                let by_order = format!("{all} WHERE intHash32(rowNumberInAllBlocks()) < {threshold}");
                 self.ground.attempt(&by_order, &bounds).await.map_err(|error| self.not_sampled(&error))?;
             }
             answer => answer.map_err(|error| self.not_sampled(&error))?,
@@ -184,19 +182,10 @@ impl Maker<'_> {
         has_values: impl Fn(&Column) -> bool,
     ) -> Result<Twin, Failure> {
         let name = self.ground.table(name);
-        let plan = Plan {
-            table: self.table,
-            key,
-            granule_rows,
-            dialect: self.ground.dialect,
-            merges: false,
-            codec: self.codec.as_deref(),
-        };
+        let plan = self.plan(key, granule_rows);
         let unmerged = if self.merges() { self.ground.table(&format!("{}_rows", name.table)) } else { name.clone() };
         self.create(&plan, &unmerged).await?;
-        let filled = self.table.columns.iter().filter(|column| column.is_stored() && has_values(column));
-        let columns = crate::words::list(filled.map(|column| quote_identifier(&column.name)));
-        let insert = format!("INSERT INTO {} ({columns}) SELECT {columns} FROM {}", unmerged.sql(), from.sql());
+        let insert = self.copy(from, &unmerged, has_values);
         let began = Instant::now();
         self.ground.change(&insert).await?;
         let insert_seconds = began.elapsed().as_secs_f64();
@@ -217,12 +206,7 @@ impl Maker<'_> {
     /// Parts that were merged without losing a row become those of a table with the real engine, for queries with FINAL.
     async fn as_engine(&self, plan: &Plan<'_>, unmerged: &TableName, name: &TableName) -> Result<(), Failure> {
         self.create(plan, name).await?;
-        let partitions = format!(
-            "SELECT DISTINCT partition_id FROM system.parts WHERE active AND database = {} AND table = {}",
-            quote_string(&unmerged.database),
-            quote_string(&unmerged.table)
-        );
-        let partitions = self.ground.text(&partitions).await.map_err(|error| Failure::of(&error))?;
+        let partitions = self.ground.text(&list_partitions(unmerged)).await.map_err(|error| Failure::of(&error))?;
         for id in partitions.lines() {
             let (to, id) = (name.sql(), quote_string(id));
             self.ground.change(&format!("ALTER TABLE {to} ATTACH PARTITION ID {id} FROM {}", unmerged.sql())).await?;
@@ -241,8 +225,7 @@ impl Maker<'_> {
 
     /// What a table of the scratch database holds.
     pub(super) async fn held(&self, name: &TableName) -> Result<Held, Failure> {
-        let is_it =
-            format!("active AND database = {} AND table = {}", quote_string(&name.database), quote_string(&name.table));
+        let is_it = format!("active AND {}", of_table(name));
         let failed = |error: QueryError| Failure::of(&error);
         let sql = format!(
             "SELECT toUInt64(sum(rows)), toUInt64(sum(data_compressed_bytes)), toUInt64(sum(primary_key_bytes_in_memory)), \
