@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn measure(shards: u32) -> Result<(), Box<dyn Error>> {
     let snapshot = snapshot(shards);
     let (change, target) = (change(), table("d.events", "user, day, id", None));
-    let case = Case { snapshot: &snapshot, change: &change, target: &target, written: None };
+    let case = Case { snapshot: &snapshot, change: &change, target: &target, written: None, evaluation: None };
     let (before, cpu_before) = (memory("VmRSS")?, cpu_seconds()?);
 
     let began = Instant::now();
@@ -182,6 +182,8 @@ fn table(name: &str, sorting: &str, on: Option<ReplicaId>) -> Table {
             active_replicas: u64::from(REPLICAS),
         }),
         mutations_pending: 0,
+        mutation_next: 0,
+        column_bytes: std::collections::BTreeMap::new(),
         dependents: Vec::new(),
     }
 }

@@ -29,6 +29,10 @@ pub struct Table {
     pub replication: Option<Replication>,
     /// Mutations of `system.mutations` that are not done.
     pub mutations_pending: u64,
+    /// The number from which on the next mutations are: one more than the greatest in `system.mutations`, or 0.
+    pub mutation_next: u64,
+    /// Compressed bytes by column, where the server tells.
+    pub column_bytes: BTreeMap<String, u64>,
     /// Views that read from this table, by `dependencies_database` and `dependencies_table`.
     pub dependents: Vec<TableName>,
 }

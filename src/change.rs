@@ -1,14 +1,13 @@
 //! What a person wants changed, tied to the tables of a cluster.
 
 use crate::catalog::Table;
-use crate::ddl::{CreateTable, Engine, Statement, read_engine};
+use crate::ddl::{Alteration, CreateTable, Engine, Name, Statement, read_engine};
 use crate::names::TableName;
 use crate::snapshot::Snapshot;
+use crate::words::{SIMILAR_MAX, are_similar, offered};
 
 /// The database of names that are written without one.
 pub const DEFAULT_DATABASE: &str = "default";
-/// How many names that resemble an unknown one are offered.
-const SIMILAR_NAMES_MAX: usize = 3;
 
 /// A change of the keys of one local table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +39,7 @@ pub struct Wanted {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChangeError {
     /// No replica has the table.
-    #[error("no replica of cluster {cluster} has a table {table}{}", similar_names(.similar))]
+    #[error("no replica of cluster {cluster} has a table {table}{}", offered(.similar))]
     UnknownTable {
         /// The table.
         table: TableName,
@@ -79,14 +78,6 @@ pub enum ChangeError {
     },
 }
 
-fn similar_names(similar: &[TableName]) -> String {
-    if similar.is_empty() {
-        return String::new();
-    }
-    let names: Vec<String> = similar.iter().map(ToString::to_string).collect();
-    format!("; there is {}", names.join(", "))
-}
-
 impl Change {
     /// Finds the tables that a statement speaks of.
     pub fn resolve(statement: &Statement, sql: &str, snapshot: &Snapshot) -> Result<Self, ChangeError> {
@@ -103,8 +94,23 @@ impl Change {
             }
             Statement::Create(create) => (&create.name, &create.on_cluster, wanted_by(create)),
         };
+        Self::tied(name, on_cluster.as_ref(), wanted, sql, snapshot)
+    }
+
+    /// The tables that an ALTER without a new key speaks of.
+    pub fn of_alter(alteration: &Alteration, sql: &str, snapshot: &Snapshot) -> Result<Self, ChangeError> {
+        Self::tied(&alteration.table, alteration.on_cluster.as_ref(), Wanted::default(), sql, snapshot)
+    }
+
+    fn tied(
+        name: &Name,
+        on_cluster: Option<&String>,
+        wanted: Wanted,
+        sql: &str,
+        snapshot: &Snapshot,
+    ) -> Result<Self, ChangeError> {
         let configured = &snapshot.topology.cluster;
-        if let Some(named) = on_cluster.as_ref().filter(|named| *named != configured) {
+        if let Some(named) = on_cluster.filter(|named| *named != configured) {
             return Err(ChangeError::OtherCluster { named: named.clone(), configured: configured.clone() });
         }
         let table = local_table(&name.in_database(DEFAULT_DATABASE), snapshot)?;
@@ -178,18 +184,14 @@ fn distributed_over(local: &TableName, snapshot: &Snapshot) -> Vec<TableName> {
 
 /// Tables whose names contain the unknown one or are contained in it, whatever the case.
 fn similar_to(name: &TableName, snapshot: &Snapshot) -> Vec<TableName> {
-    let wanted = name.table.to_lowercase();
     let states = snapshot.replicas.keys().filter_map(|id| snapshot.state(*id));
     let mut similar: Vec<TableName> = states
         .flat_map(|state| state.tables.keys())
-        .filter(|known| {
-            let known = known.table.to_lowercase();
-            known.contains(&wanted) || wanted.contains(&known)
-        })
+        .filter(|known| are_similar(&known.table, &name.table))
         .cloned()
         .collect();
     similar.sort();
     similar.dedup();
-    similar.truncate(SIMILAR_NAMES_MAX);
+    similar.truncate(SIMILAR_MAX);
     similar
 }

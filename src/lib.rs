@@ -1,5 +1,6 @@
-//! `shardwright` changes the sorting, primary or partition key of sharded ClickHouse tables: it observes a cluster, plans
-//! the change as a graph of steps, shows the plan, carries it out with a journal, and undoes it or makes it final.
+//! `shardwright` changes the sorting, primary or partition key of sharded ClickHouse tables, and plans the ALTERs that need no
+//! rebuild: it observes a cluster, plans the change as a graph of steps, shows the plan, carries it out with a journal, and undoes it
+//! or makes it final.
 //!
 //! # Architecture
 //!
@@ -8,6 +9,7 @@
 //! ```text
 //! server::observe ──► Snapshot ─┐
 //! SQL ──► ddl ──► Change ───────┴─► assess ──► plan::build ──► plan::check ──► Plan ──► file
+//! SQL ──► alter ──► orders ──► trial on empty tables ──► assess ──► plan::build_alter ──► the same
 //! Plan ──► runbook ──► render: terminal, Markdown, HTML, SVG, DOT, Mermaid, SQL, JSON
 //! Plan + journal ──► Progress ──► next move ──► gate ──► journal ──► server ──► journal ──► again
 //! ```
@@ -22,6 +24,7 @@
 //! | [`ddl`] | reads definitions, key changes and any ALTER from tokens; refuses what it does not know | yes |
 //! | [`classify`] | what each ALTER does to stored data, and its undo; source of `docs/alters.md` | yes |
 //! | [`change`] | ties a statement to the tables of a snapshot | yes |
+//! | [`alter`] | what an ALTER asks of each table, the way back, and what a server made of it on trial | yes |
 //! | [`assess`] | findings: what a change would do, and what speaks against it | yes |
 //! | [`lint`] | migration files, judged without a cluster | yes |
 //! | [`mod@plan`] | steps with exact SQL, conditions, undo and reasons; the checker; the file | yes |
@@ -75,6 +78,14 @@
 //! left, right, left around such waits, so that what it reports outlives every insert, and `execute::repair` only ever adds what is
 //! certain to be lacking. A swap by renames (`execute::swap`) knows the inserts that fell between by whole parts.
 //!
+//! ## All shards are swapped or none, on evidence of now
+//!
+//! Shards go their own ways up to the last comparison before the swap; there they wait for each other (`plan::Ready`), with nothing stopped
+//! meanwhile. The parts of both tables were written down before each comparison; where one is gone or mutated once all shards have come
+//! (`execute::watch`), that comparison is made again. A comparison of an earlier run, or of long ago, *lapses*
+//! ([`execute::outdated`]): its step is pending again, in the journal too. So the evidence is at most as old as all of it took and an hour.
+//! From the first swap on nothing of a swapped shard lapses any more: there the comparison after the swap looks.
+//!
 //! ## Why a backfill chunk is there exactly once
 //!
 //! A chunk is one partition of the snapshot, the hard-link clone of the source at the boundary:
@@ -87,10 +98,18 @@
 //! attached again the rows themselves are asked whether they have **landed** in the shadow. On a replicated table the
 //! server also recognises a part that it has.
 //!
+//! ## Definitions are tried, not foretold
+//!
+//! What an ALTER makes of a definition is not computed here. [`alter`] says which statements each table of a chain needs and how they
+//! could be undone; a server runs them on an empty table of the same definition, and its own words before and after are what the
+//! steps expect on each replica. An undo that does not lead back to the same words is none, and the gate `finalize` comes before it.
+//! A mutation that leaves the definition alone is known by a mark in its condition, or as the last one of its kind since the plan was made.
+//!
 //! ## Where I/O is allowed
 //!
 //! [`server`], [`sandbox`], `journal::file`, `config::load`, [`cli`]. Every wait has a bound.
 
+pub mod alter;
 pub mod assess;
 pub mod catalog;
 pub mod change;

@@ -78,6 +78,13 @@ pub enum Capability {
     InsertThreads,
     /// `cityHash64` takes values of every type.
     HashesAnyType,
+    /// A mutation can be ended by `KILL MUTATION`.
+    KillMutation,
+    /// `system.mutations` says why a mutation does not get on.
+    MutationFailReason,
+    /// An ALTER takes settings, and can be told not to wait for what it starts. Servers without it are as old as 18.16: there
+    /// `COMMENT` of a column destroys the definition of a Replicated table.
+    MutationsSync,
 }
 
 /// Free space of one disk.

@@ -47,6 +47,20 @@ pub(crate) fn list<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
     names.into_iter().map(|name| name.to_string()).collect::<Vec<_>>().join(", ")
 }
 
+/// How many names that resemble an unknown one are offered.
+pub(crate) const SIMILAR_MAX: usize = 3;
+
+/// Whether one of two names contains the other one, whatever the case.
+pub(crate) fn are_similar(one: &str, other: &str) -> bool {
+    let (one, other) = (one.to_lowercase(), other.to_lowercase());
+    one.contains(&other) || other.contains(&one)
+}
+
+/// The end of a message that something is not there: `; there is a, b`, or nothing.
+pub(crate) fn offered<T: Display>(similar: &[T]) -> String {
+    if similar.is_empty() { String::new() } else { format!("; there is {}", list(similar)) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,6 +70,8 @@ mod tests {
         let sizes: Vec<String> = [0, 999, 1000, 999_949, 999_950, 61_230_000_000].map(bytes).into();
         assert_eq!(sizes, ["0 B", "999 B", "1.0 kB", "999.9 kB", "1.0 MB", "61.2 GB"]);
         assert_eq!([first([1, 2].iter(), 2), first([1, 2, 3].iter(), 2)], ["1, 2", "1, 2 and 1 more"]);
+        assert_eq!([offered(&["a", "b"]), offered::<&str>(&[])], ["; there is a, b", ""]);
+        assert!(are_similar("Events", "my_events") && are_similar("my_events", "EVENTS") && !are_similar("a", "b"));
         assert_eq!(sql("a\n  b"), "`a b`");
         assert_eq!(sql(&"x".repeat(81)), format!("`{}…`", "x".repeat(80)));
     }

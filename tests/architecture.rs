@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where I/O is. `render` and the others are pure as a whole; `execute`, `journal` and `config` in part.
-const WITH_IO: [&str; 15] = [
+const WITH_IO: [&str; 17] = [
     "main.rs",
     "lib.rs",
     "cli",
@@ -17,7 +17,9 @@ const WITH_IO: [&str; 15] = [
     "execute/engine.rs",
     "execute/hold.rs",
     "execute/landing.rs",
+    "execute/mutations.rs",
     "execute/pace.rs",
+    "execute/renew.rs",
     "execute/repair.rs",
     "execute/settle.rs",
 ];

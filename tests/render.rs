@@ -36,7 +36,7 @@ fn graphviz_draws_every_step_and_edge() {
     let svg = drawn(&render::dot(&plan));
     assert_eq!(svg.matches("class=\"node\"").count(), plan.steps.len());
     assert_eq!(svg.matches("class=\"edge\"").count(), plan.edges.len());
-    assert_eq!(svg.matches("class=\"cluster\"").count(), 9);
+    assert_eq!(svg.matches("class=\"cluster\"").count(), 10);
     assert!(svg.contains("xlink:title=\"the mirror writes into the shadow table\""), "reasons are tooltips");
 }
 
@@ -52,5 +52,5 @@ fn graphviz_draws_hostile_names_as_text() {
 #[test]
 fn graphviz_draws_many_shards_together() {
     let svg = drawn(&render::dot(&fixture::plan(1000)));
-    assert_eq!(svg.matches("class=\"node\"").count(), 18);
+    assert_eq!(svg.matches("class=\"node\"").count(), 20);
 }

@@ -1,5 +1,6 @@
 //! What is assessed: a change, the cluster it is for and the definition it leads to.
 
+use super::evaluation::Evaluation;
 use crate::catalog::Table;
 use crate::change::Change;
 use crate::names::{ReplicaId, TableName};
@@ -17,6 +18,8 @@ pub struct Case<'a> {
     pub target: &'a Table,
     /// The definition that the person wrote out, if they wrote a whole one, in the same normal form.
     pub written: Option<&'a Table>,
+    /// What `evaluate` measured of the change, if that was given.
+    pub evaluation: Option<&'a Evaluation>,
 }
 
 impl<'a> Case<'a> {

@@ -51,7 +51,7 @@ impl Fixture {
 
     pub(crate) fn case(&self) -> Case<'_> {
         let Self { snapshot, change, target, written } = self;
-        Case { snapshot, change, target, written: written.as_ref() }
+        Case { snapshot, change, target, written: written.as_ref(), evaluation: None }
     }
 
     /// What a rule finds, a line each: `blocker SW001: what`.
@@ -204,6 +204,8 @@ fn table(create_query: &str) -> Table {
         partitions: Vec::new(),
         replication: None,
         mutations_pending: 0,
+        mutation_next: 0,
+        column_bytes: BTreeMap::new(),
         dependents: Vec::new(),
     }
 }

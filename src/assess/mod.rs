@@ -1,19 +1,24 @@
 //! Looking at a change on a cluster before anything is planned: what it would do, and what speaks against it.
 
+mod alter;
 mod case;
 mod difference;
+mod evaluation;
 mod finding;
 #[cfg(test)]
 mod fixture;
 mod rules;
 
+pub use alter::{AlterCase, assess_alter};
 pub use case::Case;
+pub use evaluation::{EvaluatedQuery, Evaluation};
 pub use finding::{Finding, Severity};
 #[cfg(test)]
 pub(crate) use fixture::Fixture;
 
-/// Blockers that a person may accept with a reason: what they forbid is a change of meaning that may be meant.
-pub const ACCEPTABLE_BLOCKERS: [&str; 1] = ["SW007"];
+/// Blockers that a person may accept with a reason: what they forbid is a change of meaning that may be meant, or they go by names in
+/// texts, which may be those of other columns.
+pub const ACCEPTABLE_BLOCKERS: [&str; 3] = ["SW007", "SW064", "SW067"];
 
 /// All findings about a case, blockers first, then by code.
 pub fn assess(case: &Case<'_>) -> Vec<Finding> {

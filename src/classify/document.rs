@@ -12,14 +12,15 @@ table of a real 26.9 server and compares parts, mutations and refusals with what
 
 | class | |
 |---|---|
-| metadata only | the definition changes, no part does |
-| parts | whole parts come, go or are linked; none is rewritten |
-| mutation | the parts concerned are written anew or cloned under a new name; see `system.mutations` |
-| rebuild | the server cannot do it in place: a new table, a copy and a swap on every shard (`shardwright plan`) |
+| metadata only | the definition changes, no part does (`shardwright plan`, strategy `in_place`) |
+| parts | whole parts come, go or are linked; none is rewritten. Not planned: each is about one table on one shard |
+| mutation | the parts concerned are written anew or cloned under a new name; see `system.mutations` (`shardwright plan`, strategy `mutation`) |
+| rebuild | the server cannot do it in place: a new table, a copy and a swap on every shard (`shardwright plan`, strategy `mirror`, for a sorting, primary or partition key) |
 | reshard | rows must move to other shards; no ALTER does that |
 | refused | the server refuses it for such a table |
 
 A `Distributed` table holds no rows: what it takes changes its definition only. \"Distributed\" says whether it takes the command.
+A plan alters it before the local tables where it loses a column, and after them otherwise.
 `{type}` is the type that the column had; *before* stands for what the definition said before.
 
 | command | class | Distributed | undo | why |
@@ -27,6 +28,9 @@ A `Distributed` table holds no rows: what it takes changes its definition only. 
 ";
 
 const TAIL: &str = "
+Not planned either: FREEZE, UNFREEZE, UNLOCK SNAPSHOT and MODIFY PROJECTION. Commands of one ALTER that are planned go in one
+statement to each table; one that needs a rebuild is planned alone.
+
 No ALTER changes a table's engine (rebuild), or the sharding key of a `Distributed` table (reshard: a new `Distributed` table sends
 new rows elsewhere, and the old ones stay where they are).
 ";

@@ -26,6 +26,8 @@ fn table() -> Table {
         partitions: vec![],
         replication: None,
         mutations_pending: 0,
+        mutation_next: 0,
+        column_bytes: std::collections::BTreeMap::new(),
         dependents: vec![],
     }
 }

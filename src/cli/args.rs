@@ -223,13 +223,14 @@ pub(super) enum LintFormat {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Plan {
-    /// The change: ALTER TABLE … MODIFY ORDER BY / PARTITION BY / PRIMARY KEY …, or the wanted CREATE TABLE.
+    /// The change: any ALTER TABLE of columns, indexes, settings, TTL or rows; ALTER TABLE … MODIFY ORDER BY / PARTITION BY /
+    /// PRIMARY KEY …; or the wanted CREATE TABLE. The table is the local one, or a Distributed one over it.
     #[arg(long, required_unless_present = "file", conflicts_with = "file")]
     pub(super) sql: Option<String>,
     /// A file with the change.
     #[arg(long)]
     pub(super) file: Option<PathBuf>,
-    /// How the change is carried out. `auto` chooses `mirror`, the only strategy that this version has.
+    /// How the change is carried out. There is one way for each change; another one than that is refused.
     #[arg(long, value_enum, default_value_t)]
     pub(super) strategy: StrategyChoice,
     /// Whether boundaries are drawn while writers write, or only once they are still.
@@ -238,6 +239,9 @@ pub(super) struct Plan {
     /// Where the plan is written.
     #[arg(short, long, default_value = "plan.json")]
     pub(super) output: PathBuf,
+    /// What `evaluate --format json` said of the new sorting key. It is kept in the plan, and what reads more is found (SW073).
+    #[arg(long, value_name = "FILE")]
+    pub(super) evaluation: Option<PathBuf>,
     /// Accept a finding, with a reason that is kept in the plan: SW007='the table has no duplicates'.
     #[arg(long = "accept", value_name = "CODE=REASON")]
     pub(super) accepted: Vec<String>,
@@ -248,9 +252,16 @@ pub(super) struct Plan {
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]
 pub(super) enum StrategyChoice {
+    /// What the change needs.
     #[default]
     Auto,
+    /// A new table, a copy and a swap: for another sorting, primary or partition key.
     Mirror,
+    /// ALTERs of definitions alone, on every table of the chain.
+    #[value(name = "in_place", alias = "in-place")]
+    InPlace,
+    /// An ALTER for which the servers write parts anew, watched on every replica.
+    Mutation,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]

@@ -74,9 +74,10 @@ impl From<ExecuteError> for Failure {
     fn from(error: ExecuteError) -> Self {
         let exit = match &error {
             ExecuteError::Drift { .. } => Exit::Stale,
-            ExecuteError::Verification { .. } | ExecuteError::Rows { .. } | ExecuteError::Altered { .. } => {
-                Exit::VerificationFailed
-            }
+            ExecuteError::Verification { .. }
+            | ExecuteError::Rows { .. }
+            | ExecuteError::Altered { .. }
+            | ExecuteError::Outdated { .. } => Exit::VerificationFailed,
             ExecuteError::Fence { .. } => Exit::Waiting,
             ExecuteError::Journal(JournalError::Locked { .. })
             | ExecuteError::Locked { .. }

@@ -59,7 +59,7 @@ impl Bars {
     fn report(&self, news: &News<'_>) {
         match news {
             News::Started(step) | News::Undoing(step) => self.start(step),
-            News::TookOver { .. } | News::Again { .. } => {
+            News::TookOver { .. } | News::Again { .. } | News::Lapsed { .. } => {
                 if let Some(line) = final_line(news) {
                     // The terminal may have gone; the run goes on.
                     _ = self.all.println(line);
@@ -70,6 +70,12 @@ impl Bars {
                 if let Some(bar) = running.get(step.id.as_str()) {
                     bar.set_position(*rows);
                     bar.set_message(format!("partition {chunk}, {} in all", figures::bytes(step.cost.bytes)));
+                }
+            }
+            News::Mutating { step, parts, .. } => {
+                let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+                if let Some(bar) = running.get(step.id.as_str()) {
+                    bar.set_message(format!("{parts} parts to do"));
                 }
             }
             News::Held { step, why } => {
@@ -122,12 +128,15 @@ fn final_line(news: &News<'_>) -> Option<String> {
         News::Failed { step, error } => format!("{:<22} FAILED: {error}", step.id),
         News::Undone(step) => format!("{:<22} undone", step.id),
         News::Again { step, attempt, why } => format!("{:<22} attempt {attempt} came to nothing: {why}", step.id),
+        News::Lapsed { step, why } => format!("{:<22} is done again: {why}", step.id),
         News::TookOver { holder, is_gone } => {
             let why =
                 if *is_gone { "its process has ended" } else { "waiting until nothing of it can arrive any more" };
             format!("took over from {holder}: {why}")
         }
-        News::Started(_) | News::Undoing(_) | News::Copied { .. } | News::Held { .. } => return None,
+        News::Started(_) | News::Undoing(_) | News::Copied { .. } | News::Mutating { .. } | News::Held { .. } => {
+            return None;
+        }
     })
 }
 
@@ -155,11 +164,16 @@ fn line(news: &News<'_>, last: &Mutex<BTreeMap<String, Instant>>) -> Option<Stri
             let (rows, all) = (figures::rows(*rows), figures::rows(step.cost.rows));
             Some(format!("{:<22} {rows} of {all}, partition {chunk}", step.id))
         }
+        News::Mutating { step, replica, parts } => is_due(last, format!("{} {replica}", step.id), true)
+            .then(|| format!("{:<22} {parts} parts to do on {replica}", step.id)),
         News::Held { step, why } => {
             is_due(last, format!("{} held", step.id), true).then(|| format!("{:<22} held back: {why}", step.id))
         }
-        News::TookOver { .. } | News::Again { .. } | News::Done { .. } | News::Failed { .. } | News::Undone(_) => {
-            final_line(news)
-        }
+        News::TookOver { .. }
+        | News::Again { .. }
+        | News::Lapsed { .. }
+        | News::Done { .. }
+        | News::Failed { .. }
+        | News::Undone(_) => final_line(news),
     }
 }

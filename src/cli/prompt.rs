@@ -33,14 +33,16 @@ impl Approver for Prompt {
         if !is_terminal() {
             return Decision::Wait;
         }
-        say(&format!("\nGate `{gate}`: {}", question(gate)));
+        say(&format!("\nGate `{gate}`: {}", question(plan, gate)));
         for line in evidence(plan, progress, gate) {
             say(&format!("  {line}"));
         }
         let approved = match gate {
             // What cannot be undone is not answered by habit.
-            Gate::Finalize => ask(&format!("Type {} to drop the old data, or Enter to wait: ", plan.objects.source))
-                .is_some_and(|answer| answer == plan.objects.source.to_string()),
+            Gate::Finalize => {
+                ask(&format!("Type {} to {}, or Enter to wait: ", plan.objects.source, what_is_lost(plan)))
+                    .is_some_and(|answer| answer == plan.objects.source.to_string())
+            }
             Gate::Start | Gate::Cutover => yes(&format!("Approve `{gate}`?")),
         };
         if approved { Decision::Approve { by: login(), note: String::new() } } else { Decision::Wait }
@@ -53,8 +55,18 @@ impl Approver for Prompt {
     }
 }
 
-fn question(gate: Gate) -> &'static str {
+fn what_is_lost(plan: &Plan) -> &'static str {
+    if plan.rebuild().is_some() { "drop the old data" } else { "do what cannot be taken back" }
+}
+
+fn question(plan: &Plan, gate: Gate) -> &'static str {
     match gate {
+        Gate::Finalize if plan.rebuild().is_none() => {
+            "the point of no return: the next statement destroys what no rollback brings back."
+        }
+        Gate::Start if plan.rebuild().is_none() => {
+            "every replica is as planned. From here on definitions are changed; each step says how it is undone."
+        }
         Gate::Start => "every shard is as planned. From here on the cluster is changed; all of it can be rolled back.",
         Gate::Cutover => "source and shadow agree. From here on queries meet the new table; it can be rolled back.",
         Gate::Finalize => "the point of no return: mirror, old data, snapshot and staging tables are dropped.",
@@ -64,6 +76,7 @@ fn question(gate: Gate) -> &'static str {
 /// What was seen of the steps that speak for passing a gate.
 fn evidence(plan: &Plan, progress: &Progress, gate: Gate) -> Vec<String> {
     let phase = match gate {
+        Gate::Finalize if plan.rebuild().is_none() => Phase::Alter,
         Gate::Start => Phase::Preflight,
         Gate::Cutover => Phase::Verify,
         Gate::Finalize => Phase::Reconcile,

@@ -499,7 +499,7 @@ const BEHIND_TYPE: [&str; 14] = [
 ];
 const DEFAULTS: [&str; 4] = ["DEFAULT", "MATERIALIZED", "EPHEMERAL", "ALIAS"];
 
-fn ends_part(reader: &Reader<'_>) -> bool {
+pub(super) fn ends_part(reader: &Reader<'_>) -> bool {
     reader.text(0) == "," || reader.sees_any(&BEHIND_TYPE)
 }
 

@@ -3,7 +3,7 @@
 use super::lexer::{TokenKind, significant_tokens};
 
 /// Functions that do not always give the same result for the same arguments: servers as old as 18.16 take them in keys.
-const CHANGING: [&str; 32] = [
+const CHANGING: [&str; 34] = [
     "blockNumber",
     "currentDatabase",
     "currentUser",
@@ -25,9 +25,11 @@ const CHANGING: [&str; 32] = [
     "randomFixedString",
     "randomPrintableASCII",
     "randomString",
+    "randomStringUTF8",
     "rowNumberInAllBlocks",
     "rowNumberInBlock",
     "runningAccumulate",
+    "runningConcurrency",
     "runningDifference",
     "runningDifferenceStartingWithFirstValue",
     "serverUUID",
@@ -38,7 +40,7 @@ const CHANGING: [&str; 32] = [
     "yesterday",
 ];
 
-/// The first function of an expression whose result changes. None for one that cannot be read: others refuse it.
+/// The first function of an expression whose result changes. None for an expression that cannot be read: others refuse it.
 pub fn changing_function(expression: &str) -> Option<String> {
     let tokens = significant_tokens(expression).ok()?;
     let called = tokens.windows(2).filter(|two| two[0].kind == TokenKind::Word && two[1].kind == TokenKind::Open);

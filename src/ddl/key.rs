@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::adjacency::is_one_of;
 use super::error::DdlError;
-use super::lexer::{Token, TokenKind, significant_tokens};
+use super::lexer::{Token, TokenKind, closing, significant_tokens};
 use super::quoting::unquote;
 use crate::names::quote_identifier;
 
@@ -134,15 +134,7 @@ impl<'a> Source<'a> {
         if open >= all.end || self.text(open) != "(" {
             return None;
         }
-        let mut depth = 0_usize;
-        let close = (open..all.end).find(|&at| {
-            match self.tokens[at].kind {
-                TokenKind::Open => depth += 1,
-                TokenKind::Close => depth -= 1,
-                _ => {}
-            }
-            depth == 0
-        })?;
+        let close = closing(&self.tokens[..all.end], open)?;
         (close + 1 == all.end).then_some(open + 1..close)
     }
 

@@ -100,6 +100,22 @@ pub fn significant_tokens(sql: &str) -> Result<Vec<Token>, DdlError> {
     Lexer::new(sql).filter(|token| token.as_ref().map_or(true, |token| token.kind.is_significant())).collect()
 }
 
+/// The place of the bracket that closes the one at `open`.
+pub(super) fn closing(tokens: &[Token], open: usize) -> Option<usize> {
+    let mut depth = 0_usize;
+    for (at, token) in tokens.iter().enumerate().skip(open) {
+        match token.kind {
+            TokenKind::Open => depth += 1,
+            TokenKind::Close => depth = depth.checked_sub(1)?,
+            _ => {}
+        }
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+    None
+}
+
 /// One token to be scanned from `start`; every method returns the offset after what it has read.
 struct Scan<'a> {
     sql: &'a str,

@@ -12,6 +12,7 @@ mod alter;
 pub mod alteration;
 mod changing;
 mod create;
+mod declaration;
 mod dictionary;
 pub mod engine;
 mod error;
@@ -19,6 +20,7 @@ pub mod expression;
 mod key;
 pub mod lexer;
 mod mentions;
+mod pieces;
 pub(crate) mod quoting;
 pub(crate) mod reader;
 mod sources;
@@ -27,12 +29,14 @@ pub mod view;
 
 pub use alteration::{AlterCommand, Alteration, Form, read_alteration};
 pub use changing::changing_function;
+pub use declaration::{DEFAULT_KINDS, Declaration, PLACES, read_declaration};
 pub use dictionary::{Dictionary, read_dictionary};
 pub use engine::{Clauses, DistributedArgs, Engine, read_engine};
 pub use error::DdlError;
 pub use expression::columns_of;
 pub use key::key_items;
 pub use mentions::mentions;
+pub use pieces::{Pieces, pieces, with_body_of};
 pub use sources::table_places;
 pub use statement::{
     AlterKeys, CreateTable, Item, ItemKind, Name, Statement, Text, read_change, read_name, read_table,

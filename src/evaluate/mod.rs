@@ -15,6 +15,7 @@ mod scale;
 mod search;
 mod text;
 mod twin;
+mod verdict;
 mod workload;
 
 pub use aim::{Aimed, Unaimed, aim};
@@ -30,4 +31,5 @@ pub use scale::{Scale, Volume};
 pub use search::{Ground as SearchGround, Need, Search};
 pub use text::{Written, normal_form, statements};
 pub use twin::{Dialect, OWNER_TABLE, Plan, SCRATCH_PREFIX, holds_sample};
+pub use verdict::NoVerdict;
 pub use workload::{EXAMPLES_MAX, Example, Group, Logged, Rest, Workload};

@@ -123,6 +123,8 @@ pub(super) mod tests {
             partitions: Vec::new(),
             replication: None,
             mutations_pending: 0,
+            mutation_next: 0,
+            column_bytes: BTreeMap::new(),
             dependents: Vec::new(),
         };
         (name, table)

@@ -234,7 +234,8 @@ pub fn queries(groups: &[Group], reads: &[Vec<Reads>], show_literals: bool) -> V
         }
     };
     let mut reports: Vec<QueryReport> = groups.iter().enumerate().map(report).collect();
-    let today = |report: &QueryReport| report.rows_read.first().copied().unwrap_or_default() * report.count;
+    let today =
+        |report: &QueryReport| report.rows_read.first().copied().unwrap_or_default().saturating_mul(report.count);
     reports.sort_by_key(|report| std::cmp::Reverse(today(report)));
     reports
 }

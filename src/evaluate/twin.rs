@@ -175,6 +175,8 @@ fn codec(text: &str) -> Result<String, DdlError> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::catalog::Keys;
 
@@ -203,6 +205,8 @@ pub(super) mod tests {
             partitions: Vec::new(),
             replication: None,
             mutations_pending: 0,
+            mutation_next: 0,
+            column_bytes: BTreeMap::new(),
             dependents: Vec::new(),
         }
     }

@@ -15,7 +15,6 @@ use super::engine::Engine;
 use super::error::ExecuteError;
 use super::landing::drain;
 use super::part::PARTITIONS_SHOWN_MAX;
-use super::place::Place;
 use super::ports::{Reporter, Servers};
 use super::repair::repair;
 use super::watch;
@@ -101,6 +100,8 @@ pub(super) async fn agree<S: Servers, R: Reporter>(
     let mut round = 0;
     loop {
         round += 1;
+        // Putting rows right alters parts, so each round writes them down anew.
+        watch::write_down(engine, step, compare).await?;
         let mut seen = compare_all(&engine.desk, &step.id, compare).await?;
         for seen in &mut seen {
             seen.difference.rows.retain(|_, row| matters(*row, truth));
@@ -113,10 +114,9 @@ pub(super) async fn agree<S: Servers, R: Reporter>(
         let able = compare.repair.as_ref().filter(|repair| may && differing.on == repair.on);
         let Some(work) = able else { return Err(rows_differ(&engine.desk, &step.id, differing)) };
         if let Some(watch) = compare.watch.as_ref().filter(|_| repaired.rows == 0) {
-            let home = Place { engine, step: &step.id, on: work.on };
-            let altered = watch::altered(&home, watch).await?;
+            let altered = watch::altered(engine, &step.id, watch).await?;
             if !altered.is_empty() {
-                let (step, replica) = (step.id.clone(), home.name());
+                let (step, replica) = (step.id.clone(), engine.desk.replica_name(watch.on));
                 return Err(ExecuteError::Altered { step, replica, rows: told(differing), altered });
             }
         }

@@ -9,10 +9,11 @@ use super::backfill::backfill;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::landing::{catch_up, drain};
+use super::mutations::await_mutations;
 use super::ports::{Reporter, Servers};
+use super::ready::ready;
 use super::settle::settle;
 use super::swap::swap;
-use super::watch;
 use crate::plan::{Action, ProbeOn, Step, StepId};
 
 /// Carries out a step and says in a few words what was seen.
@@ -40,10 +41,9 @@ pub(super) async fn act<S: Servers, R: Reporter>(
         Action::Backfill(work) => backfill(engine, step, work).await,
         Action::CatchUp(wait) => catch_up(&engine.desk, &step.id, wait).await,
         Action::Drain(wait) => drain(&engine.desk, &step.id, wait).await,
-        Action::Compare(compare) => {
-            watch::write_down(engine, step, compare).await?;
-            agree(engine, step, compare, compare.truth).await
-        }
+        Action::AwaitMutations(wait) => await_mutations(engine, step, wait).await,
+        Action::Compare(compare) => agree(engine, step, compare, compare.truth).await,
+        Action::Ready(work) => ready(engine, step, work).await,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Comparing source and shadow.
+//! Comparing source and shadow, and definitions with those wanted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,8 @@ use super::desk::Desk;
 use super::error::ExecuteError;
 use super::ports::Servers;
 use crate::names::ReplicaId;
-use crate::plan::{Action, Compare, Phase, Plan, StepId};
+use crate::plan::{Action, Compare, Phase, Plan, ProbeOn, Step, StepId};
+use crate::words::count;
 
 /// Partitions listed in a report of differences; the rest is counted.
 const DIFFERENCES_SHOWN_MAX: usize = 10;
@@ -20,13 +21,41 @@ const UNREADABLE: &str = "(!) (";
 pub async fn verify<S: Servers>(plan: &Plan, servers: &S) -> Result<Vec<String>, ExecuteError> {
     let desk = Desk::new(plan, servers);
     let mut evidence = Vec::new();
-    for step in plan.steps.iter().filter(|step| step.phase == Phase::Verify) {
-        if let Action::Compare(compare) = &step.action {
-            let seen = look(&desk, &step.id, compare).await?;
-            evidence.push(format!("{}: {seen}", step.id));
+    for step in plan.steps.iter().filter(|step| is_verification(plan, step)) {
+        match &step.action {
+            Action::Compare(compare) => {
+                let seen = look(&desk, &step.id, compare).await?;
+                evidence.push(format!("{}: {seen}", step.id));
+            }
+            Action::Check { probes } => {
+                hold_now(&desk, &step.id, probes).await?;
+                evidence.push(format!("{}: {} as wanted", step.id, count(probes.len(), "condition")));
+            }
+            _ => {}
         }
     }
     Ok(evidence)
+}
+
+/// A rebuild compares in its phase for that; where definitions change, the last checks say what is wanted.
+fn is_verification(plan: &Plan, step: &Step) -> bool {
+    match plan.rebuild() {
+        Some(_) => step.phase == Phase::Verify,
+        None => step.phase > Phase::Alter && matches!(step.action, Action::Check { .. }),
+    }
+}
+
+/// Asks now, and waits for nothing.
+async fn hold_now<S: Servers>(desk: &Desk<'_, S>, step: &StepId, probes: &[ProbeOn]) -> Result<(), ExecuteError> {
+    for ProbeOn { on, probe } in probes {
+        for replica in on {
+            let found = desk.ask(step, *replica, &probe.sql).await?;
+            if found != probe.expect {
+                return Err(desk.drift(step, *replica, probe, found));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// What the digests of all partitions tell.

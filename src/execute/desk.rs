@@ -7,7 +7,7 @@ use super::error::ExecuteError;
 use super::hold::Hold;
 use super::ports::{Call, CallError, Servers, step_prefix};
 use crate::names::ReplicaId;
-use crate::plan::{Plan, StepId};
+use crate::plan::{Plan, Probe, StepId};
 use crate::snapshot::Capability;
 
 /// A probe reads system tables; a server that takes longer is not fit to be changed.
@@ -116,6 +116,13 @@ impl<'a, S: Servers> Desk<'a, S> {
     pub(super) fn unreadable(&self, step: &StepId, on: ReplicaId, line: &str) -> ExecuteError {
         let reason = format!("the answer {line:?} cannot be read");
         ExecuteError::InDoubt { step: step.clone(), replica: self.replica_name(on), reason }
+    }
+
+    /// A condition that does not hold.
+    pub(super) fn drift(&self, step: &StepId, on: ReplicaId, probe: &Probe, found: String) -> ExecuteError {
+        let Probe { says, expect, otherwise, .. } = probe.clone();
+        let (step, replica) = (step.clone(), self.replica_name(on));
+        ExecuteError::Drift { step, replica, says, expected: expect, found, otherwise }
     }
 
     /// A replica with its address, for people.

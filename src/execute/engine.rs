@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
@@ -13,6 +13,7 @@ use super::error::ExecuteError;
 use super::next_move::{Next, backward, forward, point_of_no_return};
 use super::place::{start_feeds, start_merges};
 use super::ports::{Approver, Clock, Decision, News, Pace, Reporter, Servers};
+use super::renew::Seen;
 use super::take_back::take_back;
 use crate::journal::{Approval, Direction, Event, File, Progress, StepState};
 use crate::lock::Claim;
@@ -26,12 +27,13 @@ const STEPS_AT_ONCE_MAX: usize = 16;
 #[derive(Debug)]
 pub struct Engine<'a, S, R> {
     plan: &'a Plan,
-    graph: Graph,
+    pub(super) graph: Graph,
     pub(super) desk: Desk<'a, S>,
     reporter: &'a R,
     pub(super) clock: Clock,
     pub(super) claim: Claim,
     journal: Mutex<File>,
+    pub(super) seen: Seen,
     fence: bool,
     pace: Option<&'a dyn Pace>,
 }
@@ -70,7 +72,8 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
     ) -> Result<Self, ExecuteError> {
         let graph = Graph::new(&plan.steps, &plan.edges)?;
         let desk = Desk::new(plan, servers);
-        Ok(Self { plan, graph, desk, reporter, clock, claim, journal: Mutex::new(journal), fence: false, pace: None })
+        let (journal, seen) = (Mutex::new(journal), Seen::new(SystemTime::now));
+        Ok(Self { plan, graph, desk, reporter, clock, claim, journal, seen, fence: false, pace: None })
     }
 
     /// Goes as fast as this allows.
@@ -127,6 +130,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
 
     async fn carry_on(&self, until: &Until, approver: &mut impl Approver) -> Result<Outcome, ExecuteError> {
         self.end_what_is_in_doubt().await?;
+        self.renew()?;
         let mut running = FuturesUnordered::new();
         let mut under_way = BTreeSet::new();
         let mut stopping = None;
@@ -305,10 +309,15 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
             self.hold_while_paused(step).await?;
             self.still_ours(step).await
         };
-        if let Err(error) = may_begin.await {
-            return (step.id.clone(), Err(error));
+        // From here to the record that it began nothing is waited for.
+        match may_begin.await.and_then(|()| self.may_still_begin(step)) {
+            Ok(true) => {}
+            // What it waits for is to be done again first.
+            Ok(false) => return (step.id.clone(), Ok(())),
+            Err(error) => return (step.id.clone(), Err(error)),
         }
         let began = Instant::now();
+        self.seen.begin(&step.id);
         let result = async {
             self.record(Event::Started { step: step.id.clone() })?;
             self.reporter.report(News::Started(step));
@@ -316,7 +325,11 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         };
         let result = match result.await {
             Ok(evidence) => self.step_done(step, began.elapsed(), evidence),
-            Err(error) => Err(self.step_failed(step, error)),
+            Err(error) => match self.repeats(step, &error) {
+                Ok(true) => Ok(()),
+                Ok(false) => Err(self.step_failed(step, error)),
+                Err(journal) => Err(journal),
+            },
         };
         (step.id.clone(), result)
     }
@@ -376,7 +389,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
     }
 
     /// A panic while the journal was held has already ended the run; the journal itself is on disk.
-    fn journal(&self) -> MutexGuard<'_, File> {
+    pub(super) fn journal(&self) -> MutexGuard<'_, File> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

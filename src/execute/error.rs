@@ -65,6 +65,16 @@ pub enum ExecuteError {
         /// Where rows were deleted or altered.
         altered: Vec<String>,
     },
+    /// Rows were deleted or altered while shards waited for each other before the swap.
+    #[error("{step}: while shards waited for each other rows were deleted or altered in {}", .altered.join(" and "))]
+    Outdated {
+        /// The step.
+        step: StepId,
+        /// The comparisons that must be made again.
+        lapsed: Vec<StepId>,
+        /// Where rows were deleted or altered.
+        altered: Vec<String>,
+    },
     /// It cannot be told under writes which rows belong where.
     #[error("{step}: the boundary cannot be drawn on {replica} while writers write: {reason}")]
     Fence {
@@ -106,6 +116,18 @@ pub enum ExecuteError {
         seconds: u64,
         /// What it waits for.
         waiting_for: String,
+    },
+    /// A mutation fails, or does not get on.
+    #[error("{step}: mutation {mutation} is not done on {replica}: {reason}")]
+    Mutation {
+        /// The step.
+        step: StepId,
+        /// The replica.
+        replica: String,
+        /// Its id in `system.mutations`, and its command.
+        mutation: String,
+        /// The server's words, or what was seen; and what ends it.
+        reason: String,
     },
     /// What a dead run left running could not be ended.
     #[error("{step}: a query of an earlier run may still be running on {source}")]
@@ -216,6 +238,10 @@ impl ExecuteError {
                 "the names are swapped, and nothing was put right: it would bring back what was deleted. Do to the one table what was \
                  done to the other one (DELETE, UPDATE, DROP PARTITION), then run `execute` again: it compares and goes on from here"
             }
+            Self::Outdated { .. } => {
+                "no name has been swapped. Such shards were compared again, and rows were deleted or altered once more: pause what does that \
+                 until the names are swapped, then run `execute` again: it compares all shards anew and goes on"
+            }
             Self::Verification { step, .. } if step.as_str().starts_with("reconcile") => {
                 "the names are swapped, and readers meet a table that lacks rows or has too many: look into it now; \
                  `rollback` swaps back, but only if nothing would be lost by it"
@@ -257,6 +283,10 @@ impl ExecuteError {
                 "the next `execute` or `rollback` on this machine gives it back, or drop that table by hand"
             }
             Self::RollingBack => "run `rollback` to end it; then the plan may be executed anew",
+            Self::Mutation { .. } => {
+                "the server tries again and again, and later mutations wait for this one. Once the cause is gone, run `execute` \
+                 again: it waits on; or `rollback`, which ends the mutation where the plan has a way back"
+            }
             Self::Stalled { .. } => "look at system.replication_queue on the replica; then run `execute` again",
             Self::NoReturn { .. } => "to go back, plan the opposite change",
             Self::Journal(_) => "the journal is what makes a resume safe; mend it or its disk first",

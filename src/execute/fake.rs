@@ -56,6 +56,8 @@ pub(super) struct World {
     data: BTreeMap<String, Rows>,
     /// The definition of every table that is not of the plan's making: nobody but a test changes one.
     definition: String,
+    /// How many mutations there were.
+    mutations: u64,
 }
 
 struct State {
@@ -144,6 +146,19 @@ impl Fake {
         let mut state = self.state();
         let data = state.world.tables[&(on, table.to_owned())].data.clone();
         state.world.data.entry(data).or_default().entry(partition.to_owned()).or_default().push(row);
+    }
+
+    /// Takes a row away again, behind everybody's back.
+    pub(super) fn take(&self, on: ReplicaId, table: &str, partition: &str, row: u64) {
+        let mut state = self.state();
+        let rows = state.world.data_mut(on, table).unwrap().get_mut(partition).unwrap();
+        rows.retain(|known| *known != row);
+    }
+
+    /// Drops a partition of the source on one shard.
+    pub(super) fn drop_partition(&self, on: ReplicaId, partition: &str) {
+        let mut state = self.state();
+        assert!(state.world.data_mut(on, SOURCE).unwrap().remove(partition).is_some(), "{partition} is there");
     }
 
     /// Changes the source's definition on one replica.
@@ -352,6 +367,7 @@ impl World {
 
     fn alter(&mut self, on: ReplicaId, sql: &str, names: &[String], attach_doubles: bool) {
         if sql.contains(" DELETE WHERE ") {
+            self.mutations += 1;
             let unwanted = hashes(sql);
             let data = self.data_mut(on, &names[0]).unwrap();
             for rows in data.values_mut() {
@@ -408,7 +424,9 @@ impl World {
                 "2"
             } else if sql.contains("log_max") {
                 "1"
-            } else if ["node_name", "system.processes", "mutation_id"].iter().any(|column| sql.contains(column)) {
+            } else if sql.contains("mutation_id") {
+                return (0..self.mutations).map(|number| format!("{number}\t1")).collect::<Vec<_>>().join("\n");
+            } else if ["node_name", "system.processes"].iter().any(|column| sql.contains(column)) {
                 ""
             } else {
                 "0"

@@ -48,7 +48,7 @@ async fn drain_one<S: Servers>(
     wait: &Drain,
     on: ReplicaId,
 ) -> Result<(), ExecuteError> {
-    if let Some(flush) = &wait.flush {
+    for flush in &wait.flush {
         // It changes nothing that the lock guards, and whoever only compares does not hold it.
         match desk.ask(step, on, flush).await {
             Err(ExecuteError::Call { source, .. }) if source.code.is_some_and(|code| NO_QUEUE.contains(&code)) => {}

@@ -15,11 +15,14 @@ mod error;
 mod fake;
 mod hold;
 mod landing;
+mod mutations;
 mod next_move;
 mod pace;
 mod part;
 mod place;
 mod ports;
+mod ready;
+mod renew;
 mod repair;
 mod runs;
 mod settle;
@@ -33,7 +36,7 @@ mod watch;
 pub use compare::verify;
 pub use engine::{Engine, Outcome, Until};
 pub use error::ExecuteError;
-pub use next_move::{Next, backward, forward, point_of_no_return};
+pub use next_move::{Next, backward, forward, outdated, point_of_no_return};
 pub use ports::{
     Approver, Call, CallError, CallSession, Clock, Decision, News, Pace, Reporter, Servers, query_prefix, step_prefix,
 };

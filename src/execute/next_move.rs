@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::journal::{Progress, StepState};
-use crate::plan::{Action, Gate, Graph, Plan, Step, StepId, Undo};
+use crate::plan::{Action, Gate, Graph, Phase, Plan, Step, StepId, Undo};
 
 /// What may be done next.
 #[derive(Debug, PartialEq, Eq)]
@@ -41,6 +41,35 @@ fn closed_gate(step: &Step, progress: &Progress) -> Option<Gate> {
         Action::Gate { gate } if !progress.approvals.contains_key(&gate) => Some(gate),
         _ => None,
     }
+}
+
+/// How long evidence keeps, beyond the time that all of it took.
+const EVIDENCE_SECONDS_MAX: u64 = 3600;
+
+/// The steps whose evidence is too old to swap names on, and that are to be done again: the comparisons right before the swap that
+/// another run made, or this one long ago, of shards whose names nobody has begun to swap; and with them the step at which shards
+/// wait for each other, unless some shard has gone on from there.
+///
+/// `age` gives the seconds since this run began with a step; none for a step that another run carried out. What comparisons took
+/// altogether counts for none of them, so a run that nothing holds up never finds its own evidence too old, however many shards there are.
+pub fn outdated<'a>(plan: &'a Plan, progress: &Progress, age: impl Fn(&StepId) -> Option<u64>) -> Vec<&'a Step> {
+    let of_cutover = || plan.steps.iter().filter(|step| step.phase == Phase::Cutover);
+    let is_swap = |step: &&Step| matches!(step.action, Action::Run { .. } | Action::Swap(_));
+    let has_begun = |step: &&Step| *progress.step(&step.id) != StepState::Pending;
+    let swapped: BTreeSet<Option<u32>> =
+        of_cutover().filter(is_swap).filter(has_begun).map(|step| step.shard).collect();
+    let took = |step: &Step| match progress.step(&step.id) {
+        StepState::Done { milliseconds, .. } => Some(*milliseconds),
+        _ => None,
+    };
+    let compared = || of_cutover().filter(|step| matches!(step.action, Action::Compare(_)));
+    let keeps = EVIDENCE_SECONDS_MAX.saturating_add(compared().filter_map(took).sum::<u64>() / 1000);
+    let is_old = |step: &&Step| took(step).is_some() && age(&step.id).is_none_or(|age| age > keeps);
+    let mut old: Vec<&Step> = compared().filter(|step| !swapped.contains(&step.shard)).filter(is_old).collect();
+    if !old.is_empty() && swapped.is_empty() {
+        old.extend(of_cutover().filter(|step| matches!(step.action, Action::Ready(_)) && took(step).is_some()));
+    }
+    old
 }
 
 /// The steps that may be undone next: those that left a mark, and on which nothing that left a mark depends.

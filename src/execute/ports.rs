@@ -105,6 +105,15 @@ pub enum News<'a> {
         /// The chunk under way.
         chunk: &'a str,
     },
+    /// A mutation has come this far.
+    Mutating {
+        /// The step.
+        step: &'a Step,
+        /// The replica.
+        replica: &'a str,
+        /// Parts that are to be written anew yet.
+        parts: u64,
+    },
     /// Nothing is begun for now.
     Held {
         /// The step that waits.
@@ -119,6 +128,13 @@ pub enum News<'a> {
         /// The number of the attempt, from 1.
         attempt: u32,
         /// Why.
+        why: &'a str,
+    },
+    /// A step is to be done again, since names are swapped on evidence of now only.
+    Lapsed {
+        /// The step.
+        step: &'a Step,
+        /// Why what it saw does not count any more.
         why: &'a str,
     },
     /// A step is done.

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
+
 use super::agree::{Difference, Reading, numbers};
 use super::carry_out::lines;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::ports::{Reporter, Servers};
-use crate::names::quoted_list;
+use crate::names::{ReplicaId, quoted_list};
 use crate::plan::{Compare, Repair, Step, Template, Truth};
 use crate::words::count;
 
@@ -57,6 +59,9 @@ struct Mender<'a, 'p, S, R> {
     work: &'a Repair,
     partitions: String,
 }
+
+/// Whether a mutation is done, by its id.
+type Mutations = BTreeMap<String, bool>;
 
 /// Hashes by how many copies they are owed.
 type ByTimes = BTreeMap<u64, Vec<u64>>;
@@ -124,23 +129,33 @@ impl<S: Servers, R: Reporter> Mender<'_, '_, S, R> {
 
     /// Deletes rows from the right table. Those of which it should have some are added by the next round.
     async fn remove(&self, hashes: &[u64], compare: &Compare) -> Result<u64, ExecuteError> {
-        for hashes in hashes.chunks(HASHES_AT_ONCE) {
+        let before = try_join_all(compare.on.iter().map(|on| self.mutations(*on))).await?;
+        let chunks = hashes.chunks(HASHES_AT_ONCE);
+        let sent = chunks.len();
+        for hashes in chunks {
             self.change(&self.work.remove.fill_all(&[("hashes", &numbers(hashes))])).await?;
         }
         let began = Instant::now();
-        for on in &compare.on {
-            while let Some(mutation) =
-                lines(&self.engine.desk.ask(&self.step.id, *on, &self.work.removing).await?).first()
-            {
+        for (on, before) in compare.on.iter().zip(&before) {
+            while let Some(waiting_for) = unfinished(before, &self.mutations(*on).await?, sent) {
                 if began.elapsed() > MUTATION_PATIENCE {
                     let (replica, seconds) = (self.engine.desk.replica_name(*on), MUTATION_PATIENCE.as_secs());
-                    let waiting_for = format!("mutation {mutation} to end");
                     return Err(ExecuteError::Stalled { step: self.step.id.clone(), replica, seconds, waiting_for });
                 }
                 tokio::time::sleep(POLL).await;
             }
         }
         Ok(hashes.len() as u64)
+    }
+
+    async fn mutations(&self, on: ReplicaId) -> Result<Mutations, ExecuteError> {
+        let answer = self.engine.desk.ask(&self.step.id, on, &self.work.mutations).await?;
+        let read = |line: &str| {
+            let (id, done) = line.split_once('\t')?;
+            Some((id.to_owned(), done == "1"))
+        };
+        let all = answer.lines();
+        all.map(|line| read(line).ok_or_else(|| self.engine.desk.unreadable(&self.step.id, on, line))).collect()
     }
 
     async fn change(&self, sql: &str) -> Result<(), ExecuteError> {
@@ -155,6 +170,14 @@ impl<S: Servers, R: Reporter> Mender<'_, '_, S, R> {
     }
 }
 
+/// What is still to come of `sent` mutations on a replica that had these before: one that is not done, or that it has not heard of.
+/// Replicas hear of a mutation a moment after the statement is answered.
+fn unfinished(before: &Mutations, now: &Mutations, sent: usize) -> Option<String> {
+    let open = now.iter().find(|(_, done)| !**done).map(|(id, _)| format!("mutation {id} to end"));
+    let heard_of = now.keys().filter(|id| !before.contains_key(*id)).count();
+    open.or_else(|| (heard_of < sent).then(|| format!("{} to be heard of", count(sent - heard_of, "mutation"))))
+}
+
 /// Hashes by how many copies each needs; those that need none left out.
 fn by_times(rows: &BTreeMap<u64, Reading>, times: impl Fn(Reading) -> u64) -> ByTimes {
     let mut sorted = ByTimes::new();
@@ -165,4 +188,21 @@ fn by_times(rows: &BTreeMap<u64, Reading>, times: impl Fn(Reading) -> u64) -> By
         }
     }
     sorted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mutation_that_a_replica_has_not_heard_of_is_not_done() {
+        let known =
+            |ids: &[(&str, bool)]| ids.iter().map(|(id, done)| ((*id).to_owned(), *done)).collect::<Mutations>();
+        let before = known(&[("1", true)]);
+        assert_eq!(unfinished(&before, &before, 1).unwrap(), "1 mutation to be heard of");
+        assert_eq!(unfinished(&before, &known(&[("1", true), ("2", false)]), 1).unwrap(), "mutation 2 to end");
+        assert_eq!(unfinished(&before, &known(&[("1", true), ("2", true)]), 1), None);
+        // A server forgets those of long ago.
+        assert_eq!(unfinished(&before, &known(&[("2", true), ("3", true)]), 2), None);
+    }
 }

@@ -1,4 +1,4 @@
-//! Whether rows were deleted or altered between the comparison before a swap and those after it: see [`crate::plan::Watch`].
+//! Whether rows were deleted or altered since the comparison before a swap, looked at right before it and after it: see [`crate::plan::Watch`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::part::{Blocks, PARTITIONS_SHOWN_MAX, Parts};
 use super::place::Place;
 use super::ports::{Reporter, Servers};
 use crate::journal::Event;
-use crate::plan::{Compare, Step, Watch};
+use crate::plan::{Compare, Step, StepId, Watch};
 use crate::words;
 
 /// Patches of rows that were updated without a mutation are parts of partitions that begin so.
@@ -20,27 +20,50 @@ pub(super) async fn write_down<S: Servers, R: Reporter>(
     step: &Step,
     compare: &Compare,
 ) -> Result<(), ExecuteError> {
-    let (Some(watch), Some(repair)) = (&compare.watch, &compare.repair) else { return Ok(()) };
-    if watch.by != step.id {
-        return Ok(());
-    }
-    let home = Place { engine, step: &step.id, on: repair.on };
-    let [old, new] = home.part_names(&watch.parts).await?;
+    let Some(watch) = compare.watch.as_ref().filter(|watch| watch.by == step.id) else { return Ok(()) };
+    let [old, new] = Place { engine, step: &step.id, on: watch.on }.part_names(&watch.parts).await?;
     engine.record(Event::Marked { step: step.id.clone(), old, new })
 }
 
 /// The partitions in which rows were deleted or altered since, a text for each table; of the names as they are after the swap.
 pub(super) async fn altered<S: Servers, R: Reporter>(
-    home: &Place<'_, '_, S, R>,
+    engine: &Engine<'_, S, R>,
+    step: &StepId,
     watch: &Watch,
 ) -> Result<Vec<String>, ExecuteError> {
-    let progress = home.engine.progress();
-    let Some([old, new]) = progress.marks(&watch.by).filter(|_| &watch.by != home.step) else { return Ok(Vec::new()) };
-    let [source, shadow] = &watch.parts;
-    let sides = [("new table", new, source), ("old data", old, shadow)];
+    // The step that writes the parts down has nothing to compare them with.
+    if watch.by == *step {
+        return Ok(Vec::new());
+    }
+    look(engine, step, watch, [("new table", NEW), ("old data", OLD)]).await
+}
+
+/// The same of the names as they are before the swap.
+pub(super) async fn altered_before_swap<S: Servers, R: Reporter>(
+    engine: &Engine<'_, S, R>,
+    step: &StepId,
+    watch: &Watch,
+) -> Result<Vec<String>, ExecuteError> {
+    look(engine, step, watch, [("source", OLD), ("shadow table", NEW)]).await
+}
+
+/// Which of the two lists of parts that were written down.
+const OLD: usize = 0;
+const NEW: usize = 1;
+
+/// Looks at what has the source's name, then at what has the shadow's: what each is called, and which parts it had.
+async fn look<S: Servers, R: Reporter>(
+    engine: &Engine<'_, S, R>,
+    step: &StepId,
+    watch: &Watch,
+    sides: [(&str, usize); 2],
+) -> Result<Vec<String>, ExecuteError> {
+    let progress = engine.progress();
+    let Some(marks) = progress.marks(&watch.by) else { return Ok(Vec::new()) };
+    let home = Place { engine, step, on: watch.on };
     let mut altered = Vec::new();
-    for (table, marked, parts) in sides {
-        let partitions = lost(marked, &home.parts(parts).await?);
+    for ((table, marked), parts) in sides.into_iter().zip(&watch.parts) {
+        let partitions = lost(&marks[marked], &home.parts(parts).await?);
         if !partitions.is_empty() {
             let named = words::first(partitions.iter(), PARTITIONS_SHOWN_MAX);
             altered.push(format!("the partitions {named} of the {table}"));

@@ -17,6 +17,8 @@ fn bare(name: &str, engine: &str, engine_full: &str, create_query: &str) -> Tabl
         partitions: Vec::new(),
         replication: None,
         mutations_pending: 0,
+        mutation_next: 0,
+        column_bytes: BTreeMap::new(),
         dependents: Vec::new(),
     }
 }

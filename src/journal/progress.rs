@@ -192,6 +192,7 @@ impl Progress {
             Event::Started { step }
             | Event::Done { step, .. }
             | Event::Failed { step, .. }
+            | Event::Lapsed { step }
             | Event::Undoing { step }
             | Event::Undone { step } => self.move_step(step, event)?,
         }
@@ -243,10 +244,12 @@ fn next_state(state: &StepState, direction: Direction, event: &Event) -> Result<
         (Started | Done { .. } | Failed(_) | Undoing, Event::Undoing { .. }) if direction == Direction::Back => {
             Ok(Undoing)
         }
+        (Done { .. }, Event::Lapsed { .. }) if direction != Direction::Back => Ok(Pending),
         (Undoing, Event::Undone { .. }) => Ok(Pending),
         (_, Event::Started { .. }) => Err("started though it is done or being undone"),
         (_, Event::Done { .. }) => Err("done though it was not started"),
         (_, Event::Failed { .. }) => Err("failed though nothing of it was under way"),
+        (_, Event::Lapsed { .. }) => Err("lapsed though it was not done, or in a rollback"),
         (_, Event::Undoing { .. }) => Err("undone though it was not begun, or outside a rollback"),
         _ => Err("undone though its undoing had not begun"),
     }

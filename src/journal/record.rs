@@ -105,6 +105,11 @@ pub enum Event {
         /// What went wrong.
         error: String,
     },
+    /// What a step saw is too old to act on, or does not hold any more: it is to be done again.
+    Lapsed {
+        /// The step.
+        step: StepId,
+    },
     /// From here on steps are undone.
     RollbackStarted {
         /// Why, although both sides differ, if a person gave a reason.

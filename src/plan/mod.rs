@@ -1,8 +1,10 @@
 //! The plan: a dependency graph of steps, with everything that an executor and a reviewer need to know.
 
+mod alter;
 mod check;
 pub mod definition;
 pub mod file;
+mod frame;
 mod graph;
 pub mod probes;
 mod rebuild;
@@ -19,6 +21,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+pub use alter::build as build_alter;
 pub use check::check;
 pub use graph::{Graph, GraphError};
 pub use rebuild::{BuildError, Fence, build};
@@ -28,17 +31,18 @@ pub use step::{Action, Cost, Gate, Phase, Step, Undo};
 pub use step_id::StepId;
 pub use template::Template;
 pub use work::{
-    Backfill, CatchUp, Compare, CompareMode, Drain, Drill, Feed, Gap, GapBy, Give, Otherwise, PartitionSize, Probe,
-    ProbeOn, Repair, Run, Settle, Signal, SignalKind, Slices, Swap, Truth, Watch,
+    AwaitMutations, Backfill, CatchUp, Compare, CompareMode, Drain, Drill, Feed, Gap, GapBy, Give, MutationGroup,
+    Otherwise, PartitionSize, Probe, ProbeOn, Ready, Repair, Run, Settle, Signal, SignalKind, Slices, Swap, Truth,
+    Watch,
 };
 
-use crate::assess::Finding;
+use crate::assess::{Evaluation, Finding};
 use crate::catalog::Keys;
-use crate::names::{ReplicaId, TableName};
+use crate::names::{ReplicaId, TableName, own_name};
 use crate::snapshot::Capability;
 
 /// The version of the plan file that this build writes and reads.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 /// Most rows that are looked at one by one when two tables differ.
 pub const SUSPECTS_MAX: usize = 100_000;
 
@@ -83,6 +87,21 @@ pub struct Plan {
 pub enum Strategy {
     /// New table, mirror, backfill, swap.
     Mirror,
+    /// ALTERs that change definitions and no stored row.
+    InPlace,
+    /// An ALTER for which the servers write parts anew, and the ALTERs of definitions that go with it.
+    Mutation,
+}
+
+impl Strategy {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mirror => "mirror",
+            Self::InPlace => "in_place",
+            Self::Mutation => "mutation",
+        }
+    }
 }
 
 /// The cluster that a plan was made for. A plan is refused on any other.
@@ -112,23 +131,63 @@ pub struct ReplicaIdentity {
 pub struct ChangeSummary {
     /// The statement as the person wrote it.
     pub statement: String,
+    /// What it comes to.
+    pub what: Changed,
+}
+
+/// What a change comes to, with what only plans for such a change have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Changed {
+    /// Keys: the table is made anew.
+    Keys(Box<Rebuild>),
+    /// What commands of an ALTER change, table by table.
+    Commands(Vec<TableCommands>),
+}
+
+/// What is sent to one table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableCommands {
+    /// The table.
+    pub table: TableName,
+    /// The commands, as they follow `ALTER TABLE t`, those of one statement together; in the order in which they are sent.
+    pub statements: Vec<String>,
+    /// The whole of them as one: what is written anew or lost, for people.
+    pub effect: String,
+}
+
+/// What a rebuild changes, and the tables that it makes for that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rebuild {
     /// Keys before, in the server's normal form.
     pub before: Keys,
     /// Keys after, in the server's normal form.
     pub after: Keys,
     /// Engine before and after, without arguments.
     pub engine: [String; 2],
+    /// The tables that it makes. They bear names that no other plan uses at the same time.
+    pub tables: RebuildTables,
+    /// What `evaluate` measured of the change, if that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluation: Option<Evaluation>,
 }
 
-/// The tables that a plan works with. Those that it makes bear names that no other plan uses at the same time.
+/// The tables that a plan works with and does not make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Objects {
-    /// The local table whose key changes.
+    /// The local table that changes.
     pub source: TableName,
-    /// `Distributed` tables over it; they are not touched.
+    /// `Distributed` tables over it. A rebuild does not touch them.
     pub distributed: Vec<TableName>,
-    /// Materialized views that read from it; they follow the name and are not touched.
+    /// Materialized views that read from it; they are not touched.
     pub views: Vec<TableName>,
+    /// The lock that keeps two runs apart, on the cluster's first replica while a run is under way. No step touches it.
+    pub lock: TableName,
+}
+
+/// The tables that a rebuild makes, and the name that it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RebuildTables {
     /// The new table until the cutover, the old data after it.
     pub shadow: TableName,
     /// Hard-link clone of the source at the boundary, on the backfill replica of each shard.
@@ -139,8 +198,20 @@ pub struct Objects {
     pub mirror: TableName,
     /// The name used in between by a swap of three renames.
     pub swap: TableName,
-    /// The lock that keeps two runs apart, on the cluster's first replica while a run is under way. No step touches it.
-    pub lock: TableName,
+}
+
+impl RebuildTables {
+    /// Those of a rebuild of this table.
+    pub fn of(source: &TableName) -> Self {
+        let [shadow, snapshot, staging, mirror, swap] =
+            ["shadow", "snapshot", "staging", "mirror", "swap"].map(|role| own_name(source, role));
+        Self { shadow, snapshot, staging, mirror, swap }
+    }
+
+    /// All of them, what reads and writes others first.
+    pub fn all(&self) -> [&TableName; 5] {
+        [&self.mirror, &self.staging, &self.snapshot, &self.shadow, &self.swap]
+    }
 }
 
 /// A definition as it was on one or more replicas.
@@ -161,7 +232,7 @@ pub struct Fingerprint {
 pub struct ShardSize {
     /// The shard's number.
     pub shard: u32,
-    /// The replica that the shard's copy is made on.
+    /// The replica that the shard's copy is made on, or that rows and bytes were read of.
     pub backfill_replica: ReplicaId,
     /// Rows in active parts.
     pub rows: u64,
@@ -186,6 +257,19 @@ impl Plan {
     /// The step with this id.
     pub fn step(&self, id: &StepId) -> Option<&Step> {
         self.steps.iter().find(|step| &step.id == id)
+    }
+
+    /// What a rebuild has; none for a plan of another kind.
+    pub fn rebuild(&self) -> Option<&Rebuild> {
+        match &self.change.what {
+            Changed::Keys(rebuild) => Some(rebuild),
+            Changed::Commands(_) => None,
+        }
+    }
+
+    /// Whether a gate must be passed from which there is no way back.
+    pub fn has_gate(&self, wanted: Gate) -> bool {
+        self.steps.iter().any(|step| matches!(step.action, Action::Gate { gate } if gate == wanted))
     }
 
     /// The replica that has the lock: the first one, by which plans for the same cluster meet.

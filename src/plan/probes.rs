@@ -20,6 +20,63 @@ pub fn unchanged(table: &TableName, definition_hash: &str) -> Probe {
     }
 }
 
+/// Holds while a table's definition is one of these texts.
+pub fn defined_as(table: &TableName, says: &str, definitions: &[&str], otherwise: Otherwise) -> Probe {
+    Probe {
+        says: format!("{table} {says}"),
+        sql: format!(
+            "SELECT count() FROM system.tables WHERE {} AND create_table_query IN ({})",
+            named(table),
+            quoted_list(definitions)
+        ),
+        expect: "1".to_owned(),
+        otherwise,
+    }
+}
+
+/// The number of a mutation, from its id.
+pub(super) const MUTATION_NUMBER: &str = "toUInt64OrZero(extract(mutation_id, '[0-9]+'))";
+
+/// Holds once a mutation that bears this mark was taken, from the number `next` on.
+pub fn mutation_marked(table: &TableName, next: u64, mark: &str) -> Probe {
+    Probe {
+        says: format!("{table} has the mutation marked {mark:?}"),
+        sql: format!(
+            "SELECT count() > 0 FROM system.mutations WHERE {} AND {MUTATION_NUMBER} >= {next} AND position(command, {}) > 0",
+            of_table(table),
+            quote_string(mark)
+        ),
+        expect: "1".to_owned(),
+        otherwise: Otherwise::Busy,
+    }
+}
+
+/// Holds while the last mutation that fits `about`, from the number `next` on, fits `wanted`.
+pub fn mutation_last(table: &TableName, next: u64, wanted: &str, about: &str) -> Probe {
+    Probe {
+        says: format!("the last mutation of {table} of this kind is the one wanted"),
+        sql: format!(
+            "SELECT toUInt8(argMax(match(command, {}), {MUTATION_NUMBER})) FROM system.mutations WHERE {} AND {MUTATION_NUMBER} >= {next} \
+             AND match(command, {})",
+            quote_string(wanted),
+            of_table(table),
+            quote_string(about)
+        ),
+        expect: "1".to_owned(),
+        otherwise: Otherwise::Busy,
+    }
+}
+
+/// Holds while the user may alter a table.
+pub fn may_alter(table: &TableName) -> Probe {
+    Probe {
+        says: format!("the user may alter {table}"),
+        sql: format!("CHECK GRANT ALTER ON {}", table.sql()),
+        expect: "1".to_owned(),
+        otherwise: Otherwise::Unfit,
+    }
+}
+
 /// Holds while none of the tables exists.
 pub fn absent(tables: &[&TableName]) -> Probe {
     Probe {

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::step_id::StepId;
-use super::work::{Backfill, CatchUp, Compare, Drain, ProbeOn, Run, Settle, Swap};
+use super::work::{AwaitMutations, Backfill, CatchUp, Compare, Drain, ProbeOn, Ready, Run, Settle, Swap};
 use crate::names::ReplicaId;
 
 /// The stages of a plan, in order. Edges never lead from a later phase to an earlier one.
@@ -14,6 +14,8 @@ use crate::names::ReplicaId;
 pub enum Phase {
     /// Read-only checks that the cluster is as the plan expects and fit for it.
     Preflight,
+    /// Definitions changed in place, and what that starts.
+    Alter,
     /// New tables, still unused.
     Create,
     /// Where old rows end and mirrored rows begin.
@@ -34,8 +36,9 @@ pub enum Phase {
 
 impl Phase {
     /// Every phase, in order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Preflight,
+        Self::Alter,
         Self::Create,
         Self::Boundary,
         Self::Backfill,
@@ -50,6 +53,7 @@ impl Phase {
     pub fn name(self) -> &'static str {
         match self {
             Self::Preflight => "preflight",
+            Self::Alter => "alter",
             Self::Create => "create",
             Self::Boundary => "boundary",
             Self::Backfill => "backfill",
@@ -76,7 +80,7 @@ pub enum Gate {
     Start,
     /// Before names are swapped.
     Cutover,
-    /// Before old data is dropped: the point of no return.
+    /// Before old data is dropped, or values are destroyed: the point of no return.
     Finalize,
 }
 
@@ -104,7 +108,7 @@ pub struct Step {
     pub id: StepId,
     /// Its phase.
     pub phase: Phase,
-    /// The shard it belongs to; none for steps over the whole cluster.
+    /// The shard it belongs to; none for steps over the whole cluster, at which shards wait for each other.
     pub shard: Option<u32>,
     /// What it does, in a few words, as a command: `create the shadow table`.
     pub title: String,
@@ -149,8 +153,12 @@ pub enum Action {
     CatchUp(CatchUp),
     /// Waits until every insert that had begun has ended and has reached every replica.
     Drain(Drain),
+    /// Waits until the mutations of a table are done on every replica.
+    AwaitMutations(AwaitMutations),
     /// Compares two tables on every replica named, and puts right what it can.
     Compare(Box<Compare>),
+    /// Looks whether all shards are fit to be swapped, so that none is swapped where another one cannot be.
+    Ready(Ready),
 }
 
 /// How a step is taken back.
@@ -194,7 +202,12 @@ impl Action {
     /// Whether the step changes anything on a server.
     pub fn is_read_only(&self) -> bool {
         match self {
-            Self::Gate { .. } | Self::Check { .. } | Self::CatchUp(_) | Self::Drain(_) => true,
+            Self::Gate { .. }
+            | Self::Check { .. }
+            | Self::CatchUp(_)
+            | Self::Drain(_)
+            | Self::AwaitMutations(_)
+            | Self::Ready(_) => true,
             Self::Compare(compare) => compare.repair.is_none(),
             Self::Run { .. } | Self::Settle(_) | Self::Swap(_) | Self::Backfill(_) => false,
         }
@@ -211,7 +224,9 @@ impl Action {
             Self::Backfill(backfill) => vec![backfill.on],
             Self::CatchUp(wait) => wait.on.clone(),
             Self::Drain(drain) => drain.on.clone(),
+            Self::AwaitMutations(wait) => wait.groups.iter().flat_map(|group| group.on.clone()).collect(),
             Self::Compare(compare) => compare.on.clone(),
+            Self::Ready(ready) => ready.probes.iter().flat_map(|probe| probe.on.clone()).collect(),
         };
         all.sort_unstable();
         all.dedup();

@@ -103,7 +103,7 @@ fn a_step_that_touches_the_lock_is_objected_to() {
         "finalize.old.s1 has a statement about the lock d.events__sw_lock",
     );
     assert_objects(
-        |plan| plan.objects.lock = plan.objects.swap.clone(),
+        |plan| plan.objects.lock = super::RebuildTables::of(&plan.objects.source).swap,
         "d.events__sw_swap is not the lock by which plans for d.events meet",
     );
 }
@@ -116,6 +116,10 @@ fn a_way_around_a_gate_is_objected_to() {
     );
     assert_objects(
         |plan| remove_edge(plan, "gate.cutover", "cutover.verify.s2"),
+        "cutover.ready does not wait for a comparison on s2r1 behind the gate cutover",
+    );
+    assert_objects(
+        |plan| plan.edges.retain(|edge| edge.from.as_str() != "gate.cutover"),
         "cutover.s2 does not wait for the gate cutover",
     );
     assert_objects(
@@ -130,6 +134,61 @@ fn a_way_around_a_gate_is_objected_to() {
         |plan| plan.steps.retain(|step| step.id.as_str() != "gate.cutover"),
         "gate.cutover, which is not in the plan",
     );
+}
+
+#[test]
+fn a_shard_that_may_be_swapped_without_the_others_is_objected_to() {
+    assert_objects(
+        |plan| remove_edge(plan, "cutover.verify.s2", "cutover.ready"),
+        "cutover.ready does not wait for a comparison on s2r1 behind the gate cutover",
+    );
+    assert_objects(
+        |plan| remove_edge(plan, "cutover.ready", "cutover.s1"),
+        "cutover.s1 does not wait until every shard is fit to be swapped",
+    );
+    assert_objects(
+        |plan| {
+            let Action::Ready(ready) = &mut step(plan, "cutover.ready").action else { panic!("it looks at shards") };
+            ready.probes.iter_mut().for_each(|probe| probe.on.retain(|id| *id != ReplicaId::new(2, 2)));
+        },
+        "cutover.ready does not look at s2r2",
+    );
+    assert_objects(
+        |plan| {
+            plan.steps.retain(|step| step.id.as_str() != "cutover.ready");
+            plan.edges.retain(|edge| edge.from.as_str() != "cutover.ready" && edge.to.as_str() != "cutover.ready");
+        },
+        "cutover.s2 does not wait until every shard is fit to be swapped",
+    );
+}
+
+/// Each shard's swap waits for all comparisons, its own among them.
+#[test]
+fn shards_wait_for_each_other_before_the_swap() {
+    let plan = plan();
+    let before: Vec<String> = plan
+        .edges
+        .iter()
+        .filter(|edge| ["cutover.ready", "cutover.s1"].contains(&edge.to.as_str()))
+        .map(|edge| format!("{} -> {}: {}", edge.from, edge.to, edge.because))
+        .collect();
+    insta::assert_snapshot!(before.join("\n"), @"
+    cutover.ready -> cutover.s1: all shards are swapped or none: where only some are, one name has two keys
+    cutover.verify.s1 -> cutover.ready: no shard is swapped unless every shard was compared once more
+    cutover.verify.s1 -> cutover.s1: names are swapped on evidence of now, not of before the gate
+    cutover.verify.s2 -> cutover.ready: no shard is swapped unless every shard was compared once more
+    ");
+    let Action::Ready(ready) = &plan.step(&StepId::new("cutover.ready")).unwrap().action else { panic!("no look") };
+    let asked: Vec<&str> = ready.probes.iter().map(|probe| probe.probe.says.as_str()).collect();
+    insta::assert_snapshot!(asked.join("\n"), @"
+    d.events is defined as it was when the plan was made
+    d.events__sw_shadow is a ReplicatedMergeTree table with sorting key (id, team), partition key (toYYYYMM(day)) and primary key (id, team)
+    there is a MaterializedView named d.events__sw_mirror
+    no mutation of d.events is unfinished
+    replication of d.events is healthy: writable, all replicas active, less than 300 s behind
+    replication of d.events__sw_shadow is healthy: writable, all replicas active, less than 300 s behind
+    ");
+    assert_eq!(ready.watches.iter().map(|watch| watch.on.shard).collect::<Vec<_>>(), [1, 2]);
 }
 
 #[test]
@@ -180,8 +239,9 @@ fn no_table_that_may_be_replicated_is_truncated() {
     let plan = plan();
     let text = serde_json::to_string(&plan).unwrap();
     let truncated = |table: &crate::names::TableName| text.contains(&format!("TRUNCATE TABLE {}", table.sql()));
-    assert!(truncated(&plan.objects.staging) && truncated(&plan.objects.snapshot));
-    assert!(!truncated(&plan.objects.shadow) && !truncated(&plan.objects.source));
+    let tables = &plan.rebuild().unwrap().tables;
+    assert!(truncated(&tables.staging) && truncated(&tables.snapshot));
+    assert!(!truncated(&tables.shadow) && !truncated(&plan.objects.source));
 }
 
 #[test]
@@ -197,7 +257,7 @@ fn an_edited_plan_is_refused() {
     let edited = text.replacen("create the shadow table", "create a shadow table", 1);
     assert!(matches!(read(&edited), Err(PlanFileError::Edited { .. })));
     assert!(matches!(
-        read(&text.replace("\"format_version\": 4", "\"format_version\": 99")),
+        read(&text.replace("\"format_version\": 5", "\"format_version\": 99")),
         Err(PlanFileError::OtherVersion(99))
     ));
     assert!(matches!(read(&text[..text.len() / 2]), Err(PlanFileError::NotJson(_))));

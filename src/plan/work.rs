@@ -68,15 +68,42 @@ pub struct ProbeOn {
 pub struct Drain {
     /// All replicas of the shard.
     pub on: Vec<ReplicaId>,
-    /// Writes queued inserts out, where the server keeps a queue.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub flush: Option<String>,
+    /// Write queued inserts out, where the server keeps queues.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flush: Vec<String>,
     /// Lists the inserts that are running: query id, seconds, user. Those listed when the wait begins must go.
     pub inserts: String,
     /// The replication of the tables that they write to; empty for tables that are not replicated.
     pub catch_up: Vec<CatchUp>,
     /// After how many seconds the wait is given up.
     pub seconds_max: u64,
+}
+
+/// Waiting for mutations. A mutation is done on a replica when none of its parts is left to be written anew.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AwaitMutations {
+    /// Replicas with the mutations that count for them.
+    pub groups: Vec<MutationGroup>,
+    /// What moves while a mutation is at work on one large part: progress of the table's merges.
+    pub progress: String,
+    /// After how many seconds without any progress the wait is given up.
+    pub stall_seconds: u64,
+    /// The same where the server says why a mutation fails; it tries again and again.
+    pub fail_seconds: u64,
+    /// What ends the mutations of this plan, for people; none where the server has no such statement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kill: Option<String>,
+}
+
+/// Replicas that carry out the mutations which one of them took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MutationGroup {
+    /// The replica that took the statement: its mutations must be known and done on all of them.
+    pub by: ReplicaId,
+    /// The replicas, that one among them.
+    pub on: Vec<ReplicaId>,
+    /// Lists the table's mutations since the plan was made: id, 1 if done, parts to do, command, why it fails.
+    pub list: String,
 }
 
 /// The boundary of one shard. The snapshot gets the parts that are there before the mirror exists, the mirror writes what comes
@@ -344,8 +371,21 @@ pub struct Compare {
 pub struct Watch {
     /// The step that writes them down; every other one looks for them.
     pub by: StepId,
-    /// Lists the active parts on the backfill replica: of what has the source's name, and of what has the shadow table's.
+    /// The backfill replica, on which they are listed.
+    pub on: ReplicaId,
+    /// Lists the active parts there: of what has the source's name, and of what has the shadow table's.
     pub parts: [String; 2],
+}
+
+/// What must hold on every shard at once before names are swapped on any of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ready {
+    /// The questions; every answer must be the expected one.
+    pub probes: Vec<ProbeOn>,
+    /// What the comparisons wrote down. Where parts of it were dropped or mutated while shards waited for each other, that comparison
+    /// is made again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub watches: Vec<Watch>,
 }
 
 /// From partitions that differ to rows that differ.
@@ -384,8 +424,8 @@ pub struct Repair {
     pub add: Template,
     /// Deletes rows from the right table; those of which some are wanted are added anew.
     pub remove: Template,
-    /// Lists unfinished mutations of the right table, on every replica.
-    pub removing: String,
+    /// Lists mutations of the right table, on every replica: id, 1 if done.
+    pub mutations: String,
     /// Writes `{times}` copies of each row from the right table into the left one, through its views: of inserts that met none.
     pub pass: Template,
     /// Brings rows from the right table into the left one, past all views.

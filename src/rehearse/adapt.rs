@@ -11,8 +11,8 @@ use crate::catalog::{Column, Keys};
 use crate::ddl::read_table;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::{
-    Action, Compare, Drain, Plan, Probe, ProbeOn, Repair, ReplicaIdentity, Run, Settle, Slices, Step, Swap, Undo,
-    probes, running_inserts,
+    Action, Compare, Drain, Plan, Probe, ProbeOn, Ready, Repair, ReplicaIdentity, Run, Settle, Slices, Step, Swap,
+    Undo, Watch, probes, running_inserts,
 };
 use crate::snapshot::Capability;
 
@@ -109,10 +109,11 @@ fn replacements(plan: &Plan, target: &Target, words: &Words) -> Vec<(Probe, Prob
         let bare = name.strip_prefix("Replicated").filter(|_| !target.replicated);
         bare.unwrap_or(name).to_owned()
     };
-    let here = [&plan.change.before, &plan.change.after];
+    let Some(rebuild) = plan.rebuild() else { return pairs };
+    let here = [&rebuild.before, &rebuild.after];
     for (index, keys) in here.into_iter().enumerate() {
-        let (name, there) = (&plan.change.engine[index], &words.keys[index]);
-        for table in [&plan.objects.source, &plan.objects.shadow] {
+        let (name, there) = (&rebuild.engine[index], &words.keys[index]);
+        for table in [&plan.objects.source, &rebuild.tables.shadow] {
             pairs.push((probes::has_keys(table, name, keys), probes::has_keys(table, &engine(name), there)));
             pairs.push((probes::absent_or_has_keys(table, keys), probes::absent_or_has_keys(table, there)));
         }
@@ -176,7 +177,18 @@ impl Adapter<'_> {
                 ..(**swap).clone()
             })),
             Action::Drain(wait) => Action::Drain(self.drain(wait)),
+            // No rebuild waits for mutations, and nothing else is rehearsed.
+            Action::AwaitMutations(_) => Action::Check { probes: Vec::new() },
             Action::Compare(compare) => Action::Compare(Box::new(self.compare(compare))),
+            Action::Ready(ready) => Action::Ready(Ready {
+                probes: self.probes_on(&ready.probes),
+                watches: ready
+                    .watches
+                    .iter()
+                    .filter(|watch| self.plays(watch.on))
+                    .map(|watch| self.watch(watch))
+                    .collect(),
+            }),
             Action::Gate { gate } => Action::Gate { gate: *gate },
         }
     }
@@ -197,7 +209,12 @@ impl Adapter<'_> {
     fn compare(&self, compare: &Compare) -> Compare {
         let repair = compare.repair.as_ref().map(|repair| Repair { on: self.one(repair.on), ..repair.clone() });
         let (on, drain) = (self.on(&compare.on), self.drain(&compare.drain));
-        Compare { on, drain, repair, ..compare.clone() }
+        let watch = compare.watch.as_ref().map(|watch| self.watch(watch));
+        Compare { on, drain, repair, watch, ..compare.clone() }
+    }
+
+    fn watch(&self, watch: &Watch) -> Watch {
+        Watch { on: self.one(watch.on), ..watch.clone() }
     }
 
     fn drain(&self, wait: &Drain) -> Drain {
@@ -263,6 +280,11 @@ impl Adapter<'_> {
 
     fn on(&self, ids: &[ReplicaId]) -> Vec<ReplicaId> {
         ids.iter().filter_map(|id| self.target.replicas.get(id).copied()).collect()
+    }
+
+    /// Whether there is a server for the replica's shard.
+    fn plays(&self, id: ReplicaId) -> bool {
+        self.target.replicas.keys().any(|from| from.shard == id.shard)
     }
 
     /// The backfill replica is the first of its shard that has the table, so its shard's first replica plays it if nobody else does.

@@ -11,7 +11,7 @@ use crate::catalog::Column;
 use crate::ddl::lexer::{Token, TokenKind, significant_tokens};
 use crate::ddl::read_table;
 use crate::names::{TableName, quote_identifier};
-use crate::plan::{Objects, Plan, definition, hash_argument};
+use crate::plan::{Plan, RebuildTables, definition, hash_argument};
 use crate::snapshot::Capability;
 
 /// How the planner tells a row's partition where there is the virtual column, and where there is none.
@@ -25,7 +25,8 @@ const ALLOW_MATERIALIZED: [&str; 2] =
 /// What must be said otherwise.
 #[derive(Debug, Clone)]
 pub(super) struct Dialect {
-    objects: Objects,
+    source: TableName,
+    tables: RebuildTables,
     columns: Vec<Column>,
     exchange: Change,
     partition_column: Change,
@@ -52,7 +53,8 @@ impl Dialect {
             };
         let has_materialized = columns.iter().any(Column::is_materialized);
         Self {
-            objects: plan.objects.clone(),
+            source: plan.objects.source.clone(),
+            tables: RebuildTables::of(&plan.objects.source),
             columns: columns.to_vec(),
             exchange: change(Capability::Exchange),
             partition_column: change(Capability::PartitionIdColumn),
@@ -137,7 +139,7 @@ impl Dialect {
 
     /// The two ways of swapping names: `EXCHANGE` and `RENAME`.
     fn swaps(&self) -> [String; 2] {
-        let Objects { source, shadow, swap, .. } = &self.objects;
+        let (source, RebuildTables { shadow, swap, .. }) = (&self.source, &self.tables);
         let [source, shadow, swap] = [source, shadow, swap].map(TableName::sql);
         let rename = format!("RENAME TABLE {source} TO {swap}, {shadow} TO {source}, {swap} TO {shadow}");
         [format!("EXCHANGE TABLES {source} AND {shadow}"), rename]
@@ -193,7 +195,7 @@ impl Dialect {
 
     fn with_materialized(&self, sql: String) -> String {
         let gained = self.views_leave_materialized == Change::Gained;
-        if sql.starts_with("CREATE MATERIALIZED VIEW") && sql.contains(&self.objects.mirror.sql()) {
+        if sql.starts_with("CREATE MATERIALIZED VIEW") && sql.contains(&self.tables.mirror.sql()) {
             let (all, given) = (self.list(true), self.list(false));
             let (from, to) = if gained { (all, given) } else { (given, all) };
             return sql.replacen(&format!(" AS SELECT {from} FROM "), &format!(" AS SELECT {to} FROM "), 1);
@@ -203,8 +205,8 @@ impl Dialect {
             return sql;
         }
         match read_table(&sql) {
-            Ok(table) if table.name.in_database("") == self.objects.staging => {
-                definition::staging(&table, &self.columns, true, &self.objects.staging).to_sql()
+            Ok(table) if table.name.in_database("") == self.tables.staging => {
+                definition::staging(&table, &self.columns, true, &self.tables.staging).to_sql()
             }
             _ => ALLOW_MATERIALIZED.iter().fold(sql, |sql, setting| sql.replace(setting, "")),
         }
@@ -231,8 +233,7 @@ fn without_settings(sql: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::assess::{Fixture, assess};
-    use crate::plan::{Fence, build};
+    use crate::assess::Fixture;
 
     #[test]
     fn servers_that_do_not_know_the_settings_of_a_copy_get_none() {
@@ -249,7 +250,8 @@ mod tests {
         let fixture = Fixture::new();
         let case = fixture.case();
         let dialect = Dialect {
-            objects: build(&case, assess(&case), Fence::Auto).unwrap().objects,
+            source: case.name().clone(),
+            tables: RebuildTables::of(case.name()),
             columns: vec![Column::new("a", "UInt8"), Column::new("u), `a", "UUID")],
             exchange: Change::Same,
             partition_column: Change::Same,

@@ -18,9 +18,8 @@ pub fn marker(plan_sha256: &str) -> TableName {
 
 /// The names that a rehearsal of the plan uses: the plan's own tables, then all that is made anew.
 pub fn names(plan: &Plan) -> Vec<&TableName> {
-    let objects = &plan.objects;
-    let own = [&objects.mirror, &objects.staging, &objects.snapshot, &objects.shadow, &objects.swap];
-    own.into_iter().chain(plan.fingerprints.iter().chain(&plan.related).map(|print| &print.table)).collect()
+    let own = plan.rebuild().into_iter().flat_map(|rebuild| rebuild.tables.all());
+    own.chain(plan.fingerprints.iter().chain(&plan.related).map(|print| &print.table)).collect()
 }
 
 /// Whether a table that was found beside the marker can be what the rehearsal made under that name.

@@ -32,7 +32,7 @@ fn words() -> Words {
     let hash = |table: &TableName| (table.clone(), "another hash".to_owned());
     Words {
         definition_hashes: BTreeMap::from([hash(&plan.objects.source)]),
-        keys: [plan.change.before.clone(), plan.change.after.clone()],
+        keys: [&plan.rebuild().unwrap().before, &plan.rebuild().unwrap().after].map(Clone::clone),
         columns: Vec::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::graph::{Graph, GraphStage, Spot};
+use super::graph::{Form, Graph, GraphStage, Spot};
 use super::visible;
 use crate::plan::{Gate, Plan};
 use crate::runbook::Runbook;
@@ -41,27 +41,29 @@ fn caption(runbook: &Runbook) -> String {
 }
 
 fn stage_lines(text: &mut String, number: usize, stage: &GraphStage, place: &mut usize) {
-    if stage.gate.is_none() {
+    let boxed = stage.form == Form::Box;
+    if boxed {
         line(text, &format!("  subgraph cluster_{number} {{"));
         line(text, &format!("    label={}; color=\"#c5cdd9\"; style=rounded;", quoted(&[&stage.name])));
     }
     for spot in &stage.spots {
-        line(text, &format!("    n{place} [{}];", attributes(spot, stage.gate)));
+        line(text, &format!("    n{place} [{}];", attributes(spot, stage.form)));
         *place += 1;
     }
-    if stage.gate.is_none() {
+    if boxed {
         line(text, "  }");
     }
 }
 
-fn attributes(spot: &Spot, gate: Option<Gate>) -> String {
+fn attributes(spot: &Spot, form: Form) -> String {
     let shards = spot.shards.map(|shards| format!("× {shards} shards")).unwrap_or_default();
     let lines: Vec<&str> =
         [spot.name.as_str(), spot.title, &spot.cost, &shards].into_iter().filter(|part| !part.is_empty()).collect();
-    let look = match gate {
-        None => "",
-        Some(Gate::Finalize) => ", shape=octagon, style=filled, fillcolor=\"#fbe3e1\", color=\"#b3261e\"",
-        Some(_) => ", shape=octagon, style=filled, fillcolor=\"#fdf0d5\", color=\"#b07a1e\"",
+    let look = match form {
+        Form::Box => "",
+        Form::Joint => ", style=filled, fillcolor=\"#ece7f8\", color=\"#7d6bb5\"",
+        Form::Gate(Gate::Finalize) => ", shape=octagon, style=filled, fillcolor=\"#fbe3e1\", color=\"#b3261e\"",
+        Form::Gate(_) => ", shape=octagon, style=filled, fillcolor=\"#fdf0d5\", color=\"#b07a1e\"",
     };
     format!("label={}, tooltip={}{look}", quoted(&lines), quoted(&[spot.why]))
 }

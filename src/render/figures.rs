@@ -35,6 +35,24 @@ pub fn bytes(number: u64) -> String {
     scaled(number, 1024, 1024, &["KiB", "MiB", "GiB", "TiB", "PiB"])
 }
 
+/// How a number compares with what it was before.
+///
+/// ```
+/// # use shardwright::render::figures::times;
+/// assert_eq!(times(10, 10), "same");
+/// assert_eq!(times(10, 120), "12 × less");
+/// assert_eq!(times(14, 10), "1.4 × more");
+/// ```
+pub fn times(new: u64, old: u64) -> String {
+    let factor = |number: f64| if number < 10.0 { format!("{number:.1}") } else { format!("{number:.0}") };
+    let (less, more) = (old as f64 / new.max(1) as f64, new as f64 / old.max(1) as f64);
+    match (less, more) {
+        _ if (less - 1.0).abs() < 0.05 || new == old => "same".to_owned(),
+        (less, _) if less > 1.0 => format!("{} × less", factor(less)),
+        (_, more) => format!("{} × more", factor(more)),
+    }
+}
+
 /// A span of time by its two largest units, or by one where there are ten of it or more.
 ///
 /// ```

@@ -21,9 +21,19 @@ pub(super) struct Graph<'p> {
 /// A stage.
 pub(super) struct GraphStage<'p> {
     pub(super) name: String,
-    /// The gate, where the stage is one.
-    pub(super) gate: Option<Gate>,
+    pub(super) form: Form,
     pub(super) spots: Vec<Spot<'p>>,
+}
+
+/// How a stage is drawn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Form {
+    /// A spot of its own.
+    Gate(Gate),
+    /// The same, for a step at which all shards wait for each other.
+    Joint,
+    /// A box around its spots.
+    Box,
 }
 
 /// A step or several.
@@ -71,7 +81,7 @@ impl<'p> Graph<'p> {
             }
             stages.push(GraphStage {
                 name: stage_name(stage),
-                gate: if let Stage::Gate(gate, _) = stage { Some(*gate) } else { None },
+                form: form(stage),
                 spots: groups.iter().map(|(stem, group)| spot(stem, group)).collect(),
             });
         }
@@ -82,7 +92,9 @@ impl<'p> Graph<'p> {
 /// Steps that share a spot, with what their ids have in common.
 fn groups<'r, 'p>(stage: &'r Stage<'p>, collapsed: bool) -> Vec<(&'r str, &'r [Entry<'p>])> {
     let work = match stage {
-        Stage::Gate(_, entry) => return vec![(entry.step.id.as_str(), std::slice::from_ref(entry))],
+        Stage::Gate(_, entry) | Stage::Joint(entry) => {
+            return vec![(entry.step.id.as_str(), std::slice::from_ref(entry))];
+        }
         Stage::Work(work) => work,
     };
     let group = |kind: &'r Kind<'p>| {
@@ -92,10 +104,19 @@ fn groups<'r, 'p>(stage: &'r Stage<'p>, collapsed: bool) -> Vec<(&'r str, &'r [E
     work.kinds.iter().flat_map(group).collect()
 }
 
+fn form(stage: &Stage) -> Form {
+    match stage {
+        Stage::Gate(gate, _) => Form::Gate(*gate),
+        Stage::Joint(_) => Form::Joint,
+        Stage::Work(_) => Form::Box,
+    }
+}
+
 fn stage_name(stage: &Stage) -> String {
     match stage {
         Stage::Gate(gate, _) => format!("gate {gate}"),
-        Stage::Work(work) => work.phase.to_string(),
+        Stage::Joint(entry) => entry.step.id.to_string(),
+        Stage::Work(work) => work.name(),
     }
 }
 
@@ -151,14 +172,14 @@ mod tests {
         let (few, many) = (fixture::plan(12), fixture::plan(13));
         let (few, many) = (Runbook::new(&few), Runbook::new(&many));
         let spots = |graph: &Graph| graph.stages.iter().map(|stage| stage.spots.len()).sum::<usize>();
-        assert_eq!(spots(&Graph::new(&few)), 15 * 12 + 3);
-        assert_eq!(spots(&Graph::new(&many)), 15 + 3);
-        assert_eq!(Graph::new(&many).lines.len(), 19);
+        assert_eq!(spots(&Graph::new(&few)), 16 * 12 + 4);
+        assert_eq!(spots(&Graph::new(&many)), 16 + 4);
+        assert_eq!(Graph::new(&many).lines.len(), 22);
         let names: Vec<String> = Graph::new(&many).stages.into_iter().map(|stage| stage.name).collect();
         assert_eq!(
             names.join(", "),
-            "preflight, gate start, create, boundary, backfill, sync, verify, gate cutover, cutover, reconcile, \
-             gate finalize, finalize"
+            "preflight, gate start, create, boundary, backfill, sync, verify, gate cutover, cutover, cutover.ready, \
+             cutover, continued, reconcile, gate finalize, finalize"
         );
     }
 }

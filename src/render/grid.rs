@@ -26,10 +26,11 @@ pub(super) fn phases(runbook: &Runbook, width: usize, colour: bool) -> String {
                 lines.push(styled(bold, &grid.figures(cells, width), colour));
             }
             Row::Step(title) => lines.extend(wrapped(title, "   ", width)),
+            Row::Joint(title) => lines.extend(barred(title, '─', '◇', width)),
             Row::Gate(gate, title) => {
                 let colour_of = if *gate == Gate::Finalize { AnsiColor::Red } else { AnsiColor::Yellow };
                 let style = bold.fg_color(Some(colour_of.into()));
-                lines.extend(barred(title, width).iter().map(|line| styled(style, line, colour)));
+                lines.extend(barred(title, '━', '■', width).iter().map(|line| styled(style, line, colour)));
             }
         }
     }
@@ -45,6 +46,7 @@ struct Grid {
 enum Row {
     Phase(Vec<String>),
     Step(String),
+    Joint(String),
     Gate(Gate, String),
 }
 
@@ -70,6 +72,9 @@ impl Grid {
         for stage in &runbook.stages {
             match stage {
                 Stage::Gate(gate, entry) => rows.push(Row::Gate(*gate, gate_title(*gate, entry.step))),
+                Stage::Joint(entry) => {
+                    rows.push(Row::Joint(format!("ALL SHARDS: {}", step_title(&entry.alone()))));
+                }
                 Stage::Work(work) => {
                     rows.push(Row::Phase(phase(work, on_shards(work))));
                     rows.extend(work.kinds.iter().map(|kind| Row::Step(step_title(kind))));
@@ -127,7 +132,7 @@ fn together(work: &Work, shards: &[u32]) -> Vec<String> {
 }
 
 fn on_shard(work: &Work, shard: u32) -> String {
-    let cell = work.cell(Some(shard));
+    let cell = work.cell(shard);
     match (cell.len(), cost_of(&cell).seconds) {
         (0, _) => "–".to_owned(),
         (steps, 0) => count(steps, "step"),
@@ -137,8 +142,7 @@ fn on_shard(work: &Work, shard: u32) -> String {
 
 /// The shard that takes longest; none where all are the same.
 fn slowest(work: &Work, shards: &[u32]) -> String {
-    let times: Vec<(u64, u32)> =
-        shards.iter().map(|shard| (cost_of(&work.cell(Some(*shard))).seconds, *shard)).collect();
+    let times: Vec<(u64, u32)> = shards.iter().map(|shard| (cost_of(&work.cell(*shard)).seconds, *shard)).collect();
     let (least, most) =
         (times.iter().min(), times.iter().max_by_key(|(seconds, shard)| (*seconds, std::cmp::Reverse(*shard))));
     match (least, most) {
@@ -161,12 +165,12 @@ fn styled(style: Style, text: &str, colour: bool) -> String {
     if colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
 }
 
-/// A gate's title in a heavy line over the whole width.
-fn barred(title: &str, width: usize) -> Vec<String> {
-    let mut lines = wrapped(title, "━■ ", width);
+/// A title in a line over the whole width.
+fn barred(title: &str, rule: char, mark: char, width: usize) -> Vec<String> {
+    let mut lines = wrapped(title, &format!("{rule}{mark} "), width);
     if let Some(last) = lines.last_mut() {
         let used = last.chars().count() + 1;
-        last.extend([" ", &"━".repeat(width.saturating_sub(used))]);
+        last.extend([" ", &rule.to_string().repeat(width.saturating_sub(used))]);
     }
     lines
 }

@@ -1,6 +1,6 @@
 //! The plan as a runbook that a person could carry out by hand.
 
-use super::terminal::{changes, cluster, data, found, identity, untouched};
+use super::terminal::{changes, cluster, data, evaluated, evaluation, found, identity, untouched};
 use super::{figures, grid, mermaid, visible};
 use crate::assess::Finding;
 use crate::names::ReplicaId;
@@ -8,7 +8,7 @@ use crate::plan::{Cost, Gate, PartitionSize, Plan, Step};
 use crate::runbook::{Dependency, Entry, Line, Passage, Repeat, Role, Runbook, Stage, Turn, UndoWay, Work};
 use crate::words;
 
-/// So many steps are named as dependencies; of more, the number.
+/// So many steps are named as dependencies; of more, the number. So many replicas are named where a step is on all of them.
 const NAMED_MAX: usize = 8;
 
 /// A document in GitHub's Markdown: summary, findings, overview, then every step with its SQL.
@@ -17,10 +17,12 @@ pub fn markdown(plan: &Plan) -> String {
     let mut page = Page { text: String::new(), runbook: &runbook };
     page.summary();
     page.findings();
+    page.evaluation();
     page.overview();
     for stage in &runbook.stages {
         match stage {
             Stage::Gate(gate, entry) => page.gate(*gate, entry),
+            Stage::Joint(entry) => page.joint(entry),
             Stage::Work(work) => page.work(work),
         }
     }
@@ -37,13 +39,19 @@ impl Page<'_, '_> {
         let plan = self.runbook.plan;
         self.paragraph(&format!("# Runbook: {}", code(&plan.objects.source.to_string())));
         self.fence("sql", &plan.change.statement);
-        let mut rows: Vec<(&str, String)> = changes(&plan.change);
-        rows.extend(untouched(&plan.objects).map(|names| ("Not touched", names)));
-        rows.push(("Cluster", cluster(self.runbook)));
-        rows.push(("Data", data(self.runbook)));
-        rows.push(("Expected time", format!("{}, without waiting at gates", figures::duration(self.runbook.seconds))));
-        rows.push(("Plan", identity(self.runbook)));
-        self.table("| | |\n|---|---|", rows.iter().map(|(name, value)| format!("| {name} | {} |", prose(value))));
+        let mut rows: Vec<(String, String)> = changes(&plan.change);
+        let mut add = |name: &str, value: String| rows.push((name.to_owned(), value));
+        if let Some(names) = untouched(plan) {
+            add("Not touched", names);
+        }
+        add("Cluster", cluster(self.runbook));
+        add("Data", data(self.runbook));
+        add("Expected time", format!("{}, without waiting at gates", figures::duration(self.runbook.seconds)));
+        add("Plan", identity(self.runbook));
+        self.table(
+            "| | |\n|---|---|",
+            rows.iter().map(|(name, value)| format!("| {} | {} |", prose(name), prose(value))),
+        );
         self.list(plan.choices.iter().map(|choice| prose(choice)));
         self.paragraph(
             "A query under *check* or *ask* changes nothing. Where its answer is not the expected one, stop. \
@@ -71,11 +79,25 @@ impl Page<'_, '_> {
         }
     }
 
+    /// What the new key does to the queries that are really run.
+    fn evaluation(&mut self) {
+        let Some(evaluation) = evaluation(self.runbook.plan) else { return };
+        self.paragraph("## Queries");
+        self.paragraph(&format!("As `evaluate` measured: {}.", prose(&evaluated(evaluation))));
+        let rows = evaluation.queries.iter().map(|query| {
+            let [before, after] = query.rows_read;
+            let figures = [query.count, before, after].map(figures::count).join(" | ");
+            format!("| {} | {figures} | {} |", cell_code(&query.query), figures::times(after, before))
+        });
+        self.table("| query | runs | rows read today | with the new key | |\n|---|--:|--:|--:|---|", rows);
+    }
+
     fn overview(&mut self) {
         self.paragraph("## Overview");
         self.fence("mermaid", &mermaid::overview(self.runbook));
         let rows = self.runbook.stages.iter().map(|stage| match stage {
             Stage::Gate(gate, entry) => format!("| **GATE {gate}** | {} | | | |", prose(&entry.step.title)),
+            Stage::Joint(entry) => format!("| **all shards** | {} | | | |", prose(&entry.step.title)),
             Stage::Work(work) => phase_row(work),
         });
         self.table("| phase | steps | rows | bytes | time |\n|---|--:|--:|--:|--:|", rows);
@@ -89,8 +111,14 @@ impl Page<'_, '_> {
         self.paragraph("Stop here until a person has approved.");
     }
 
+    fn joint(&mut self, entry: &Entry) {
+        self.paragraph("## All shards together");
+        self.paragraph("Every shard waits here for the others.");
+        self.step(entry);
+    }
+
     fn work(&mut self, work: &Work) {
-        self.paragraph(&format!("## Phase {}", work.phase));
+        self.paragraph(&format!("## Phase {}", work.name()));
         for entry in work.entries() {
             self.step(entry);
         }
@@ -130,6 +158,9 @@ impl Page<'_, '_> {
     }
 
     fn places(&self, passage: &Passage) -> String {
+        if passage.on.len() > NAMED_MAX && self.runbook.is_everywhere(&passage.on) {
+            return "every replica".to_owned();
+        }
         let place = |replica: &ReplicaId| format!("{replica} ({})", code(&self.runbook.address(*replica)));
         let places: Vec<String> = passage.on.iter().map(place).collect();
         let turn = if passage.turn == Turn::OneByOne && places.len() > 1 {
@@ -206,7 +237,7 @@ impl Page<'_, '_> {
 
 fn phase_row(work: &Work) -> String {
     let steps: usize = work.kinds.iter().map(|kind| kind.entries.len()).sum();
-    format!("| {} | {steps} | {} |", work.phase, grid::costs(work.cost).join(" | "))
+    format!("| {} | {steps} | {} |", work.name(), grid::costs(work.cost).join(" | "))
 }
 
 /// `1.2 million rows, 3.4 GiB, 14 s`; none where the cost is next to nothing.
@@ -292,6 +323,14 @@ mod tests {
         assert_eq!(code("a`b``c"), "```a`b``c```");
         assert_eq!(code("`"), "`` ` ``");
         assert_eq!(cell_code("a|b"), r"`a\|b`");
+    }
+
+    #[test]
+    fn what_was_evaluated_is_told() {
+        assert!(!markdown(&fixture::plan(2)).contains("## Queries"));
+        let text = markdown(&fixture::hostile(2));
+        assert!(text.contains("queries read 8.2 million rows in place of 82 million (10 × less)"));
+        assert!(text.contains(" | 1,000 | 81,920 | 8,192 | 10 × less |"));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The graph for Mermaid, which many viewers of Markdown draw.
 
-use super::graph::{Graph, Spot};
+use super::graph::{Form, Graph, Spot};
 use super::visible;
 use crate::plan::{Gate, Plan};
 use crate::runbook::Runbook;
@@ -19,24 +19,27 @@ fn flowchart(graph: &Graph) -> String {
     let mut lines = vec!["flowchart TB".to_owned()];
     let mut place = 0;
     for (number, stage) in graph.stages.iter().enumerate() {
-        if stage.gate.is_none() {
+        if stage.form == Form::Box {
             lines.push(format!("  subgraph p{number} [\"{}\"]", escaped(&stage.name)));
         }
         for spot in &stage.spots {
-            lines.push(node(place, spot, stage.gate));
+            lines.push(node(place, spot, stage.form));
             place += 1;
         }
-        if stage.gate.is_none() {
+        if stage.form == Form::Box {
             lines.push("  end".to_owned());
         }
     }
     lines.extend(graph.lines.iter().map(|line| format!("  n{} --> n{}", line.from, line.to)));
     lines.push("  classDef gate fill:#fdf0d5,stroke:#b07a1e,color:#3d2a05".to_owned());
     lines.push("  classDef last fill:#fbe3e1,stroke:#b3261e,color:#410e0b".to_owned());
+    if graph.stages.iter().any(|stage| stage.form == Form::Joint) {
+        lines.push("  classDef joint fill:#ece7f8,stroke:#7d6bb5,color:#2c2150".to_owned());
+    }
     lines.join("\n") + "\n"
 }
 
-fn node(place: usize, spot: &Spot, gate: Option<Gate>) -> String {
+fn node(place: usize, spot: &Spot, form: Form) -> String {
     let shards = spot.shards.map(|shards| format!("× {shards} shards")).unwrap_or_default();
     let parts: Vec<String> = [spot.name.as_str(), spot.title, &spot.cost, &shards]
         .into_iter()
@@ -44,10 +47,11 @@ fn node(place: usize, spot: &Spot, gate: Option<Gate>) -> String {
         .map(escaped)
         .collect();
     let label = parts.join("<br/>");
-    match gate {
-        None => format!("    n{place}[\"{label}\"]"),
-        Some(Gate::Finalize) => format!("  n{place}{{{{\"{label}\"}}}}:::last"),
-        Some(_) => format!("  n{place}{{{{\"{label}\"}}}}:::gate"),
+    match form {
+        Form::Box => format!("    n{place}[\"{label}\"]"),
+        Form::Joint => format!("  n{place}[[\"{label}\"]]:::joint"),
+        Form::Gate(Gate::Finalize) => format!("  n{place}{{{{\"{label}\"}}}}:::last"),
+        Form::Gate(_) => format!("  n{place}{{{{\"{label}\"}}}}:::gate"),
     }
 }
 

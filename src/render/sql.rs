@@ -30,6 +30,7 @@ pub fn sql(plan: &Plan, only: Option<ReplicaId>) -> String {
 #[derive(Clone, Copy)]
 enum Met<'r, 'p> {
     Gate(Gate, &'r Entry<'p>),
+    Joint(&'r Entry<'p>),
     Step(&'r Entry<'p>),
 }
 
@@ -40,6 +41,7 @@ fn turns<'r, 'p>(runbook: &'r Runbook<'p>) -> BTreeMap<ReplicaId, Vec<Met<'r, 'p
     for stage in &runbook.stages {
         match stage {
             Stage::Gate(gate, entry) => turns.values_mut().for_each(|met| met.push(Met::Gate(*gate, entry))),
+            Stage::Joint(entry) => turns.values_mut().for_each(|met| met.push(Met::Joint(entry))),
             Stage::Work(work) => {
                 for entry in work.entries() {
                     for replica in entry.step.action.replicas() {
@@ -79,6 +81,7 @@ impl Script {
         for met in turns {
             match met {
                 Met::Gate(gate, entry) => self.gate(*gate, entry),
+                Met::Joint(entry) => self.joint(runbook, entry, replica),
                 Met::Step(entry) => self.step(runbook, entry, replica),
             }
         }
@@ -94,19 +97,38 @@ impl Script {
         self.comment(&"#".repeat(RULE.len()));
     }
 
+    fn joint(&mut self, runbook: &Runbook, entry: &Entry, replica: ReplicaId) {
+        self.blank();
+        self.comment(&"-".repeat(RULE.len()));
+        self.comment(
+            "All shards wait for each other: begin once every replica has come here, and go on once it is done on all.",
+        );
+        self.comment(&"-".repeat(RULE.len()));
+        self.heading(entry);
+        self.passages(runbook, entry, replica);
+    }
+
     fn step(&mut self, runbook: &Runbook, entry: &Entry, replica: ReplicaId) {
         self.blank();
+        self.heading(entry);
+        self.elsewhere(runbook, entry, replica);
+        self.passages(runbook, entry, replica);
+    }
+
+    fn heading(&mut self, entry: &Entry) {
         self.comment(&format!("[{}] {}: {}", entry.number, entry.step.id, entry.step.title));
         self.comment(&entry.step.why);
-        self.elsewhere(runbook, entry, replica);
+    }
+
+    fn passages(&mut self, runbook: &Runbook, entry: &Entry, replica: ReplicaId) {
         for passage in runbook.procedure(entry.step).iter().filter(|passage| passage.on.contains(&replica)) {
             self.passage(passage, replica);
         }
     }
 
-    /// Steps on other replicas that must be done before; those on this one stand above.
+    /// Steps on other replicas that must be done before; those on this one stand above, and so do those of all shards.
     fn elsewhere(&mut self, runbook: &Runbook, entry: &Entry, replica: ReplicaId) {
-        for edge in &entry.after {
+        for edge in entry.after.iter().filter(|edge| runbook.shard_of(&edge.from).is_some()) {
             let others = runbook.replicas_of(&edge.from).into_iter().filter(|other| *other != replica);
             let others: Vec<String> = others.map(|other| other.to_string()).collect();
             if !others.is_empty() {
@@ -164,7 +186,7 @@ impl Script {
         self.blank();
         self.comment(&format!("To take it back on {replica}, from the last step that was done upwards:"));
         for met in turns.iter().rev() {
-            let Met::Step(entry) = met else { continue };
+            let (Met::Step(entry) | Met::Joint(entry)) = met else { continue };
             match runbook.undo(entry.step) {
                 UndoWay::Nothing(_) => {}
                 UndoWay::Impossible(because) => {
@@ -235,6 +257,7 @@ fn expected(answer: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Changed;
     use crate::render::fixture;
 
     #[test]
@@ -278,7 +301,8 @@ mod tests {
     #[test]
     fn unknown_partitions_of_a_new_partition_key_are_left_to_the_reader() {
         let mut plan = fixture::plan(1);
-        plan.change.after.partition = "toYYYYMMDD(timestamp)".to_owned();
+        let Changed::Keys(rebuild) = &mut plan.change.what else { panic!("the fixture is a rebuild") };
+        rebuild.after.partition = "toYYYYMMDD(timestamp)".to_owned();
         let script = sql(&plan, None);
         assert!(
             script.contains("\n--   ALTER TABLE `analytics`.`events__sw_5ca1ab1e_new` ATTACH PARTITION ID {chunk}")

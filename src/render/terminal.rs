@@ -3,9 +3,10 @@
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
 use super::{figures, grid, visible};
-use crate::assess::{Finding, Severity};
+use crate::assess::{Evaluation, Finding, Severity};
 use crate::catalog::Keys;
-use crate::plan::{ChangeSummary, Objects, Plan};
+use crate::names::TableName;
+use crate::plan::{ChangeSummary, Changed, Plan, Rebuild, TableCommands};
 use crate::runbook::Runbook;
 use crate::words::count;
 
@@ -54,14 +55,17 @@ impl Page {
         };
         add("Table", &visible::line(&plan.objects.source.to_string()));
         for (name, value) in changes(&plan.change) {
-            add(name, &visible::line(&value));
+            add(&visible::line(&name), &visible::line(&value));
         }
-        if let Some(names) = untouched(&plan.objects) {
+        if let Some(names) = untouched(plan) {
             add("Not touched", &visible::line(&names));
         }
         add("Cluster", &visible::line(&cluster(runbook)));
         add("Data", &data(runbook));
         add("Expected", &format!("{} of work, without waiting at gates", figures::duration(runbook.seconds)));
+        if let Some(evaluation) = evaluation(plan) {
+            add("Evaluated", &visible::line(&evaluated(evaluation)));
+        }
         add("Plan", &visible::line(&identity(runbook)));
         for choice in &plan.choices {
             add("Chosen", &visible::line(choice));
@@ -99,12 +103,30 @@ impl Page {
 }
 
 /// What changes, by name, as it reads in one line.
-pub(super) fn changes(change: &ChangeSummary) -> Vec<(&'static str, String)> {
-    changed_keys(change).into_iter().map(|(name, [before, after])| (name, format!("{before} → {after}"))).collect()
+pub(super) fn changes(change: &ChangeSummary) -> Vec<(String, String)> {
+    let line = |(name, [before, after]): (String, [String; 2])| {
+        (name, if before.is_empty() { after } else { format!("{before} → {after}") })
+    };
+    changed(change).into_iter().map(line).collect()
 }
 
-/// What changes, by name, before and after. What stays is left out.
-pub(super) fn changed_keys(change: &ChangeSummary) -> Vec<(&'static str, [String; 2])> {
+/// What changes, by name, before and after; nothing before where it is a statement. What stays is left out.
+pub(super) fn changed(change: &ChangeSummary) -> Vec<(String, [String; 2])> {
+    match &change.what {
+        Changed::Keys(rebuild) => {
+            changed_keys(rebuild).into_iter().map(|(name, pair)| (name.to_owned(), pair)).collect()
+        }
+        Changed::Commands(tables) => tables.iter().flat_map(commands).collect(),
+    }
+}
+
+fn commands(table: &TableCommands) -> impl Iterator<Item = (String, [String; 2])> + '_ {
+    let statement = |commands: &String| (format!("Changes {}", table.table), [String::new(), commands.clone()]);
+    let effect = (!table.effect.is_empty()).then(|| ("Effect".to_owned(), [String::new(), table.effect.clone()]));
+    table.statements.iter().map(statement).chain(effect)
+}
+
+fn changed_keys(change: &Rebuild) -> Vec<(&'static str, [String; 2])> {
     type Key = fn(&Keys) -> &str;
     let keys: [(&str, Key); 4] = [
         ("Sorting key", |keys| &keys.sorting),
@@ -127,9 +149,37 @@ pub(super) fn changed_keys(change: &ChangeSummary) -> Vec<(&'static str, [String
     changes
 }
 
+/// What `evaluate` measured of a change of key.
+pub(super) fn evaluation(plan: &Plan) -> Option<&Evaluation> {
+    plan.rebuild()?.evaluation.as_ref()
+}
+
+/// The workload before and after, and how far that can be relied on.
+pub(super) fn evaluated(evaluation: &Evaluation) -> String {
+    let Evaluation { rows_read: [before, after], compressed_bytes: [size, new_size], .. } = evaluation;
+    format!(
+        "queries read {} in place of {} ({}), the data take {} in place of {}; {} % of the queries, {} % of the bytes that they read, \
+         measured on {}",
+        figures::rows(*after),
+        figures::count(*before),
+        figures::times(*after, *before),
+        figures::bytes(*new_size),
+        figures::bytes(*size),
+        evaluation.queries_percent,
+        evaluation.read_bytes_percent,
+        evaluation.measured
+    )
+}
+
 /// `d.all (Distributed), d.per_day (view)`: what goes on by name, as it is.
-pub(super) fn untouched(objects: &Objects) -> Option<String> {
-    let distributed = objects.distributed.iter().map(|name| format!("{name} (Distributed)"));
+pub(super) fn untouched(plan: &Plan) -> Option<String> {
+    let changes = |name: &&TableName| match &plan.change.what {
+        Changed::Keys(_) => false,
+        Changed::Commands(tables) => tables.iter().any(|table| table.table == **name),
+    };
+    let objects = &plan.objects;
+    let distributed =
+        objects.distributed.iter().filter(|name| !changes(name)).map(|name| format!("{name} (Distributed)"));
     let names: Vec<String> = distributed.chain(objects.views.iter().map(|name| format!("{name} (view)"))).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }

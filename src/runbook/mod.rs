@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub use procedure::{Line, Passage, Repeat, Role, Sql, Turn, UndoWay};
 
 use crate::names::ReplicaId;
-use crate::plan::{Action, Backfill, Cost, Edge, Gate, PartitionSize, Phase, Plan, Step, StepId, Strategy};
+use crate::plan::{Action, Backfill, Cost, Edge, Gate, PartitionSize, Phase, Plan, Step, StepId};
 use crate::words::count;
 
 /// A plan arranged for reading.
@@ -21,7 +21,7 @@ pub struct Runbook<'p> {
     pub plan: &'p Plan,
     /// Numbers of all shards, ascending.
     pub shards: Vec<u32>,
-    /// Gates and phases in the order in which they come. No step depends on one of a later stage.
+    /// Gates, joints and phases in the order in which they come. No step depends on one of a later stage.
     pub stages: Vec<Stage<'p>>,
     /// Expected seconds from beginning to end, without waiting at gates: the longest way through the graph.
     pub seconds: u64,
@@ -35,22 +35,26 @@ pub struct Runbook<'p> {
 pub enum Stage<'p> {
     /// The plan waits for a person.
     Gate(Gate, Entry<'p>),
-    /// Steps of one phase; those of different shards do not wait for each other unless an edge says so.
+    /// A step over the whole cluster, at which all shards wait for each other.
+    Joint(Entry<'p>),
+    /// Steps of one phase, each of one shard; those of different shards do not wait for each other unless an edge says so.
     Work(Work<'p>),
 }
 
-/// The steps of one phase, or of the part of it between two gates.
+/// The steps of one phase, or of the part of it between two gates or joints.
 #[derive(Debug)]
 pub struct Work<'p> {
     /// The phase.
     pub phase: Phase,
+    /// Whether an earlier stage is of the same phase.
+    pub continued: bool,
     /// Its steps, those that do the same on different shards together.
     pub kinds: Vec<Kind<'p>>,
     /// Rows and bytes of all steps together; seconds of the longest way through them.
     pub cost: Cost,
 }
 
-/// Steps that do the same on different shards, or a single step over the whole cluster.
+/// Steps that do the same on different shards.
 #[derive(Debug)]
 pub struct Kind<'p> {
     /// The steps' id without the shard: `create.shadow`.
@@ -116,17 +120,32 @@ impl<'p> Runbook<'p> {
         self.steps.get(id).map(|step| step.action.replicas()).unwrap_or_default()
     }
 
-    /// Whether a partition of the source has the same id in the shadow table.
-    pub fn keeps_partition_key(&self) -> bool {
-        self.plan.change.before.partition == self.plan.change.after.partition
+    /// The shard of a step; none for a step over the whole cluster, and for one that the plan does not have.
+    pub fn shard_of(&self, id: &StepId) -> Option<u32> {
+        self.steps.get(id).and_then(|step| step.shard)
     }
 
-    /// The stages without the gates.
+    /// Whether a partition of the source has the same id in the shadow table.
+    pub fn keeps_partition_key(&self) -> bool {
+        self.plan.rebuild().is_none_or(|keys| keys.before.partition == keys.after.partition)
+    }
+
+    /// The stages without gates and joints.
     pub fn phases(&self) -> impl Iterator<Item = &Work<'p>> {
         self.stages.iter().filter_map(|stage| match stage {
-            Stage::Gate(..) => None,
+            Stage::Gate(..) | Stage::Joint(_) => None,
             Stage::Work(work) => Some(work),
         })
+    }
+
+    /// How many gates there are.
+    pub fn gates(&self) -> usize {
+        self.stages.iter().filter(|stage| matches!(stage, Stage::Gate(..))).count()
+    }
+
+    /// Whether these are all replicas of the cluster.
+    pub fn is_everywhere(&self, on: &[ReplicaId]) -> bool {
+        self.plan.cluster.replicas.iter().all(|replica| on.contains(&replica.id))
     }
 
     /// `2 shards × 2 replicas`.
@@ -146,9 +165,7 @@ impl<'p> Runbook<'p> {
 
     /// The strategy's name.
     pub fn strategy(&self) -> &'static str {
-        match self.plan.strategy {
-            Strategy::Mirror => "mirror",
-        }
+        self.plan.strategy.name()
     }
 
     /// Versions of the servers, each once.
@@ -164,13 +181,19 @@ impl<'p> Stage<'p> {
     /// Its steps in the plan's order.
     pub fn entries(&self) -> Vec<&Entry<'p>> {
         match self {
-            Self::Gate(_, entry) => vec![entry],
+            Self::Gate(_, entry) | Self::Joint(entry) => vec![entry],
             Self::Work(work) => work.entries(),
         }
     }
 }
 
 impl<'p> Work<'p> {
+    /// The phase's name, and that it goes on.
+    pub fn name(&self) -> String {
+        let more = if self.continued { ", continued" } else { "" };
+        format!("{}{more}", self.phase)
+    }
+
     /// Its steps in the plan's order.
     pub fn entries(&self) -> Vec<&Entry<'p>> {
         let mut all: Vec<&Entry> = self.kinds.iter().flat_map(|kind| &kind.entries).collect();
@@ -178,8 +201,8 @@ impl<'p> Work<'p> {
         all
     }
 
-    /// Its steps on one shard, or with none those over the whole cluster; in the plan's order.
-    pub fn cell(&self, shard: Option<u32>) -> Vec<&Entry<'p>> {
+    /// Its steps on one shard, in the plan's order.
+    pub fn cell(&self, shard: u32) -> Vec<&Entry<'p>> {
         let mut cell: Vec<&Entry> = self.kinds.iter().flat_map(|kind| kind.on(shard)).collect();
         cell.sort_unstable_by_key(|entry| entry.number);
         cell
@@ -187,10 +210,10 @@ impl<'p> Work<'p> {
 }
 
 impl<'p> Kind<'p> {
-    /// Its steps on one shard, or over the whole cluster.
-    pub fn on(&self, shard: Option<u32>) -> &[Entry<'p>] {
-        let from = self.entries.partition_point(|entry| entry.step.shard < shard);
-        let to = self.entries.partition_point(|entry| entry.step.shard <= shard);
+    /// Its steps on one shard.
+    pub fn on(&self, shard: u32) -> &[Entry<'p>] {
+        let from = self.entries.partition_point(|entry| entry.step.shard < Some(shard));
+        let to = self.entries.partition_point(|entry| entry.step.shard <= Some(shard));
         &self.entries[from..to]
     }
 
@@ -211,6 +234,11 @@ impl<'p> Kind<'p> {
 }
 
 impl<'p> Entry<'p> {
+    /// It alone, as a kind of its own.
+    pub fn alone(&self) -> Kind<'p> {
+        Kind { stem: self.step.id.to_string(), entries: vec![self.clone()] }
+    }
+
     /// What the step depends on, by reason.
     pub fn dependencies(&self) -> Vec<Dependency<'p>> {
         dependencies(&[self])
@@ -281,32 +309,43 @@ fn entries(plan: &Plan) -> Vec<Entry<'_>> {
     entries
 }
 
-/// Splits the steps by phase, and each phase at its gates.
+/// Splits the steps by phase, and each phase at its gates and at the steps where shards wait for each other.
 fn stages(entries: Vec<Entry<'_>>) -> Vec<Stage<'_>> {
     let mut phases: BTreeMap<Phase, Vec<Entry>> = BTreeMap::new();
     for entry in entries {
         phases.entry(entry.step.phase).or_default().push(entry);
     }
+    phases.into_iter().flat_map(|(phase, entries)| stages_of(phase, entries)).collect()
+}
+
+fn stages_of(phase: Phase, entries: Vec<Entry<'_>>) -> Vec<Stage<'_>> {
     let mut stages = Vec::new();
-    for (phase, entries) in phases {
-        let mut open = Vec::new();
-        for entry in entries {
-            if let Action::Gate { gate } = entry.step.action {
-                stages.extend(work(phase, std::mem::take(&mut open)));
-                stages.push(Stage::Gate(gate, entry));
-            } else {
+    let mut open = Vec::new();
+    for entry in entries {
+        let stage = match entry.step.action {
+            Action::Gate { gate } => Stage::Gate(gate, entry),
+            _ if entry.step.shard.is_none() => Stage::Joint(entry),
+            _ => {
                 open.push(entry);
+                continue;
             }
-        }
-        stages.extend(work(phase, open));
+        };
+        close(phase, &mut open, &mut stages);
+        stages.push(stage);
     }
+    close(phase, &mut open, &mut stages);
     stages
 }
 
-fn work(phase: Phase, entries: Vec<Entry<'_>>) -> Option<Stage<'_>> {
-    if entries.is_empty() {
-        return None;
+/// The steps that have come since the last gate or joint, as a stage.
+fn close<'p>(phase: Phase, open: &mut Vec<Entry<'p>>, stages: &mut Vec<Stage<'p>>) {
+    if !open.is_empty() {
+        let continued = stages.iter().any(|stage| matches!(stage, Stage::Work(_)));
+        stages.push(Stage::Work(work(phase, continued, std::mem::take(open))));
     }
+}
+
+fn work(phase: Phase, continued: bool, entries: Vec<Entry<'_>>) -> Work<'_> {
     let cost = cost_of(&entries.iter().collect::<Vec<_>>());
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut kinds: Vec<Kind> = Vec::new();
@@ -321,7 +360,7 @@ fn work(phase: Phase, entries: Vec<Entry<'_>>) -> Option<Stage<'_>> {
     for kind in &mut kinds {
         kind.entries.sort_by_key(|entry| (entry.step.shard, entry.number));
     }
-    Some(Stage::Work(Work { phase, kinds, cost }))
+    Work { phase, continued, kinds, cost }
 }
 
 /// Seconds of the longest way through some steps of one plan.

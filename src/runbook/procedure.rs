@@ -2,8 +2,8 @@
 
 use crate::names::ReplicaId;
 use crate::plan::{
-    Action, Backfill, CatchUp, Compare, CompareMode, Drain, Feed, GapBy, PartitionSize, Probe, ProbeOn, Run, Settle,
-    Swap, Template, Undo,
+    Action, AwaitMutations, Backfill, CatchUp, Compare, CompareMode, Drain, Feed, GapBy, PartitionSize, Probe, ProbeOn,
+    Ready, Run, Settle, Swap, Template, Undo,
 };
 
 /// Lines for the same replicas.
@@ -139,7 +139,9 @@ pub(super) fn of<'p>(
         Action::Swap(work) => swap(work),
         Action::CatchUp(wait) => vec![catch_up(wait)],
         Action::Drain(wait) => vec![drain(wait)],
+        Action::AwaitMutations(wait) => mutations(wait),
         Action::Compare(tables) => vec![compare(tables)],
+        Action::Ready(ready) => fit(ready),
     }
 }
 
@@ -287,6 +289,17 @@ fn drain(wait: &Drain) -> Passage<'_> {
     once(wait.on.clone(), lines)
 }
 
+fn mutations(wait: &AwaitMutations) -> Vec<Passage<'_>> {
+    let says = "lists mutations (id, done, parts to do, command, why it fails): wait until each of them is done, on every replica";
+    wait.groups
+        .iter()
+        .map(|group| {
+            let watch = line(Role::Watch, "progress on large parts", Sql::Fixed(&wait.progress));
+            once(group.on.clone(), vec![line(Role::Ask, says, Sql::Fixed(&group.list)), watch])
+        })
+        .collect()
+}
+
 fn backfill(copy: &Backfill, same: bool) -> Vec<Passage<'_>> {
     let mut first: Vec<Line> = copy.before.iter().map(|probe| probed(Role::Before, probe)).collect();
     first.push(line(Role::Ask, "lists the chunks to copy, partitions of the snapshot", Sql::Fixed(&copy.list)));
@@ -350,6 +363,16 @@ fn compare(tables: &Compare) -> Passage<'_> {
             line(Role::Watch, suspects, Sql::Chunk(&tables.drill.suspects)),
         ],
     )
+}
+
+fn fit(ready: &Ready) -> Vec<Passage<'_>> {
+    let says = "parts of a table that were there before its comparison must be there, as they were or merged: else compare that shard again";
+    let watched = ready.watches.chunk_by(|one, next| one.parts == next.parts).map(|same| {
+        let lists = same.first().into_iter().flat_map(|watch| &watch.parts);
+        let lines = lists.map(|sql| line(Role::Watch, says, Sql::Fixed(sql))).collect();
+        once(same.iter().map(|watch| watch.on).collect(), lines)
+    });
+    ready.probes.iter().map(check).chain(watched).collect()
 }
 
 fn once(on: Vec<ReplicaId>, lines: Vec<Line<'_>>) -> Passage<'_> {

@@ -33,13 +33,38 @@ fn a_gate_in_the_middle_divides_its_phase() {
 }
 
 #[test]
+fn shards_that_wait_for_each_other_divide_their_phase() {
+    let plan = fixture::plan(2);
+    let runbook = Runbook::new(&plan);
+    let cutover = runbook.stages.iter().filter(|stage| stage.entries()[0].step.phase == Phase::Cutover);
+    let told: Vec<String> = cutover
+        .map(|stage| {
+            let name = match stage {
+                Stage::Gate(gate, _) => format!("gate {gate}"),
+                Stage::Joint(entry) => format!("joint {}", entry.step.id),
+                Stage::Work(work) => work.name(),
+            };
+            let ids: Vec<&str> = stage.entries().iter().map(|entry| entry.step.id.as_str()).collect();
+            format!("{name}: {}", ids.join(" "))
+        })
+        .collect();
+    insta::assert_snapshot!(told.join("\n"), @"
+    gate cutover: gate.cutover
+    cutover: cutover.verify.s1 cutover.verify.s2
+    joint cutover.ready: cutover.ready
+    cutover, continued: cutover.s1 cutover.s2
+    ");
+    assert_eq!(runbook.gates(), 3);
+}
+
+#[test]
 fn time_is_that_of_the_longest_way() {
     let plan = fixture::plan(3);
     let runbook = Runbook::new(&plan);
     let on_third: u64 = plan.steps.iter().filter(|step| step.shard == Some(3)).map(|step| step.cost.seconds).sum();
     assert_eq!(runbook.seconds, on_third, "the third shard is the slowest, and its steps follow each other");
     let backfill = runbook.phases().find(|work| work.phase == Phase::Backfill).unwrap();
-    assert_eq!(backfill.cost.seconds, backfill.cell(Some(3))[0].step.cost.seconds);
+    assert_eq!(backfill.cost.seconds, backfill.cell(3)[0].step.cost.seconds);
     assert_eq!(backfill.cost.rows, plan.rows());
 }
 
@@ -50,8 +75,8 @@ fn a_kind_finds_its_steps_by_shard() {
     let create = runbook.phases().find(|work| work.phase == Phase::Create).unwrap();
     let stems: Vec<&str> = create.kinds.iter().map(|kind| kind.stem.as_str()).collect();
     assert_eq!(stems, ["create.shadow", "create.staging"]);
-    assert_eq!(create.kinds[0].on(Some(11))[0].step.id.as_str(), "create.shadow.s11");
-    assert!(create.kinds[0].on(None).is_empty());
+    assert_eq!(create.kinds[0].on(11)[0].step.id.as_str(), "create.shadow.s11");
+    assert!(create.kinds[0].on(13).is_empty());
 }
 
 #[test]

@@ -33,9 +33,9 @@ impl Features {
     /// Asks once for all that is looked up later.
     pub(super) async fn probe(asker: &Asker<'_>) -> Result<Self, QueryError> {
         let sql = "SELECT concat('column ', table, '.', name) AS feature FROM system.columns \
-                   WHERE database = 'system' AND table IN ('tables', 'columns', 'disks', 'zookeeper', 'processes', 'distribution_queue') \
+                   WHERE database = 'system' AND table IN ('tables', 'columns', 'disks', 'zookeeper', 'processes', 'distribution_queue', 'mutations') \
                    UNION ALL SELECT concat('setting ', name) AS feature FROM system.settings \
-                   WHERE name IN ('log_comment', 'optimize_on_insert', 'async_insert', 'max_insert_threads', 'min_insert_block_size_rows_for_materialized_views', \
+                   WHERE name IN ('log_comment', 'optimize_on_insert', 'async_insert', 'mutations_sync', 'max_insert_threads', 'min_insert_block_size_rows_for_materialized_views', \
                    'database_atomic_wait_for_drop_and_detach_synchronously') \
                    UNION ALL SELECT concat('function ', name) AS feature FROM system.functions \
                    WHERE name IN ('serverUUID', 'tcpPort')";
@@ -77,6 +77,9 @@ impl Features {
             (Capability::PartitionIdColumn, virtual_column_exists(asker, any_table.as_ref(), "_partition_id").await?),
             (Capability::PartOffsetColumn, virtual_column_exists(asker, any_table.as_ref(), "_part_offset").await?),
             (Capability::CheckGrant, accepted(asker.text("CHECK GRANT SELECT ON system.one").await)?),
+            (Capability::MutationFailReason, self.has_column("mutations", "latest_fail_reason")),
+            (Capability::MutationsSync, self.has_setting("mutations_sync")),
+            (Capability::KillMutation, accepted(asker.text("KILL MUTATION WHERE 0 TEST").await)?),
             (Capability::HashesAnyType, accepted(asker.text(HASHES).await)?),
         ];
         Ok(found.into_iter().filter_map(|(capability, is_there)| is_there.then_some(capability)).collect())

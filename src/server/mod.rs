@@ -20,7 +20,7 @@ pub use cluster::{Cluster, ObserveError, ObserveSettings, Running};
 pub use connection::{Connection, Endpoint, EndpointError, Secret};
 pub use error::{QueryError, QueryErrorKind};
 pub use introspect::observe;
-pub use normalize::{NormalizeCause, NormalizeError, normal_form};
+pub use normalize::{Alterations, NormalizeCause, NormalizeError, alterations, normal_form};
 pub use pour::PourError;
 pub use query_log::{LogError, LogQuestion};
 pub use session::{Session, Statement};

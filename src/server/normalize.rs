@@ -9,7 +9,7 @@ use super::error::{QueryError, QueryErrorKind};
 use super::introspect::Asker;
 use super::session::Statement;
 use crate::catalog::Table;
-use crate::names::{ReplicaId, TableName, quote_identifier};
+use crate::names::{ReplicaId, TableName, quote_identifier, quote_string};
 
 /// All scratch databases are called this and a tag.
 const SCRATCH_PREFIX: &str = "_shardwright_scratch_";
@@ -78,14 +78,30 @@ pub async fn normal_form(
 ) -> Result<Table, NormalizeError> {
     let scratch = Scratch { cluster, on, table: scratch_table(tag)? };
     let result = scratch.create_and_read(&create(&scratch.table)).await;
-    let dropped = scratch.drop_database().await;
-    let cause = match (result, &dropped) {
-        (Ok(table), Ok(())) => return Ok(table),
-        (Ok(_), Err(_)) => NormalizeCause::NotDropped,
-        (Err(cause), _) => cause,
-    };
-    let leftover = dropped.err().map(|error| (scratch.table.database, error));
-    Err(NormalizeError { cause, leftover })
+    scratch.left(result).await
+}
+
+/// What alterations of a scratch table came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alterations {
+    /// The table's definition as it was created, then after each alteration that the server took.
+    pub definitions: Vec<String>,
+    /// The first alteration that it refused, if it refused any: none after that was tried.
+    pub refused: Option<QueryError>,
+}
+
+/// Creates a scratch table as [`normal_form`] does, alters it by each of `commands` in turn, and reads it back each time. A
+/// command is what follows `ALTER TABLE t`.
+pub async fn alterations(
+    cluster: &Cluster,
+    on: ReplicaId,
+    tag: &str,
+    create: impl Fn(&TableName) -> String,
+    commands: &[String],
+) -> Result<Alterations, NormalizeError> {
+    let scratch = Scratch { cluster, on, table: scratch_table(tag)? };
+    let result = scratch.create_and_alter(&create(&scratch.table), commands).await;
+    scratch.left(result).await
 }
 
 fn scratch_table(tag: &str) -> Result<TableName, NormalizeCause> {
@@ -93,6 +109,11 @@ fn scratch_table(tag: &str) -> Result<TableName, NormalizeCause> {
         return Err(NormalizeCause::Tag(tag.to_owned()));
     }
     Ok(TableName::new(format!("{SCRATCH_PREFIX}{tag}"), SCRATCH_TABLE))
+}
+
+#[derive(serde::Deserialize)]
+struct DefinitionRow {
+    create_table_query: String,
 }
 
 struct Scratch<'a> {
@@ -103,20 +124,64 @@ struct Scratch<'a> {
 
 impl Scratch<'_> {
     async fn create_and_read(&self, create: &str) -> Result<Table, NormalizeCause> {
+        self.create(create).await?;
+        self.read().await
+    }
+
+    async fn create(&self, create: &str) -> Result<(), NormalizeCause> {
         self.drop_database().await.map_err(NormalizeCause::Failed)?;
         let create_database = format!("CREATE DATABASE {}", quote_identifier(&self.table.database));
         self.run(&create_database).await.map_err(NormalizeCause::Failed)?;
         self.run(create).await.map_err(|error| match error.kind {
             QueryErrorKind::Server { .. } => NormalizeCause::Refused(error),
             _ => NormalizeCause::Failed(error),
-        })?;
-        self.read().await
+        })
+    }
+
+    /// The definition alone: one question, where reading the whole table takes many.
+    async fn definition(&self) -> Result<String, NormalizeCause> {
+        let TableName { database, table } = &self.table;
+        let sql = format!(
+            "SELECT create_table_query FROM system.tables WHERE database = {} AND name = {}",
+            quote_string(database),
+            quote_string(table)
+        );
+        let asker = Asker::new(self.cluster, self.on, STATEMENT_TIMEOUT);
+        let mut rows: Vec<DefinitionRow> = asker.rows(&sql).await.map_err(NormalizeCause::Failed)?;
+        rows.pop().map(|row| row.create_table_query).ok_or_else(|| NormalizeCause::Missing(database.clone()))
+    }
+
+    async fn create_and_alter(&self, create: &str, commands: &[String]) -> Result<Alterations, NormalizeCause> {
+        self.create(create).await?;
+        let mut definitions = vec![self.definition().await?];
+        for command in commands {
+            match self.run(&format!("ALTER TABLE {} {command}", self.table.sql())).await {
+                Ok(()) => definitions.push(self.definition().await?),
+                Err(error) if matches!(error.kind, QueryErrorKind::Server { .. }) => {
+                    return Ok(Alterations { definitions, refused: Some(error) });
+                }
+                Err(error) => return Err(NormalizeCause::Failed(error)),
+            }
+        }
+        Ok(Alterations { definitions, refused: None })
     }
 
     async fn read(&self) -> Result<Table, NormalizeCause> {
         let asker = Asker::new(self.cluster, self.on, STATEMENT_TIMEOUT);
         let mut tables = asker.tables(std::slice::from_ref(&self.table)).await.map_err(NormalizeCause::Failed)?;
         tables.remove(&self.table).ok_or_else(|| NormalizeCause::Missing(self.table.database.clone()))
+    }
+
+    /// Drops the database, whatever came of its use.
+    async fn left<T>(self, result: Result<T, NormalizeCause>) -> Result<T, NormalizeError> {
+        let dropped = self.drop_database().await;
+        let cause = match (result, &dropped) {
+            (Ok(found), Ok(())) => return Ok(found),
+            (Ok(_), Err(_)) => NormalizeCause::NotDropped,
+            (Err(cause), _) => cause,
+        };
+        let leftover = dropped.err().map(|error| (self.table.database, error));
+        Err(NormalizeError { cause, leftover })
     }
 
     async fn drop_database(&self) -> Result<(), QueryError> {

@@ -92,6 +92,8 @@ impl TableRow {
             partitions: Vec::new(),
             replication: None,
             mutations_pending: 0,
+            mutation_next: 0,
+            column_bytes: std::collections::BTreeMap::new(),
             dependents: dependents.into_iter().collect(),
         }
     }
@@ -128,6 +130,7 @@ struct ColumnRow {
     default_kind: String,
     default_expression: String,
     comment: String,
+    bytes: u64,
 }
 
 async fn columns(
@@ -136,11 +139,13 @@ async fn columns(
     filter: Option<&[TableName]>,
 ) -> Result<Vec<About<ColumnRow>>, QueryError> {
     let comment = if features.has_column("columns", "comment") { "comment" } else { "''" };
+    let has_bytes = features.has_column("columns", "data_compressed_bytes");
+    let bytes = if has_bytes { "toUInt64(data_compressed_bytes)" } else { "toUInt64(0)" };
     // Old servers have no position, but list a table's columns in order.
     let order = if features.has_column("columns", "position") { "ORDER BY database, table, position" } else { "" };
     let sql = format!(
         "SELECT database AS of_database, table AS of_table, name AS column, type AS kind, \
-         toString(default_kind) AS default_kind, default_expression, {comment} AS comment \
+         toString(default_kind) AS default_kind, default_expression, {comment} AS comment, {bytes} AS bytes \
          FROM (SELECT * FROM system.columns WHERE {} {order})",
         condition("table", filter)
     );
@@ -149,6 +154,9 @@ async fn columns(
 
 fn add_columns(catalog: &mut Catalog, rows: Vec<About<ColumnRow>>) {
     distribute(catalog, rows, |table, row| {
+        if row.bytes > 0 {
+            table.column_bytes.insert(row.column.clone(), row.bytes);
+        }
         table.columns.push(Column {
             name: row.column,
             kind: row.kind,
@@ -217,17 +225,22 @@ fn add_replication(catalog: &mut Catalog, rows: Vec<About<ReplicationRow>>) {
 #[derive(Deserialize)]
 struct MutationRow {
     pending: u64,
+    next: u64,
 }
 
 async fn mutations(asker: &Asker<'_>, filter: Option<&[TableName]>) -> Result<Vec<About<MutationRow>>, QueryError> {
     let sql = format!(
-        "SELECT database AS of_database, table AS of_table, toUInt64(count()) AS pending FROM system.mutations \
-         WHERE NOT is_done AND {} GROUP BY database, table",
+        "SELECT database AS of_database, table AS of_table, toUInt64(countIf(NOT is_done)) AS pending, \
+         toUInt64(max(toUInt64OrZero(extract(mutation_id, '[0-9]+'))) + 1) AS next FROM system.mutations \
+         WHERE {} GROUP BY database, table",
         condition("table", filter)
     );
     asker.rows(&sql).await
 }
 
 fn add_mutations(catalog: &mut Catalog, rows: Vec<About<MutationRow>>) {
-    distribute(catalog, rows, |table, row| table.mutations_pending = row.pending);
+    distribute(catalog, rows, |table, row| {
+        table.mutations_pending = row.pending;
+        table.mutation_next = row.next;
+    });
 }

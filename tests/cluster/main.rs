@@ -21,6 +21,7 @@ mod exact;
 mod faults;
 mod fence;
 mod harness;
+mod in_place;
 mod kill;
 mod load;
 mod lock;

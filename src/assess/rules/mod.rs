@@ -26,6 +26,7 @@ mod partition_key;
 mod pending_mutations;
 mod replication_layout;
 mod row_identity;
+mod slower_queries;
 mod unhealthy_replication;
 mod unknown_disk_space;
 mod unreachable_replica;
@@ -45,7 +46,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 24] = rules![
+pub(super) const ALL: [Rule; 25] = rules![
     unreachable_replica,
     differing_definitions,
     leftovers,
@@ -70,7 +71,23 @@ pub(super) const ALL: [Rule; 24] = rules![
     changing_key,
     hidden_columns,
     changing_column,
+    slower_queries,
 ];
+
+/// The rules that look at the cluster and at how the table is there, whatever is to change.
+pub(super) fn of_clusters() -> impl Iterator<Item = &'static Rule> {
+    const CODES: [&str; 8] = [
+        unreachable_replica::CODE,
+        differing_definitions::CODE,
+        leftovers::CODE,
+        replication_layout::CODE,
+        unhealthy_replication::CODE,
+        pending_mutations::CODE,
+        other_cluster::CODE,
+        database::CODE,
+    ];
+    ALL.iter().filter(|rule| CODES.contains(&rule.code))
+}
 
 #[cfg(test)]
 mod tests {
@@ -80,9 +97,10 @@ mod tests {
     const DOCS: &str = include_str!("../../../docs/findings.md");
 
     #[test]
-    fn every_code_is_unique_and_in_order_and_has_its_section() {
+    fn every_code_is_unique_and_has_its_section_in_order() {
         let own = ALL.iter().map(|rule| rule.code);
-        let codes: Vec<&str> = own.chain(crate::lint::codes()).collect();
+        let mut codes: Vec<&str> = own.chain(crate::lint::codes()).chain(crate::assess::alter::codes()).collect();
+        codes.sort_unstable();
         assert!(codes.is_sorted_by(|a, b| a < b), "{codes:?}");
         let headings = DOCS.lines().filter_map(|line| line.strip_prefix("## SW"));
         let documented: Vec<String> = headings.map(|heading| format!("SW{}", &heading[..3])).collect();

@@ -14,7 +14,7 @@ use super::super::prompt::{self, Prompt};
 use super::{dry_run, planned};
 use crate::execute::{Engine, Outcome, Until};
 use crate::plan::file::Sealed;
-use crate::plan::{Gate, Plan, StepId};
+use crate::plan::{Gate, Plan, Rebuild, StepId};
 
 pub(in super::super) async fn run(global: &Global, args: &Execute) -> Result<Exit, Failure> {
     let sealed = planned::read(&args.plan)?;
@@ -77,20 +77,23 @@ fn tell(path: &Path, plan: &Plan, outcome: Outcome) -> Exit {
     let source = &plan.objects.source;
     match outcome {
         Outcome::Finished => {
-            say(&format!(
-                "done: {source} is sorted by ({}), and nothing of the plan is left over",
-                plan.change.after.sorting
-            ));
+            say(&match plan.rebuild() {
+                Some(rebuild) => {
+                    let key = &rebuild.after.sorting;
+                    format!("done: {source} is sorted by ({key}), and nothing of the plan is left over")
+                }
+                None => format!("done: {source} and the tables over it are as wanted on every replica"),
+            });
+            if plan.rebuild().is_none() && !plan.has_gate(Gate::Finalize) {
+                planned::suggest("rollback", path);
+            }
             Exit::Done
         }
         Outcome::Waiting(gate) => {
             say(&format!("waiting for approval: gate {gate}"));
             match gate {
                 Gate::Finalize => {
-                    say(&format!(
-                        "{source} is sorted by ({}). The old data stays in {} and is kept current: `rollback` swaps back.",
-                        plan.change.after.sorting, plan.objects.shadow
-                    ));
+                    say(&before_the_end(plan));
                     planned::suggest("finalize", path);
                 }
                 Gate::Start | Gate::Cutover => planned::suggest(&format!("approve --gate {gate}"), path),
@@ -103,5 +106,19 @@ fn tell(path: &Path, plan: &Plan, outcome: Outcome) -> Exit {
             Exit::Done
         }
         Outcome::RolledBack => Exit::Done,
+    }
+}
+
+/// What stands so far, and that it can be taken back.
+fn before_the_end(plan: &Plan) -> String {
+    let source = &plan.objects.source;
+    match plan.rebuild() {
+        Some(Rebuild { after, tables, .. }) => format!(
+            "{source} is sorted by ({}). The old data stays in {} and is kept current: `rollback` swaps back.",
+            after.sorting, tables.shadow
+        ),
+        None => {
+            format!("{source} is as it was: what follows cannot be taken back. Until then `rollback` undoes the rest.")
+        }
     }
 }

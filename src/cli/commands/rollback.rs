@@ -33,14 +33,19 @@ pub(in super::super) async fn run(global: &Global, args: &Rollback) -> Result<Ex
         return Ok(Exit::Done);
     }
     heed(&engine, engine.roll_back(args.despite_differences.clone())).await?;
-    say(&format!("rolled back: {} is sorted by ({}) as before", plan.objects.source, plan.change.before.sorting));
+    say(&match plan.rebuild() {
+        Some(rebuild) => {
+            format!("rolled back: {} is sorted by ({}) as before", plan.objects.source, rebuild.before.sorting)
+        }
+        None => format!("rolled back: {} and the tables over it are defined as before", plan.objects.source),
+    });
     Ok(Exit::Done)
 }
 
 /// A journal that knows of nothing beside a cluster that has the plan's tables is not this plan's, or has been lost.
 async fn refuse_lost_journal(cluster: &Cluster, plan: &Plan, path: &Path) -> Result<(), Failure> {
-    let objects = &plan.objects;
-    let probe = probes::absent(&[&objects.shadow, &objects.snapshot, &objects.staging, &objects.mirror, &objects.swap]);
+    let Some(rebuild) = plan.rebuild() else { return Ok(()) };
+    let probe = probes::absent(&rebuild.tables.all());
     for replica in &plan.cluster.replicas {
         let asked = Statement::read(probe.sql.clone(), LOOK_TIMEOUT);
         let found = cluster.run(replica.id, &asked).await.map_err(|error| Failure::of(&error))?;
@@ -50,7 +55,7 @@ async fn refuse_lost_journal(cluster: &Cluster, plan: &Plan, path: &Path) -> Res
                 "the journal {} knows of nothing that was done, but {} has tables of a plan for {}",
                 journal.display(),
                 replica.id,
-                objects.source
+                plan.objects.source
             );
             return Err(Failure::new(message).exit(Exit::InDoubt).hint("find the journal that belongs to them"));
         }

@@ -66,7 +66,8 @@ fn state(plan: &Plan, graph: &Graph, progress: &Progress, is_running: bool) -> (
         return ("failed", None);
     }
     match (forward(plan, graph, progress, &std::collections::BTreeSet::new()), progress.direction) {
-        (Next::Finished, _) => ("finalized", None),
+        (Next::Finished, _) if plan.has_gate(Gate::Finalize) => ("finalized", None),
+        (Next::Finished, _) => ("done", None),
         (_, Direction::AtRest) if progress.rollbacks > 0 => ("rolled back", None),
         (_, Direction::AtRest) => ("not started", None),
         (Next::Gate(_, gate), Direction::Forward) => ("waiting", Some(gate)),

@@ -1,4 +1,4 @@
-//! `verify`: compares source and shadow now.
+//! `verify`: compares source and shadow now, or definitions with those wanted.
 
 use std::path::Path;
 
@@ -8,13 +8,16 @@ use super::super::failure::Failure;
 use super::super::output::{data, say};
 use super::planned;
 use crate::execute;
-use crate::journal::StepState;
-use crate::plan::{Phase, StepId};
+use crate::journal::{Progress, StepState};
+use crate::plan::{Phase, Plan, Step, StepId};
 
 pub(in super::super) async fn run(global: &Global, path: &Path) -> Result<Exit, Failure> {
     let sealed = planned::read(path)?;
     let plan = &sealed.plan;
     let progress = planned::progress(path, &sealed)?;
+    if plan.rebuild().is_none() {
+        return definitions(global, plan, &progress).await;
+    }
     let reached =
         |phase: Phase| plan.steps.iter().filter(|step| step.phase == phase).all(|step| progress.is_done(&step.id));
     let touched = |phase: Phase| {
@@ -32,5 +35,19 @@ pub(in super::super) async fn run(global: &Global, path: &Path) -> Result<Exit, 
     let evidence = execute::verify(plan, &cluster).await?;
     data(&evidence.join("\n"));
     say("source and shadow agree");
+    Ok(Exit::Done)
+}
+
+/// Whether every table is as the plan wants it, on every replica.
+async fn definitions(global: &Global, plan: &Plan, progress: &Progress) -> Result<Exit, Failure> {
+    let ahead = |step: &&Step| !step.action.is_read_only() && !progress.is_done(&step.id);
+    if let Some(step) = plan.steps.iter().find(ahead) {
+        let message = format!("there is nothing to verify yet: {} ({}) is not done", step.id, step.title);
+        return Err(Failure::new(message).hint("`execute` carries on"));
+    }
+    let cluster = planned::cluster_of(global, plan).await?;
+    let evidence = execute::verify(plan, &cluster).await?;
+    data(&evidence.join("\n"));
+    say("every table is as wanted on every replica");
     Ok(Exit::Done)
 }

@@ -2,17 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sha2::{Digest, Sha256};
-
 use super::{Fence, feeds};
 use crate::assess::Case;
 use crate::catalog::{Column, Keys, Table};
 use crate::ddl::{CreateTable, DdlError, Engine, key_items, read_engine};
 use crate::names::{ReplicaId, TableName, own_name};
-use crate::plan::definition::{self, DefinitionError, ID_LENGTH};
+use crate::plan::definition::{self, DefinitionError};
+use crate::plan::frame;
 use crate::plan::related::definitions;
 use crate::plan::work::{Probe, Run};
-use crate::plan::{Fingerprint, GraphError, Objects, probes, sql};
+use crate::plan::{Fingerprint, GraphError, Objects, RebuildTables, probes, sql};
 use crate::snapshot::Capability;
 
 /// Threads that sort and write one chunk. Each holds a block of rows in memory.
@@ -94,6 +93,8 @@ pub(super) struct Blueprint<'a> {
     pub(super) case: &'a Case<'a>,
     pub(super) id: String,
     pub(super) objects: Objects,
+    /// Tables that the plan makes, and the name in between.
+    pub(super) own: RebuildTables,
     pub(super) old: Shape,
     pub(super) new: Shape,
     pub(super) engine: Engine,
@@ -121,9 +122,10 @@ impl<'a> Blueprint<'a> {
             .map_err(|error| DefinitionError::Unreadable { table: source.name.clone(), source: Box::new(error) })?;
         let objects = objects(case);
         let fingerprints = fingerprints(case, &objects);
+        let own = RebuildTables::of(&objects.source);
         Ok(Self {
             case,
-            id: plan_id(case, &fingerprints),
+            id: frame::plan_id(case.snapshot, &case.change.statement, &fingerprints),
             old: Shape::new(&source.engine, &source.keys)?,
             new: Shape::new(&source.engine, &case.target.keys)?,
             engine,
@@ -135,6 +137,7 @@ impl<'a> Blueprint<'a> {
             feeders: if fence == Fence::Feeds { feeds::of(case, &objects) } else { Vec::new() },
             common: case.snapshot.common_capabilities(),
             objects,
+            own,
         })
     }
 
@@ -207,7 +210,7 @@ impl<'a> Blueprint<'a> {
 
     /// Holds while the shadow's name has the new keys, or the old ones.
     pub(super) fn shadow_is(&self, shape: &Shape) -> Probe {
-        probes::has_keys(&self.objects.shadow, &shape.engine, &shape.keys)
+        probes::has_keys(&self.own.shadow, &shape.engine, &shape.keys)
     }
 
     /// `DROP TABLE IF EXISTS`, at once and for good where the server would otherwise take its time.
@@ -218,7 +221,7 @@ impl<'a> Blueprint<'a> {
 
     /// The shadow table's definition on a replica.
     pub(super) fn shadow_definition(&self, live: &CreateTable) -> CreateTable {
-        definition::shadow(live, &self.case.change.wanted, &self.objects.shadow, &self.id)
+        definition::shadow(live, &self.case.change.wanted, &self.own.shadow, &self.id)
     }
 
     /// What was chosen for this cluster, and why.
@@ -316,11 +319,6 @@ fn objects(case: &Case<'_>) -> Objects {
         source: source.clone(),
         distributed: case.change.distributed.clone(),
         views: case.source().map(|table| table.dependents.clone()).unwrap_or_default(),
-        shadow: own_name(source, "shadow"),
-        snapshot: own_name(source, "snapshot"),
-        staging: own_name(source, "staging"),
-        mirror: own_name(source, "mirror"),
-        swap: own_name(source, "swap"),
         lock: own_name(source, "lock"),
     }
 }
@@ -328,26 +326,4 @@ fn objects(case: &Case<'_>) -> Objects {
 /// The definitions of the table and all that lean on it.
 fn fingerprints(case: &Case<'_>, objects: &Objects) -> Vec<Fingerprint> {
     definitions(case, std::iter::once(&objects.source).chain(&objects.distributed).chain(&objects.views))
-}
-
-/// Eight hex digits that depend on the cluster, the definitions and the statement, and on nothing else.
-fn plan_id(case: &Case<'_>, fingerprints: &[Fingerprint]) -> String {
-    let mut hasher = Sha256::new();
-    let mut add = |text: &str| {
-        // The length first, so that no two lists of texts look the same.
-        hasher.update((text.len() as u64).to_le_bytes());
-        hasher.update(text.as_bytes());
-    };
-    add(&case.snapshot.topology.cluster);
-    add(&case.change.statement);
-    for replica in case.snapshot.topology.replicas() {
-        add(&replica.address());
-    }
-    for fingerprint in fingerprints {
-        add(&fingerprint.table.sql());
-        add(&fingerprint.definition);
-    }
-    let mut id = hex::encode(hasher.finalize());
-    id.truncate(ID_LENGTH);
-    id
 }

@@ -34,7 +34,7 @@ const BUCKETS: u32 = 65_536;
 /// The comparison of source and shadow on every replica of a shard.
 pub(super) fn compare(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, truth: Truth, staging: &TableName) -> Compare {
     let mode = mode(blueprint);
-    let (left, right) = (&blueprint.objects.source, &blueprint.objects.shadow);
+    let (left, right) = (&blueprint.objects.source, &blueprint.own.shadow);
     Compare {
         on: shard.replicas.clone(),
         mode,
@@ -50,15 +50,18 @@ pub(super) fn compare(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, truth: T
 
 /// The same comparison from the one before a swap to the ones after it: what is deleted or altered in between is known.
 pub(super) fn watched(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, compare: Compare) -> Compare {
-    let parts = [&blueprint.objects.source, &blueprint.objects.shadow].map(sql::list_parts);
+    Compare { watch: watch(blueprint, shard), ..compare }
+}
+
+/// The parts of a shard that the comparison before the swap writes down. Where nothing is put right, nothing comes back.
+pub(super) fn watch(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Option<Watch> {
+    let parts = [&blueprint.objects.source, &blueprint.own.shadow].map(sql::list_parts);
     let by = step_id(Phase::Cutover, "verify", shard.num);
-    // Where nothing is put right, nothing comes back.
-    let watch = compare.repair.is_some().then_some(Watch { by, parts });
-    Compare { watch, ..compare }
+    is_repaired(blueprint).then_some(Watch { by, on: shard.home, parts })
 }
 
 fn drill(blueprint: &Blueprint<'_>, mode: CompareMode) -> Drill {
-    let sides = [&blueprint.objects.source, &blueprint.objects.shadow].map(|table| rows(blueprint, mode, table));
+    let sides = [&blueprint.objects.source, &blueprint.own.shadow].map(|table| rows(blueprint, mode, table));
     let [left, right] = &sides;
     let bucket = format!("__sw_h % {BUCKETS}");
     let digests = |rows: &Template| {
@@ -111,17 +114,25 @@ fn rows(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> Temp
 }
 
 /// Rows can be put right one by one where the engine keeps rows as they are, or the last of several.
+fn is_repaired(blueprint: &Blueprint<'_>) -> bool {
+    match mode(blueprint) {
+        CompareMode::Rows => true,
+        CompareMode::Final => blueprint.engine.plain_name() == "ReplacingMergeTree",
+        CompareMode::Keys => false,
+    }
+}
+
+/// How single rows are put right, where they can be.
 ///
 /// `staging` has the definition of the table under the source's name, so that its parts can be attached there.
 fn repair(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, mode: CompareMode, staging: &TableName) -> Option<Repair> {
-    let is_last = matches!(mode, CompareMode::Final) && blueprint.engine.plain_name() == "ReplacingMergeTree";
-    if mode != CompareMode::Rows && !is_last {
+    if !is_repaired(blueprint) {
         return None;
     }
     let objects = &blueprint.objects;
-    let (left, right) = (&objects.source, &objects.shadow);
+    let (left, right) = (&objects.source, &blueprint.own.shadow);
     let hash = merged_hash(blueprint);
-    let last = if is_last { " FINAL" } else { "" };
+    let last = if mode == CompareMode::Final { " FINAL" } else { "" };
     let pick = |columns: &str, from: &TableName| {
         Template::text(&format!("SELECT {columns} FROM {}{last} WHERE {} IN (", from.sql(), partition_label(blueprint)))
             .hole("partitions", &format!(") AND {hash} IN ("))
@@ -136,7 +147,10 @@ fn repair(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, mode: CompareMode, s
         add: Template::text(&format!("INSERT INTO {} ({given}) ", right.sql())).then(&pick(&given, left)),
         pass: Template::text(&format!("INSERT INTO {} ({given}) ", left.sql())).then(&pick(&given, right)),
         remove: Template::text(&format!("ALTER TABLE {} DELETE WHERE {hash} IN (", right.sql())).hole("hashes", ")"),
-        removing: format!("SELECT mutation_id FROM system.mutations WHERE {} AND NOT is_done", sql::of_table(right)),
+        mutations: format!(
+            "SELECT mutation_id, toString(is_done) FROM system.mutations WHERE {}",
+            sql::of_table(right)
+        ),
         give: Give {
             clear: sql::truncate(staging),
             copy: Template::text(&format!("INSERT INTO {} ({stored}) {}", staging.sql(), blueprint.insert_settings()))

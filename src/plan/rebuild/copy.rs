@@ -16,7 +16,7 @@ pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Ste
         steps.push(sync(blueprint, shard, Phase::Sync, "source", &blueprint.objects.source));
         steps.push(Step {
             cost: estimate::fetch(shard),
-            ..sync(blueprint, shard, Phase::Sync, "", &blueprint.objects.shadow)
+            ..sync(blueprint, shard, Phase::Sync, "", &blueprint.own.shadow)
         });
     }
     steps.push(verify(blueprint, shard, Phase::Verify, ""));
@@ -24,7 +24,6 @@ pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Ste
 }
 
 fn backfill(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
-    let objects = &blueprint.objects;
     Step {
         id: step_id(Phase::Backfill, "", shard.num),
         phase: Phase::Backfill,
@@ -33,17 +32,16 @@ fn backfill(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
         why: format!(
             "Partition by partition, large ones in slices: sorted anew into {}, compared with the snapshot by count and sum of row hashes, and \
              only then attached. A crash leaves at most a staging table, which is emptied and filled again.",
-            objects.staging
+            blueprint.own.staging
         ),
         action: Action::Backfill(chunks(blueprint, shard)),
-        undo: with_create(&format!("{} is dropped as a whole when its creation is undone", objects.shadow)),
+        undo: with_create(&format!("{} is dropped as a whole when its creation is undone", blueprint.own.shadow)),
         cost: estimate::copy(shard),
     }
 }
 
 fn chunks(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Backfill {
-    let (snapshot, staging, shadow) =
-        (&blueprint.objects.snapshot, &blueprint.objects.staging, &blueprint.objects.shadow);
+    let (snapshot, staging, shadow) = (&blueprint.own.snapshot, &blueprint.own.staging, &blueprint.own.shadow);
     let columns = sql::column_list(blueprint.stored());
     let hash = blueprint.row_hash();
     let partition = sql::partition_id_of_row(blueprint.all_have(Capability::PartitionIdColumn));
@@ -87,7 +85,7 @@ fn chunks(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Backfill {
 
 /// On every replica of the shard: those that only replicate must keep up, too.
 fn signals(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Signal> {
-    let tables = [&blueprint.objects.source, &blueprint.objects.shadow];
+    let tables = [&blueprint.objects.source, &blueprint.own.shadow];
     let mut signals = vec![
         (SignalKind::Parts, sql::parts_percent(tables)),
         (SignalKind::Merges, "SELECT count() FROM system.merges".to_owned()),
@@ -105,7 +103,7 @@ fn signals(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Signal> {
 /// Attaching happens as a whole, so fewer rows than were staged are others that look the same, come in through the mirror.
 /// Where the engine merges rows, though, any that are there may be all that is left of them.
 fn landed(blueprint: &Blueprint<'_>, hash: &str, partition: &str) -> Template {
-    let (staging, shadow) = (blueprint.objects.staging.sql(), blueprint.objects.shadow.sql());
+    let (staging, shadow) = (blueprint.own.staging.sql(), blueprint.own.shadow.sql());
     let there = format!(" AND {hash} IN (SELECT {hash} FROM {staging} WHERE {partition} = ");
     if blueprint.engine.plain_name() == "MergeTree" {
         let staged = format!("SELECT count() >= (SELECT count() FROM {staging} WHERE {partition} = ");
@@ -153,7 +151,7 @@ pub(super) fn verify(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, phase: Ph
         Phase::Reconcile => Truth::Told,
         _ => Truth::Left,
     };
-    let compare = comparison::compare(blueprint, shard, truth, &blueprint.objects.staging);
+    let compare = comparison::compare(blueprint, shard, truth, &blueprint.own.staging);
     let compare = if phase == Phase::Verify { compare } else { comparison::watched(blueprint, shard, compare) };
     let how = match compare.mode {
         CompareMode::Rows => "every row, by count and sum of row hashes",

@@ -20,9 +20,9 @@ fn shadow(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     });
     let drop = Run {
         on: shard.replicas.clone(),
-        before: vec![probes::absent_or_has_keys(&blueprint.objects.shadow, &blueprint.new.keys)],
-        sql: vec![blueprint.drop_table(&blueprint.objects.shadow)],
-        after: vec![probes::absent(&[&blueprint.objects.shadow])],
+        before: vec![probes::absent_or_has_keys(&blueprint.own.shadow, &blueprint.new.keys)],
+        sql: vec![blueprint.drop_table(&blueprint.own.shadow)],
+        after: vec![probes::absent(&[&blueprint.own.shadow])],
     };
     Step {
         id: step_id(Phase::Create, "shadow", shard.num),
@@ -31,7 +31,7 @@ fn shadow(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
         title: "create the shadow table".to_owned(),
         why: format!(
             "{} gets the live definition with the new keys, and a Keeper path of its own; nothing reads or writes it yet.",
-            blueprint.objects.shadow
+            blueprint.own.shadow
         ),
         action: Action::Run { one_by_one: false, runs: create },
         undo: Undo::Run { one_by_one: false, runs: vec![drop], then: Vec::new() },
@@ -40,7 +40,7 @@ fn shadow(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
 }
 
 fn workplace(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
-    let (snapshot, staging) = (&blueprint.objects.snapshot, &blueprint.objects.staging);
+    let (snapshot, staging) = (&blueprint.own.snapshot, &blueprint.own.staging);
     let mut create = Vec::new();
     if let Some(live) = shard.home_definition() {
         create.push(definition::plain(live, snapshot).to_sql());

@@ -14,7 +14,7 @@ pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Ste
     if blueprint.is_replicated() {
         let objects = &blueprint.objects;
         steps.push(copy::sync(blueprint, shard, Phase::Reconcile, "sync-new", &objects.source));
-        steps.push(copy::sync(blueprint, shard, Phase::Reconcile, "sync-old", &objects.shadow));
+        steps.push(copy::sync(blueprint, shard, Phase::Reconcile, "sync-old", &blueprint.own.shadow));
     }
     steps.push(copy::verify(blueprint, shard, Phase::Reconcile, "verify"));
     steps.push(look(blueprint, shard));
@@ -28,7 +28,7 @@ fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
             blueprint.source_unchanged(id),
             blueprint.shadow_is(&blueprint.new),
             // What came in while the gate was waiting is in the shadow only if the mirror was there.
-            probes::has_engine(&blueprint.objects.mirror, "MaterializedView"),
+            probes::has_engine(&blueprint.own.mirror, "MaterializedView"),
         ],
         sql: vec![statement(blueprint, id)],
         after: vec![blueprint.source_is(&blueprint.new), blueprint.shadow_is(&blueprint.old)],
@@ -39,15 +39,15 @@ fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
             blueprint.source_is(&blueprint.new),
             blueprint.shadow_is(&blueprint.old),
             // Without the mirror, or with a column that it does not know, the old data lacks what came in since.
-            probes::has_engine(&blueprint.objects.mirror, "MaterializedView"),
-            probes::same_columns(&blueprint.objects.source, &blueprint.objects.shadow),
+            probes::has_engine(&blueprint.own.mirror, "MaterializedView"),
+            probes::same_columns(&blueprint.objects.source, &blueprint.own.shadow),
         ],
         sql: vec![statement(blueprint, id)],
         after: vec![blueprint.source_is(&blueprint.old), blueprint.shadow_is(&blueprint.new)],
     });
-    let (source, shadow) = (&blueprint.objects.source, &blueprint.objects.shadow);
+    let (source, shadow) = (&blueprint.objects.source, &blueprint.own.shadow);
     let (action, undo) = if shard.replicas.iter().all(|id| blueprint.case.exchanges_on(*id)) {
-        let after = comparison::compare(blueprint, shard, Truth::TwoCopies, &blueprint.objects.snapshot);
+        let after = comparison::compare(blueprint, shard, Truth::TwoCopies, &blueprint.own.snapshot);
         let then = vec![Action::Compare(Box::new(after))];
         (Action::Run { one_by_one: true, runs: forward }, Undo::Run { one_by_one: true, runs: back, then })
     } else {
@@ -73,9 +73,9 @@ fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
 /// A swap whose renames an insert can fall between.
 fn renames(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, forward: bool, runs: Vec<Run>) -> Swap {
     let objects = &blueprint.objects;
-    let (source, shadow) = (&objects.source, &objects.shadow);
+    let (source, shadow) = (&objects.source, &blueprint.own.shadow);
     // Parts are attached to what bears the source's name afterwards: the snapshot has the old definition.
-    let staging = if forward { &objects.staging } else { &objects.snapshot };
+    let staging = if forward { &blueprint.own.staging } else { &blueprint.own.snapshot };
     let hash = blueprint.row_hash();
     let columns = sql::column_list(blueprint.stored());
     let both = |verb: &str| [source, shadow].map(|table| format!("SYSTEM {verb} MERGES {}", table.sql())).into();
@@ -106,7 +106,7 @@ fn renames(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, forward: bool, runs
 /// The swap is its own opposite.
 fn statement(blueprint: &Blueprint<'_>, on: ReplicaId) -> String {
     let objects = &blueprint.objects;
-    let (source, shadow, swap) = (objects.source.sql(), objects.shadow.sql(), objects.swap.sql());
+    let (source, shadow, swap) = (objects.source.sql(), blueprint.own.shadow.sql(), blueprint.own.swap.sql());
     if blueprint.case.exchanges_on(on) {
         format!("EXCHANGE TABLES {source} AND {shadow}")
     } else {

@@ -1,7 +1,8 @@
 //! What waits for what in a rebuild. Each rule is one sentence, and the sentence goes into the plan.
 
-use super::gates;
+use super::ready;
 use crate::plan::Edge;
+use crate::plan::frame;
 use crate::plan::step::{Gate, Phase, Step};
 use crate::plan::step_id::StepId;
 
@@ -66,6 +67,10 @@ const AROUND_GATES: [(&str, Gate, &str, &str, &str); 3] = [
     ),
 ];
 
+/// The swap of any shard waits for the comparisons of all.
+const BEFORE_ALL_SWAPS: &str = "no shard is swapped unless every shard was compared once more";
+const ALL_OR_NONE: &str = "all shards are swapped or none: where only some are, one name has two keys";
+
 /// The edges between these steps.
 pub(super) fn between(steps: &[Step]) -> Vec<Edge> {
     let mut edges: Vec<Edge> = Vec::new();
@@ -82,9 +87,11 @@ pub(super) fn between(steps: &[Step]) -> Vec<Edge> {
             add(on(from), on(to), because);
         }
         for (before, gate, after, why_before, why_after) in AROUND_GATES {
-            add(on(before), gates::id(gate), why_before);
-            add(gates::id(gate), on(after), why_after);
+            add(on(before), frame::gate_id(gate), why_before);
+            add(frame::gate_id(gate), on(after), why_after);
         }
+        add(on("cutover.verify"), ready::id(), BEFORE_ALL_SWAPS);
+        add(ready::id(), on("cutover"), ALL_OR_NONE);
     }
     edges.sort();
     edges

@@ -38,7 +38,7 @@ fn drain(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
 }
 
 fn old_data(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
-    let shadow = &blueprint.objects.shadow;
+    let shadow = &blueprint.own.shadow;
     let run = Run {
         on: shard.replicas.clone(),
         // The name must still mean the old data: dropping the live table is the one thing that must never happen.
@@ -50,7 +50,7 @@ fn old_data(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
 }
 
 fn workplace(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
-    let tables: [&TableName; 2] = [&blueprint.objects.staging, &blueprint.objects.snapshot];
+    let tables: [&TableName; 2] = [&blueprint.own.staging, &blueprint.own.snapshot];
     let run = Run {
         on: vec![shard.home],
         before: Vec::new(),
@@ -75,9 +75,14 @@ fn step(shard: &ShardSite<'_>, what: &str, title: &str, why: &str, run: Run) -> 
 }
 
 fn nothing_left(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
-    let objects = &blueprint.objects;
     let everywhere = |probe| ProbeOn { on: shard.replicas.clone(), probe };
-    let ours = [&objects.shadow, &objects.snapshot, &objects.staging, &objects.mirror, &objects.swap];
+    let ours = [
+        &blueprint.own.shadow,
+        &blueprint.own.snapshot,
+        &blueprint.own.staging,
+        &blueprint.own.mirror,
+        &blueprint.own.swap,
+    ];
     let mut probes = vec![everywhere(probes::absent(&ours)), everywhere(blueprint.source_is(&blueprint.new))];
     probes.extend(
         shard

@@ -1,12 +1,7 @@
 //! The three places where a person decides.
 
-use crate::plan::step::{Action, Cost, Gate, Phase, Step, Undo};
-use crate::plan::step_id::StepId;
-
-/// The id of a gate's step.
-pub(super) fn id(gate: Gate) -> StepId {
-    StepId::new(format!("gate.{gate}"))
-}
+use crate::plan::frame;
+use crate::plan::step::{Gate, Phase, Step};
 
 pub(super) fn steps() -> Vec<Step> {
     [Gate::Start, Gate::Cutover, Gate::Finalize].map(step).into()
@@ -31,14 +26,5 @@ fn step(gate: Gate) -> Step {
             "The point of no return. Let the new table prove itself first; from here on the old data is dropped.",
         ),
     };
-    Step {
-        id: id(gate),
-        phase,
-        shard: None,
-        title: title.to_owned(),
-        why: why.to_owned(),
-        action: Action::Gate { gate },
-        undo: Undo::Nothing { because: "an approval changes nothing on the cluster".to_owned() },
-        cost: Cost::default(),
-    }
+    frame::gate(gate, phase, title, why)
 }

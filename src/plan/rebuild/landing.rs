@@ -13,13 +13,14 @@ const DRAIN_SECONDS_MAX: u64 = 3600;
 
 /// Waits for the inserts into source and shadow that run on any replica of the shard.
 pub(super) fn drain(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Drain {
-    let tables = [&blueprint.objects.source, &blueprint.objects.shadow];
+    let tables = [&blueprint.objects.source, &blueprint.own.shadow];
     let catch_up = if blueprint.is_replicated() {
         tables.iter().map(|table| catch_up(shard, table)).collect()
     } else {
         Vec::new()
     };
     let flush = blueprint.all_have(Capability::AsyncInserts).then(|| "SYSTEM FLUSH ASYNC INSERT QUEUE".to_owned());
+    let flush = flush.into_iter().collect();
     Drain {
         on: shard.replicas.clone(),
         flush,

@@ -12,15 +12,13 @@ mod finalize;
 mod gates;
 mod landing;
 mod preflight;
+mod ready;
 mod settle;
 
 pub use blueprint::BuildError;
 
-use super::step::{Phase, Step};
-use super::step_id::StepId;
-use super::{
-    ChangeSummary, ClusterIdentity, FORMAT_VERSION, Graph, Plan, ReplicaIdentity, ShardSize, Strategy, related,
-};
+use super::frame::{self, joint_id, step_id};
+use super::{ChangeSummary, Changed, FORMAT_VERSION, Plan, Rebuild, ShardSize, Strategy, related};
 use crate::assess::{Case, Finding};
 use blueprint::Blueprint;
 
@@ -43,6 +41,7 @@ pub enum Fence {
 pub fn build(case: &Case<'_>, findings: Vec<Finding>, fence: Fence) -> Result<Plan, BuildError> {
     let blueprint = Blueprint::new(case, fence)?;
     let mut steps = gates::steps();
+    steps.push(ready::step(&blueprint));
     for shard in &blueprint.shards {
         steps.extend(preflight::steps(&blueprint, shard));
         steps.extend(create::steps(&blueprint, shard));
@@ -51,19 +50,23 @@ pub fn build(case: &Case<'_>, findings: Vec<Finding>, fence: Fence) -> Result<Pl
         steps.extend(finalize::steps(&blueprint, shard));
     }
     let edges = edges::between(&steps);
-    let steps = in_order(steps, &edges)?;
+    let steps = frame::in_order(steps, &edges)?;
     Ok(Plan {
         format_version: FORMAT_VERSION,
         id: blueprint.id.clone(),
         strategy: Strategy::Mirror,
         choices: blueprint.choices(),
         capabilities: case.snapshot.common_capabilities(),
-        cluster: identity(case),
+        cluster: frame::identity(case.snapshot),
         change: ChangeSummary {
             statement: case.change.statement.clone(),
-            before: blueprint.old.keys.clone(),
-            after: blueprint.new.keys.clone(),
-            engine: [blueprint.old.engine.clone(), blueprint.new.engine.clone()],
+            what: Changed::Keys(Box::new(Rebuild {
+                before: blueprint.old.keys.clone(),
+                after: blueprint.new.keys.clone(),
+                engine: [blueprint.old.engine.clone(), blueprint.new.engine.clone()],
+                tables: blueprint.own.clone(),
+                evaluation: case.evaluation.cloned(),
+            })),
         },
         objects: blueprint.objects.clone(),
         fingerprints: blueprint.fingerprints.clone(),
@@ -75,17 +78,6 @@ pub fn build(case: &Case<'_>, findings: Vec<Finding>, fence: Fence) -> Result<Pl
     })
 }
 
-fn identity(case: &Case<'_>) -> ClusterIdentity {
-    let topology = &case.snapshot.topology;
-    let replica = |replica: &crate::topology::Replica| ReplicaIdentity {
-        id: replica.id,
-        host: replica.host.clone(),
-        port: replica.port,
-        version: case.snapshot.state(replica.id).map_or_else(String::new, |state| state.version.clone()),
-    };
-    ClusterIdentity { name: topology.cluster.clone(), replicas: topology.replicas().map(replica).collect() }
-}
-
 fn size(shard: &blueprint::ShardSite<'_>) -> ShardSize {
     ShardSize {
         shard: shard.num,
@@ -94,20 +86,4 @@ fn size(shard: &blueprint::ShardSite<'_>) -> ShardSize {
         bytes: shard.source.bytes(),
         partitions: shard.source.partitions.len() as u64,
     }
-}
-
-/// Steps by dependency, then phase, then shard: as a person would read them.
-fn in_order(steps: Vec<Step>, edges: &[super::Edge]) -> Result<Vec<Step>, BuildError> {
-    let graph = Graph::new(&steps, edges)?;
-    let mut by_id: std::collections::BTreeMap<StepId, Step> =
-        steps.into_iter().map(|step| (step.id.clone(), step)).collect();
-    let rank = |id: &StepId| by_id.get(id).map(|step| (step.phase, step.shard));
-    let order = graph.order(rank)?;
-    Ok(order.iter().filter_map(|id| by_id.remove(id)).collect())
-}
-
-/// The id of a step of one shard.
-fn step_id(phase: Phase, what: &str, shard: u32) -> StepId {
-    let dot = if what.is_empty() { "" } else { "." };
-    StepId::new(format!("{phase}{dot}{what}.s{shard}"))
 }

@@ -18,15 +18,15 @@ pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Ste
     probes.push(everywhere(probes::no_mutations(&blueprint.objects.source)));
     let objects = &blueprint.objects;
     probes.push(everywhere(probes::absent(&[
-        &objects.shadow,
-        &objects.snapshot,
-        &objects.staging,
-        &objects.mirror,
-        &objects.swap,
+        &blueprint.own.shadow,
+        &blueprint.own.snapshot,
+        &blueprint.own.staging,
+        &blueprint.own.mirror,
+        &blueprint.own.swap,
     ])));
     if blueprint.all_have(Capability::CheckGrant) {
-        let own = [&objects.shadow, &objects.snapshot, &objects.staging];
-        probes.push(everywhere(probes::may_change(&objects.source, &own, &objects.mirror)));
+        let own = [&blueprint.own.shadow, &blueprint.own.snapshot, &blueprint.own.staging];
+        probes.push(everywhere(probes::may_change(&objects.source, &own, &blueprint.own.mirror)));
     }
     if blueprint.is_replicated() {
         probes.push(everywhere(probes::replication_healthy(&objects.source)));

@@ -16,7 +16,7 @@ use crate::plan::work::{CompareMode, Gap, GapBy, ProbeOn, Run, Settle};
 const WITHOUT_MERGES_SECONDS_MAX: u64 = 60;
 
 pub(super) fn step(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
-    let (source, shadow) = (&blueprint.objects.source, &blueprint.objects.shadow);
+    let (source, shadow) = (&blueprint.objects.source, &blueprint.own.shadow);
     Step {
         id: step_id(Phase::Boundary, "", shard.num),
         phase: Phase::Boundary,
@@ -40,7 +40,7 @@ pub(super) fn step(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
 
 fn settle(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Settle {
     let objects = &blueprint.objects;
-    let (source, snapshot, shadow) = (&objects.source, &objects.snapshot, &objects.shadow);
+    let (source, snapshot, shadow) = (&objects.source, &blueprint.own.snapshot, &blueprint.own.shadow);
     let merges =
         |verb: &str| [source, shadow].iter().map(|table| format!("SYSTEM {verb} MERGES {}", table.sql())).collect();
     let before = shard.replicas.iter().flat_map(|id| {
@@ -55,8 +55,8 @@ fn settle(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Settle {
         unmirror: drop_mirror(blueprint, shard),
         mirrored: sql::list_partitions(shadow),
         drop_mirrored: sql::drop_partition(shadow),
-        clear: [snapshot, &objects.staging].map(sql::truncate).to_vec(),
-        cleared: probes::empty(&[shadow, snapshot, &objects.staging]),
+        clear: [snapshot, &blueprint.own.staging].map(sql::truncate).to_vec(),
+        cleared: probes::empty(&[shadow, snapshot, &blueprint.own.staging]),
         drain: landing::drain(blueprint, shard),
         stop_merges: merges("STOP"),
         start_merges: merges("START"),
@@ -73,7 +73,7 @@ fn settle(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Settle {
 }
 
 fn mirror(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Run> {
-    let (source, shadow, mirror) = (&blueprint.objects.source, &blueprint.objects.shadow, &blueprint.objects.mirror);
+    let (source, shadow, mirror) = (&blueprint.objects.source, &blueprint.own.shadow, &blueprint.own.mirror);
     let create = format!(
         "CREATE MATERIALIZED VIEW IF NOT EXISTS {} TO {} AS SELECT {} FROM {}",
         mirror.sql(),
@@ -91,7 +91,7 @@ fn mirror(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Run> {
 
 /// Drops the mirror wherever it is.
 pub(super) fn drop_mirror(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Run {
-    let mirror = &blueprint.objects.mirror;
+    let mirror = &blueprint.own.mirror;
     Run {
         on: shard.replicas.clone(),
         before: Vec::new(),
@@ -102,7 +102,7 @@ pub(super) fn drop_mirror(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> R
 
 fn gap(blueprint: &Blueprint<'_>) -> Gap {
     let objects = &blueprint.objects;
-    let staging = &objects.staging;
+    let staging = &blueprint.own.staging;
     let hash = comparison::merged_hash(blueprint);
     let columns = sql::column_list(blueprint.stored());
     let insert = Template::text(&format!(
@@ -119,7 +119,7 @@ fn gap(blueprint: &Blueprint<'_>) -> Gap {
         by,
         found: Template::text(&format!(
             "SELECT _part, count(), sum({hash} IN (SELECT {hash} FROM {})) FROM {} WHERE _part IN (",
-            objects.shadow.sql(),
+            blueprint.own.shadow.sql(),
             objects.source.sql()
         ))
         .hole("parts", ") GROUP BY _part ORDER BY _part"),
@@ -132,14 +132,14 @@ fn gap(blueprint: &Blueprint<'_>) -> Gap {
             .hole("times", ") LIMIT ")
             .hole("times", &format!(" BY {hash}")),
         staged: sql::list_partitions(staging),
-        attach: sql::attach_partition(&objects.shadow, staging),
+        attach: sql::attach_partition(&blueprint.own.shadow, staging),
         clear: sql::truncate(staging),
     }
 }
 
 /// Hashes of rows that the parts have more often than the shadow table, and by how much.
 fn lacking(blueprint: &Blueprint<'_>, hash: &str) -> Template {
-    let (source, shadow) = (blueprint.objects.source.sql(), blueprint.objects.shadow.sql());
+    let (source, shadow) = (blueprint.objects.source.sql(), blueprint.own.shadow.sql());
     Template::text(&format!(
         "SELECT h, sum(s) - sum(m) AS d FROM (SELECT {hash} AS h, 1 AS s, 0 AS m FROM {source} WHERE _part IN ("
     ))

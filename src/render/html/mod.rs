@@ -2,7 +2,7 @@
 
 mod steps;
 
-use super::terminal::{changed_keys, cluster, found, identity, untouched};
+use super::terminal::{changed, cluster, evaluated, evaluation, found, identity, untouched};
 use super::{figures, markup, swimlane};
 use crate::assess::Finding;
 use crate::plan::Plan;
@@ -24,6 +24,7 @@ pub fn html(plan: &Plan) -> String {
         findings(&plan.findings),
         numbers(&runbook),
         change(&runbook),
+        queries(plan),
         format!(
             "<h2>Phases and shards</h2>\n<div class=\"card picture\" tabindex=\"0\">\n{}</div>",
             swimlane::linked(&runbook)
@@ -83,13 +84,12 @@ fn numbers(runbook: &Runbook) -> String {
     let largest = largest.map(|size| format!("largest: shard {}, {}", size.shard, figures::bytes(size.bytes)));
     let (rows, bytes) = (figures::count(plan.rows()), figures::bytes(plan.bytes()));
     let partitions: u64 = plan.sizes.iter().map(|size| size.partitions).sum();
-    let gates = runbook.stages.len() - runbook.phases().count();
     let tiles = [
         ("Rows", rows, format!("in {} partitions", figures::count(partitions))),
         ("Bytes, one replica a shard", bytes, largest.unwrap_or_default()),
         ("Expected time", figures::duration(runbook.seconds), "without waiting at gates".to_owned()),
         ("Cluster", runbook.shape(), format!("ClickHouse {}", runbook.versions().join(", "))),
-        ("Steps", figures::count(plan.steps.len() as u64), count(gates, "gate")),
+        ("Steps", figures::count(plan.steps.len() as u64), count(runbook.gates(), "gate")),
     ];
     let tiles = tiles.map(|(name, value, note)| {
         format!(
@@ -103,22 +103,43 @@ fn numbers(runbook: &Runbook) -> String {
 
 fn change(runbook: &Runbook) -> String {
     let plan = runbook.plan;
-    let mut rows: Vec<String> = changed_keys(&plan.change)
+    let mut rows: Vec<String> = changed(&plan.change)
         .into_iter()
         .map(|(name, [before, after])| {
-            let (before, after) = (markup::text(&before), markup::text(&after));
-            format!(
-                "<tr><th>{name}</th><td><del><code>{before}</code></del> → <ins><code>{after}</code></ins></td></tr>"
-            )
+            let [name, before, after] = [&name, &before, &after].map(|text| markup::text(text));
+            let before = if before.is_empty() { before } else { format!("<del><code>{before}</code></del> → ") };
+            format!("<tr><th>{name}</th><td>{before}<ins><code>{after}</code></ins></td></tr>")
         })
         .collect();
-    if let Some(names) = untouched(&plan.objects) {
+    if let Some(names) = untouched(plan) {
         rows.push(format!("<tr><th>Not touched</th><td>{}</td></tr>", markup::text(&names)));
     }
     rows.extend(plan.choices.iter().map(|choice| format!("<tr><th>Chosen</th><td>{}</td></tr>", markup::text(choice))));
     format!(
         "<section class=\"card change\">\n<pre>{}</pre>\n<table>\n{}\n</table>\n</section>",
         markup::sql(&plan.change.statement),
+        rows.join("\n")
+    )
+}
+
+/// What the new key does to the queries that are really run; nothing where that was not measured.
+fn queries(plan: &Plan) -> String {
+    let Some(evaluation) = evaluation(plan) else { return String::new() };
+    let rows: Vec<String> = evaluation
+        .queries
+        .iter()
+        .map(|query| {
+            let [before, after] = query.rows_read;
+            let figures = [query.count, before, after]
+                .map(|number| format!("<td class=\"num\">{}</td>", markup::text(&figures::count(number))));
+            let (query, against) = (markup::text(&query.query), markup::text(&figures::times(after, before)));
+            format!("<tr><td><code>{query}</code></td>{}<td>{against}</td></tr>", figures.concat())
+        })
+        .collect();
+    format!(
+        "<section>\n<h2>Queries</h2>\n<p>As <code>evaluate</code> measured: {}.</p>\n<table>\n<tr><th>Query</th><th class=\"num\">Runs</th>\
+         <th class=\"num\">Rows read today</th><th class=\"num\">With the new key</th><th></th></tr>\n{}\n</table>\n</section>",
+        markup::text(&evaluated(evaluation)),
         rows.join("\n")
     )
 }
@@ -160,6 +181,13 @@ mod tests {
                 assert!(!page.contains(markup), "{markup:?} came through");
             }
         }
+    }
+
+    #[test]
+    fn what_was_evaluated_is_told() {
+        assert!(!html(&fixture::plan(2)).contains("<h2>Queries</h2>"));
+        let page = html(&fixture::hostile(2));
+        assert!(page.contains("<h2>Queries</h2>") && page.contains("<td class=\"num\">81,920</td>"));
     }
 
     #[test]

@@ -14,8 +14,9 @@ use crate::words::{self, count};
 
 /// Up to so many shards each step is shown apart; of more, those that run the same statements share one text.
 const APART_MAX: usize = 8;
-/// So many steps are named as dependencies; of more, the number.
+/// So many steps are named as dependencies; of more, the number. So many replicas are named where a step is on all of them.
 const NAMED_MAX: usize = 8;
+const EVERYWHERE: &str = "every replica";
 
 /// All stages.
 pub(super) fn stages(runbook: &Runbook) -> String {
@@ -25,6 +26,7 @@ pub(super) fn stages(runbook: &Runbook) -> String {
         .iter()
         .map(|stage| match stage {
             Stage::Gate(gate, entry) => gate_bar(*gate, entry),
+            Stage::Joint(entry) => page.joint(entry),
             Stage::Work(work) => page.work(work),
         })
         .collect();
@@ -37,12 +39,19 @@ struct Page<'r, 'p> {
 }
 
 impl<'p> Page<'_, 'p> {
+    fn joint(&self, entry: &Entry<'p>) -> String {
+        let kind = Page { apart: true, ..*self }.kind(&entry.alone());
+        format!(
+            "<section class=\"joint\">\n<h2>All shards together</h2>\n<p class=\"soft\">Every shard waits here for the others.</p>\n{kind}\n</section>"
+        )
+    }
+
     fn work(&self, work: &Work<'p>) -> String {
         let kinds: Vec<String> = work.kinds.iter().map(|kind| self.kind(kind)).collect();
         let cost = markdown::cost(work.cost).map(|cost| format!(" <small class=\"soft\">{cost}</small>"));
         format!(
             "<section>\n<h2>Phase {}{}</h2>\n{}\n</section>",
-            work.phase,
+            work.name(),
             cost.unwrap_or_default(),
             kinds.join("\n")
         )
@@ -74,13 +83,13 @@ impl<'p> Page<'_, 'p> {
     /// One step.
     fn apart(&self, entry: &Entry<'p>) -> String {
         let step = entry.step;
-        let place = step.shard.map_or_else(|| "cluster".to_owned(), |shard| format!("shard {shard}"));
+        let place = step.shard.map_or_else(|| "every shard".to_owned(), |shard| format!("shard {shard}"));
         let cost = markdown::cost(step.cost).map(|cost| format!(" · {cost}")).unwrap_or_default();
         format!(
             "<details id=\"{}\"><summary><b>{place}</b><span class=\"soft\"><code>{}</code> on {}{cost}</span></summary>\n<div class=\"body\">\n{}{}</div></details>",
             markup::anchor("step", step.id.as_str()),
             markup::text(step.id.as_str()),
-            replicas(&step.action.replicas()),
+            self.replicas(&step.action.replicas()),
             after(&[entry]),
             self.procedure(entry, &|on| self.places(on), true)
         )
@@ -151,7 +160,18 @@ impl<'p> Page<'_, 'p> {
         parts.join("")
     }
 
+    fn are_many_everywhere(&self, on: &[ReplicaId]) -> bool {
+        on.len() > NAMED_MAX && self.runbook.is_everywhere(on)
+    }
+
+    fn replicas(&self, on: &[ReplicaId]) -> String {
+        if self.are_many_everywhere(on) { EVERYWHERE.to_owned() } else { names(on) }
+    }
+
     fn places(&self, on: &[ReplicaId]) -> String {
+        if self.are_many_everywhere(on) {
+            return EVERYWHERE.to_owned();
+        }
         let place =
             |replica: &ReplicaId| format!("{replica} <code>{}</code>", markup::text(&self.runbook.address(*replica)));
         on.iter().map(place).collect::<Vec<_>>().join(", ")
@@ -170,7 +190,7 @@ fn gate_bar(gate: Gate, entry: &Entry) -> String {
     )
 }
 
-fn replicas(on: &[ReplicaId]) -> String {
+fn names(on: &[ReplicaId]) -> String {
     on.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 

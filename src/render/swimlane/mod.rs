@@ -1,22 +1,23 @@
-//! A plan as a picture of our own: shards down, stages across, gates as bars over all shards.
+//! A plan as a picture of our own: shards down, stages across, and as bars over all shards what all of them wait for.
 
 mod layout;
+mod legend;
+mod text;
 
 use super::{figures, markup};
 use crate::plan::{Gate, Plan, ShardSize};
-use crate::runbook::Runbook;
-use layout::{Column, LABEL, Lane, LaneOf, Layout, TILE_WIDTH, Tile};
+use crate::runbook::{Runbook, Stage};
+use layout::{Bar, Column, Head, LABEL_LINE, Lane, LaneOf, Layout, TILE_WIDTH, Tile};
 pub(super) use layout::{Look, look};
+use legend::Legend;
+use text::{cut, wrapped};
 
 const STYLE: &str = include_str!("swimlane.css");
 /// Characters on a line of a tile.
 const LINE: usize = 17;
-/// A gate's name is repeated after so many pixels, so that it is seen wherever a page is scrolled to.
-const GATE_LABEL_EVERY: u32 = 420;
 /// Bars of the chart of shards; of more shards each bar shows the largest of several.
 const BARS_MAX: usize = 160;
 const CHART: u32 = 92;
-const LEGEND: u32 = 34;
 
 /// The picture as an SVG file that needs nothing else: light or dark as the viewer prefers.
 pub fn swimlane_svg(plan: &Plan) -> String {
@@ -38,7 +39,8 @@ impl<'p> Picture<'_, 'p> {
         let layout = Layout::new(self.runbook);
         let collapsed = layout.lanes.iter().any(|lane| lane.of == LaneOf::All);
         let chart = if collapsed { CHART } else { 0 };
-        let (width, height) = (layout.width, layout.bottom + chart + LEGEND);
+        let legend = Legend::new(&layout);
+        let (width, height) = (layout.width, layout.bottom + chart + legend.height());
         let role = if self.linked { "group" } else { "img" };
         let mut parts = vec![
             format!(
@@ -53,11 +55,12 @@ impl<'p> Picture<'_, 'p> {
         parts.extend(layout.lanes.iter().map(|lane| lane_back(lane, width)));
         parts.extend(zone(&layout));
         parts.extend(arrows(&layout, self.runbook.plan));
+        parts.extend(layout.heads.iter().map(head));
         parts.extend(layout.columns.iter().map(|column| self.column(column, &layout)));
         if collapsed {
-            parts.push(chart_of(&self.runbook.plan.sizes, layout.bottom, width));
+            parts.push(chart_of(&self.runbook.plan.sizes, &layout));
         }
-        parts.push(legend(layout.bottom + chart + 22));
+        parts.push(legend.drawn(layout.bottom + chart));
         parts.push("</svg>".to_owned());
         parts.join("\n") + "\n"
     }
@@ -72,55 +75,44 @@ impl<'p> Picture<'_, 'p> {
             .stages
             .iter()
             .map(|stage| match stage {
-                crate::runbook::Stage::Gate(gate, _) => format!("gate {gate}"),
-                crate::runbook::Stage::Work(work) => work.phase.to_string(),
+                Stage::Gate(gate, _) => format!("gate {gate}"),
+                Stage::Joint(entry) => format!("all shards: {}", entry.step.title),
+                Stage::Work(work) => work.name(),
             })
             .collect();
-        format!("{}, from left to right: {}.", self.runbook.shape(), stages.join(", "))
+        format!("{}, from left to right: {}.", self.runbook.shape(), stages.join("; "))
     }
 
     fn column(&self, column: &Column<'p>, layout: &Layout<'p>) -> String {
-        if let Some((gate, tile)) = &column.gate {
-            return self.gate(*gate, tile, column, layout);
+        if let Some(bar) = &column.bar {
+            return self.bar(bar, column, layout);
         }
-        let middle = column.x + column.width / 2;
-        let mut parts = vec![
-            format!("<text class=\"head mid\" x=\"{middle}\" y=\"24\">{}</text>", markup::text(&column.name)),
-            format!("<text class=\"soft mid\" x=\"{middle}\" y=\"40\">{}</text>", markup::text(&column.note)),
-        ];
-        parts.extend(column.cells.iter().filter_map(|cell| around(cell, column.tiles_x(), layout.tile_height)));
+        let around = column.cells.iter().filter_map(|cell| around(cell, column.tiles_x(), layout.tile_height));
         let tiles = column.cells.iter().flatten();
-        parts.extend(tiles.map(|tile| self.tile(tile, column.tiles_x(), layout.tile_height)));
-        parts.join("\n")
+        let tiles = tiles.map(|tile| self.tile(tile, column.tiles_x(), layout.tile_height));
+        around.chain(tiles).collect::<Vec<_>>().join("\n")
     }
 
-    fn gate(&self, gate: Gate, tile: &Tile, column: &Column, layout: &Layout) -> String {
-        let last = if gate == Gate::Finalize { " last" } else { "" };
-        let (x, top) = (column.x + 10, layout::HEAD - 40);
-        let height = layout.bottom - top;
-        let says = markup::text(&format!("GATE {}", gate.name().to_uppercase()));
-        let labels = (height / GATE_LABEL_EVERY).max(1);
-        let label = |at: u32| {
-            let (cx, cy) = (column.x + column.width / 2, top + height * (2 * at + 1) / (2 * labels));
-            format!("<text class=\"mid\" transform=\"translate({cx} {cy}) rotate(-90)\" dy=\"4\">{says}</text>")
-        };
+    fn bar(&self, bar: &Bar, column: &Column, layout: &Layout) -> String {
+        let (top, height, labels) = (bar.top, bar.height(layout.bottom), bar.labels(layout.bottom));
+        let cx = column.x + column.width / 2;
+        let middles = (0..labels).map(|at| top + height * (2 * at + 1) / (2 * labels));
+        let labels: String = middles.map(|cy| label(&bar.lines, cx, cy)).collect();
         let body = format!(
-            "<rect x=\"{x}\" y=\"{top}\" width=\"{}\" height=\"{height}\" rx=\"7\"/>\n{}",
-            column.width - 20,
-            (0..labels).map(label).collect::<String>()
+            "<rect x=\"{}\" y=\"{top}\" width=\"{}\" height=\"{height}\" rx=\"7\"/>\n{labels}",
+            column.x + bar.pad,
+            column.width - 2 * bar.pad
         );
-        self.link(tile, &format!("gate{last}"), &body)
+        self.link(&bar.tile, bar.class(), &body)
     }
 
     fn tile(&self, tile: &Tile, x: u32, height: u32) -> String {
-        let look = match tile.look {
-            Look::Read => "read",
-            Look::Do => "do",
-            Look::Gone => "gone",
-        };
         let roomy = height > 30;
         let mut lines: Vec<(&str, String)> = if roomy {
-            wrapped(tile.title, 2).into_iter().map(|line| ("mid", line)).collect()
+            wrapped(tile.title, LINE, if tile.note.is_empty() { 3 } else { 2 })
+                .into_iter()
+                .map(|line| ("mid", line))
+                .collect()
         } else {
             vec![("mid", in_one_line(tile))]
         };
@@ -145,7 +137,7 @@ impl<'p> Picture<'_, 'p> {
             TILE_WIDTH - 2,
             height - 2
         );
-        self.link(tile, &format!("tile {look}"), &body)
+        self.link(tile, tile.class(), &body)
     }
 
     fn link(&self, tile: &Tile, class: &str, body: &str) -> String {
@@ -160,12 +152,35 @@ impl<'p> Picture<'_, 'p> {
     }
 }
 
+/// A phase's name.
+fn head(head: &Head) -> String {
+    let Head { middle, name, note } = head;
+    format!(
+        "<text class=\"head mid\" x=\"{middle}\" y=\"24\">{}</text>\n<text class=\"soft mid\" x=\"{middle}\" y=\"40\">{}</text>",
+        markup::text(name),
+        markup::text(note)
+    )
+}
+
+/// A name along a bar, read from below.
+fn label(lines: &[String], x: u32, y: u32) -> String {
+    let first = 4.0 - f64::from(LABEL_LINE) * (lines.len() as f64 - 1.0) / 2.0;
+    let line = |(at, line): (u32, &String)| {
+        format!(
+            "<text class=\"mid\" transform=\"translate({x} {y}) rotate(-90)\" dy=\"{}\">{}</text>",
+            first + f64::from(at * LABEL_LINE),
+            markup::text(line)
+        )
+    };
+    (0..).zip(lines).map(line).collect()
+}
+
 fn lane_back(lane: &Lane, width: u32) -> String {
-    let Lane { top, height, .. } = lane;
+    let (Lane { top, height, .. }, x) = (lane, layout::NAMES_BLANK);
     let middle = lane.middle();
     format!(
         "<rect class=\"lane\" x=\"4\" y=\"{top}\" width=\"{}\" height=\"{height}\" rx=\"8\"/>\n\
-         <text class=\"head\" x=\"16\" y=\"{}\">{}</text>\n<text class=\"soft\" x=\"16\" y=\"{}\">{}</text>",
+         <text class=\"head\" x=\"{x}\" y=\"{}\">{}</text>\n<text class=\"soft\" x=\"{x}\" y=\"{}\">{}</text>",
         width - 8,
         middle - 2,
         markup::text(&lane.label),
@@ -189,7 +204,8 @@ fn around(cell: &[Tile], x: u32, tile_height: u32) -> Option<String> {
 
 /// The ground behind what cannot be taken back.
 fn zone(layout: &Layout) -> Option<String> {
-    let gate = layout.columns.iter().find(|column| matches!(column.gate, Some((Gate::Finalize, _))))?;
+    let gate =
+        layout.columns.iter().find(|column| column.bar.as_ref().is_some_and(|bar| bar.gate == Some(Gate::Finalize)))?;
     let x = gate.x + gate.width / 2;
     let (top, width) = (layout::HEAD, layout.width.saturating_sub(x + 4));
     let height = layout.bottom.saturating_sub(top);
@@ -223,8 +239,8 @@ fn arrows(layout: &Layout, plan: &Plan) -> Vec<String> {
 
 /// Blank on either side of what a column shows in a lane; none where it shows nothing.
 fn gutter(column: &Column, row: usize) -> Option<u32> {
-    if column.gate.is_some() {
-        return Some(10);
+    if let Some(bar) = &column.bar {
+        return Some(bar.pad);
     }
     let side = (column.width - TILE_WIDTH) / 2;
     match column.cells.get(row)?.len() {
@@ -250,9 +266,11 @@ fn down(x: u32, from: u32, to: u32) -> String {
 }
 
 /// Bars for the size of each shard, the largest marked.
-fn chart_of(sizes: &[ShardSize], top: u32, width: u32) -> String {
+fn chart_of(sizes: &[ShardSize], layout: &Layout) -> String {
     let Some(largest) = sizes.iter().rev().max_by_key(|size| size.bytes) else { return String::new() };
-    let (left, room, base) = (f64::from(LABEL) + 8.0, f64::from(width.saturating_sub(LABEL + 24)), top + 68);
+    let top = layout.bottom;
+    let (left, room, base) =
+        (f64::from(layout.left) + 8.0, f64::from(layout.width.saturating_sub(layout.left + 24)), top + 68);
     let groups: Vec<&[ShardSize]> = sizes.chunks(sizes.len().div_ceil(BARS_MAX)).collect();
     let step = room / groups.len() as f64;
     let mut parts = vec![
@@ -289,56 +307,10 @@ fn bar_title(group: &[ShardSize], most: u64) -> String {
     }
 }
 
-fn legend(y: u32) -> String {
-    let entries = [
-        ("tile read", "only reads"),
-        ("tile do", "changes something, can be taken back"),
-        ("tile gone", "cannot be taken back"),
-        ("gate", "gate: a person decides"),
-        ("gate last", "gate: point of no return"),
-    ];
-    let mut x = LABEL + 8;
-    let mut parts = Vec::new();
-    for (class, says) in entries {
-        let top = y - 10;
-        parts.push(format!(
-            "<g class=\"{class}\"><rect x=\"{x}\" y=\"{top}\" width=\"18\" height=\"12\" rx=\"3\"/></g>\
-             <text class=\"soft\" x=\"{}\" y=\"{y}\">{says}</text>",
-            x + 25
-        ));
-        x += 25 + u32::try_from(says.len()).unwrap_or_default() * 6 + 26;
-    }
-    parts.join("\n")
-}
-
 /// A tile's short name, and its time by the largest unit if there is room.
 fn in_one_line(tile: &Tile) -> String {
     let both = format!("{} · {}", tile.short, figures::roughly(tile.seconds));
     if tile.seconds == 0 || both.chars().count() > LINE { cut(&tile.short, LINE) } else { both }
-}
-
-/// The text on at most so many lines, cut where it is longer.
-fn wrapped(text: &str, lines_max: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= LINE => line.extend([" ", word]),
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    if lines.len() > lines_max {
-        let rest = lines.split_off(lines_max - 1).join(" ");
-        lines.push(rest);
-    }
-    lines.iter().map(|line| cut(line, LINE)).collect()
-}
-
-fn cut(text: &str, max: usize) -> String {
-    if text.chars().count() <= max {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(max.saturating_sub(1)).collect();
-    format!("{}…", kept.trim_end())
 }
 
 #[cfg(test)]
@@ -361,7 +333,8 @@ mod tests {
         let plan = fixture::plan(2);
         let picture = swimlane_svg(&plan);
         assert_eq!(picture.matches("<g class=\"gate").count(), 3 + 2, "three gates, two in the legend");
-        assert_eq!(picture.matches("<g class=\"tile").count(), plan.steps.len() - 3 + 3);
+        assert_eq!(picture.matches("<g class=\"joint").count(), 1 + 1, "one joint, and one in the legend");
+        assert_eq!(picture.matches("<g class=\"tile").count(), plan.steps.len() - 4 + 3);
         assert!(!picture.contains("href"), "a picture of its own has nowhere to link to");
     }
 
@@ -372,12 +345,5 @@ mod tests {
         let joined = tips(&plan);
         plan.edges.retain(|edge| edge.to.as_str() != "cutover.s2" || edge.from.as_str() != "cutover.s1");
         assert_eq!(tips(&plan) + 1, joined);
-    }
-
-    #[test]
-    fn titles_fit_their_tiles() {
-        assert_eq!(wrapped("create snapshot and staging table", 2), ["create snapshot", "and staging table"]);
-        assert_eq!(wrapped("create the snapshot table and the staging table", 2), ["create the", "snapshot table a…"]);
-        assert_eq!(cut("abc", 2), "a…");
     }
 }

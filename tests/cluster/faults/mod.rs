@@ -14,6 +14,7 @@ mod second;
 mod site;
 mod spots;
 mod strikes;
+mod waits;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;

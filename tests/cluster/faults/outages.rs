@@ -22,7 +22,7 @@ const DEATH: Duration = Duration::from_secs(2);
 /// A replica that was killed may take half a minute to be active again: so long its session with Keeper lasts.
 const RECOVERY: Duration = Duration::from_secs(5);
 /// No phase is reached later.
-const PHASE_MAX: Duration = Duration::from_mins(4);
+pub(super) const PHASE_MAX: Duration = Duration::from_mins(4);
 
 /// What fails, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

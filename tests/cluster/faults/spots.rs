@@ -90,9 +90,15 @@ pub(super) fn steps(plan: &Value) -> impl Iterator<Item = (&str, &Value)> {
     plan["steps"].as_array().expect("steps").iter().map(|step| (step["id"].as_str().expect("an id"), step))
 }
 
-/// Ids of the steps that stand for their kind, and of the gates.
+/// The steps that stand for their kind: those of one shard, and those at which all shards wait for each other.
+fn examples(plan: &Value) -> impl Iterator<Item = (&str, &Value)> {
+    steps(plan).filter(|(id, step)| id.ends_with(SHARD) || step["shard"].is_null() && !id.starts_with("gate."))
+}
+
+/// Their ids, and those of the gates.
 pub(super) fn kinds(plan: &Value) -> Vec<String> {
-    steps(plan).map(|(id, _)| id.to_owned()).filter(|id| id.ends_with(SHARD) || id.starts_with("gate.")).collect()
+    let gates = steps(plan).filter(|(id, _)| id.starts_with("gate."));
+    examples(plan).chain(gates).map(|(id, _)| id.to_owned()).collect()
 }
 
 /// The beginning of the query ids of a step.
@@ -100,10 +106,10 @@ pub(super) fn prefix(plan: &Value, step: &str) -> String {
     format!("shardwright-{}-{step}-", id(plan))
 }
 
-/// The phases in which a step of the first shard asks the replicas for something, with the beginnings of their query ids.
+/// The phases in which a step that stands for its kind asks the replicas for something, with the beginnings of their query ids.
 pub(super) fn phases(plan: &Value, way: Way) -> Vec<(String, Vec<String>)> {
     let mut found: Vec<(String, Vec<String>)> = Vec::new();
-    for (id, step) in steps(plan).filter(|(id, _)| id.ends_with(SHARD)) {
+    for (id, step) in examples(plan) {
         // Before it goes back over a swap, a rollback compares as the reconciliation does.
         if way == Way::Back && step["undo"]["undo"] != "run" && step["phase"] != "reconcile" {
             continue;
@@ -121,7 +127,7 @@ pub(super) fn phases(plan: &Value, way: Way) -> Vec<(String, Vec<String>)> {
 /// about the lock.
 pub(super) fn spots(plan: &Value, way: Way) -> Vec<Spot> {
     let mut found = vec![lock(plan, "CREATE TABLE"), lock(plan, "DROP TABLE")];
-    for (step, content) in steps(plan).filter(|(id, _)| id.ends_with(SHARD)) {
+    for (step, content) in examples(plan) {
         let mut leaves = Vec::new();
         let key = if content["phase"] == "reconcile" { "action" } else { way.key() };
         walk(&content[key], key, None, &mut leaves);

@@ -12,7 +12,7 @@ pub(crate) mod book;
 mod changer;
 pub(crate) mod check;
 pub(crate) mod figures;
-mod http;
+pub(crate) mod http;
 mod reader;
 pub(crate) mod schema;
 mod writer;

@@ -103,11 +103,10 @@ impl Ground {
 
     async fn clear_from(&self, connected: &Connected, plan: &Plan, replicas: &[ReplicaId]) -> Result<(), Failure> {
         let sync = if self.target.capabilities.contains(&Capability::Exchange) { " SYNC" } else { "" };
-        let objects = &plan.objects;
         for on in replicas {
             // What a rehearsal that failed has left comes first, the mirror before what it reads and writes; then what was
             // made, the last of it first.
-            for own in [&objects.mirror, &objects.staging, &objects.snapshot, &objects.shadow, &objects.swap] {
+            for own in plan.rebuild().iter().flat_map(|rebuild| rebuild.tables.all()) {
                 change(connected, *on, &format!("DROP TABLE IF EXISTS {}{sync}", own.sql())).await?;
             }
             for one in self.made.iter().rev().filter(|one| one.on == *on) {

@@ -102,10 +102,12 @@ async fn perform(
         return (result, None);
     }
     // A run that ended before the swap is judged by the table that would have gone live.
-    let table = if result.is_ok() || collector.has_swapped(plan) { &plan.objects.source } else { &plan.objects.shadow };
-    if table == &plan.objects.shadow && !collector.has_copied(plan) {
+    let is_live = result.is_ok() || collector.has_swapped(plan);
+    let shadow = plan.rebuild().map(|rebuild| &rebuild.tables.shadow).filter(|_| !is_live);
+    if shadow.is_some() && !collector.has_copied(plan) {
         return (result, None);
     }
+    let table = shadow.unwrap_or(&plan.objects.source);
     match writers::settle(&connected.cluster, table, stage, written).await {
         Ok(ledger) => (result, Some(ledger)),
         Err(error) => {

@@ -232,11 +232,11 @@ pub(super) fn insert_sql(table: &TableName, fill: &Fill, first: u64, count: u64)
 async fn wanted_keys(connected: &Connected, plan: &Plan, on: ReplicaId, source: &Table) -> Result<Keys, Failure> {
     let live = definition::live(source).map_err(|error| Failure::of(&error))?;
     let key = |text: &String| Some(if text.is_empty() { "tuple()".to_owned() } else { format!("({text})") });
+    let after = plan.rebuild().map(|rebuild| rebuild.after.clone()).unwrap_or_default();
     let wanted = Wanted {
-        order_by: key(&plan.change.after.sorting),
-        partition_by: Some(plan.change.after.partition.clone()),
-        primary_key: (plan.change.after.primary != plan.change.after.sorting)
-            .then(|| format!("({})", plan.change.after.primary)),
+        order_by: key(&after.sorting),
+        partition_by: Some(after.partition.clone()),
+        primary_key: (after.primary != after.sorting).then(|| format!("({})", after.primary)),
         definition: None,
     };
     let wanted = definition::with_keys(&live, &wanted, &plan.objects.source);

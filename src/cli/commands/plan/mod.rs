@@ -1,5 +1,8 @@
 //! `plan`: from a statement to a plan's file.
 
+mod alter;
+mod evaluation;
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -11,10 +14,12 @@ use super::super::exit_code::Exit;
 use super::super::failure::Failure;
 use super::super::output::{data, is_coloured, say, width};
 use super::planned;
+use crate::alter::is_alter;
 use crate::assess::{self, Case, Finding};
 use crate::catalog::{Keys, Table};
 use crate::change::Change;
-use crate::ddl::{CreateTable, key_items, read_change, read_engine};
+use crate::ddl::{CreateTable, Statement, key_items, read_change, read_engine};
+use crate::evaluate::Report;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::file::PlanFileError;
 use crate::plan::{self, Plan, definition};
@@ -23,38 +28,89 @@ use crate::server::{NormalizeCause, normal_form};
 use crate::snapshot::Snapshot;
 
 pub(in super::super) async fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
-    // One strategy so far: `auto` and `mirror` come to the same.
-    let (StrategyChoice::Auto | StrategyChoice::Mirror) = args.strategy;
     let accepted = args.accepted.iter().map(|text| accepted(text)).collect::<Result<Vec<_>, _>>()?;
     let sql = statement_text(args)?;
-    let statement = read_change(&sql)?;
+    let is_alter = is_alter(&sql);
+    refuse_other_strategy(args.strategy, is_alter)?;
+    let report = args.evaluation.as_deref().map(|path| evaluation::read(path, is_alter)).transpose()?;
+    let statement = if is_alter { None } else { Some(read_change(&sql)?) };
     let connected = connect(global).await?;
     let snapshot = connected.cluster.observe(timeout(&connected.config), None).await;
     refuse_unreachable(&snapshot)?;
-    let change = Change::resolve(&statement, &sql, &snapshot).map_err(|error| Failure::of(&error))?;
-    let targets = normalise(&connected, &snapshot, &change).await?;
-    let case =
-        Case { snapshot: &snapshot, change: &change, target: &targets.wanted, written: targets.written.as_ref() };
-    refuse_direction_alone(&case)?;
-    if is_reached(&case) {
-        say(&format!("no change: {} has these keys already", change.table));
-        return Ok(Exit::Done);
-    }
-    let findings = accept(assess::assess(&case), &accepted)?;
-    if assess::is_blocked(&findings) {
-        data(&render::findings(&findings, width(), is_coloured()));
-        let message = format!("{} is not planned: findings forbid it", change.table);
-        return Err(Failure::new(message).exit(Exit::Blocked).hint("see docs/findings.md for each code"));
-    }
-    let plan = plan::build(&case, findings, args.fence.into()).map_err(|error| Failure::of(&error))?;
+    let plan = match statement {
+        None => alter::plan(&connected, &snapshot, &sql, args.strategy, &accepted).await?,
+        Some(statement) => rebuild(&connected, &snapshot, &statement, &sql, args, report.as_ref(), &accepted).await?,
+    };
+    let Some(plan) = plan else { return Ok(Exit::Done) };
     refuse_objections(&plan)?;
-    try_comparison(&connected, &plan).await?;
     write(&plan, &args.output)?;
     data(&render::terminal(&plan, width(), is_coloured()));
     say(&format!("written to {}", args.output.display()));
     planned::suggest("show --format markdown", &args.output);
     planned::suggest("execute", &args.output);
     Ok(if args.detailed_exitcode { Exit::HasChanges } else { Exit::Done })
+}
+
+/// A statement has one way to be carried out; a person who names another is told.
+fn refuse_other_strategy(choice: StrategyChoice, is_alter: bool) -> Result<(), Failure> {
+    match (choice, is_alter) {
+        (StrategyChoice::Mirror, true) => {
+            Err(Failure::usage("--strategy mirror: the statement changes no key, so nothing is made anew")
+                .hint("leave the strategy to `auto`"))
+        }
+        (StrategyChoice::InPlace | StrategyChoice::Mutation, false) => {
+            Err(Failure::usage("a sorting, primary or partition key cannot be changed in place")
+                .hint("leave the strategy to `auto`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The plan for another key; none where the table has it.
+async fn rebuild(
+    connected: &Connected,
+    snapshot: &Snapshot,
+    statement: &Statement,
+    sql: &str,
+    args: &Args,
+    report: Option<&Report>,
+    accepted: &[(String, String)],
+) -> Result<Option<Plan>, Failure> {
+    let change = Change::resolve(statement, sql, snapshot).map_err(|error| Failure::of(&error))?;
+    let targets = normalise(connected, snapshot, &change).await?;
+    let case = Case {
+        snapshot,
+        change: &change,
+        target: &targets.wanted,
+        written: targets.written.as_ref(),
+        evaluation: None,
+    };
+    refuse_direction_alone(&case)?;
+    if is_reached(&case) {
+        say(&format!("no change: {} has these keys already", change.table));
+        return Ok(None);
+    }
+    let evaluation = evaluation::of(&case, report)?;
+    let case = Case { evaluation: evaluation.as_ref(), ..case };
+    let findings = unblocked(assess::assess(&case), &change.table, accepted)?;
+    let plan = plan::build(&case, findings, args.fence.into()).map_err(|error| Failure::of(&error))?;
+    try_comparison(connected, &plan).await?;
+    Ok(Some(plan))
+}
+
+/// The findings with those accepted marked. If one that forbids the plan stands, they are shown, and that is the end.
+fn unblocked(
+    findings: Vec<Finding>,
+    table: &TableName,
+    accepted: &[(String, String)],
+) -> Result<Vec<Finding>, Failure> {
+    let findings = accept(findings, accepted)?;
+    if assess::is_blocked(&findings) {
+        data(&render::findings(&findings, width(), is_coloured()));
+        let message = format!("{table} is not planned: findings forbid it");
+        return Err(Failure::new(message).exit(Exit::Blocked).hint("see docs/findings.md for each code"));
+    }
+    Ok(findings)
 }
 
 fn statement_text(args: &Args) -> Result<String, Failure> {
@@ -87,14 +143,17 @@ struct Targets {
     written: Option<Table>,
 }
 
+fn refuse_without_scratch(connected: &Connected) -> Result<(), Failure> {
+    if connected.config.policy.scratch {
+        return Ok(());
+    }
+    Err(Failure::new("the policy forbids the scratch database in which the server checks the new definition")
+        .hint("set `scratch = true` under [policy] in the config file"))
+}
+
 /// Has a server normalise the wanted definition in a scratch database, which also proves that it accepts it.
 async fn normalise(connected: &Connected, snapshot: &Snapshot, change: &Change) -> Result<Targets, Failure> {
-    if !connected.config.policy.scratch {
-        return Err(Failure::new(
-            "the policy forbids the scratch database in which the server checks the new definition",
-        )
-        .hint("set `scratch = true` under [policy] in the config file"));
-    }
+    refuse_without_scratch(connected)?;
     let Some((on, source)) = snapshot.replicas.keys().find_map(|id| Some((*id, snapshot.table(*id, &change.table)?)))
     else {
         return Err(Failure::new(format!("no replica has {}", change.table)));

@@ -1,0 +1,127 @@
+use super::*;
+use crate::assess::Fixture;
+
+fn orders(sql: &str) -> Result<Vec<String>, AlterError> {
+    let fixture = Fixture::new();
+    let alter = resolve(sql, &fixture.snapshot)?;
+    let line = |order: &Order, stage: &Stage| format!("{} {:?}: {}", order.table, stage.place, stage.sql);
+    Ok(alter.orders.iter().flat_map(|order| order.stages.iter().map(move |stage| line(order, stage))).collect())
+}
+
+fn ways(sql: &str) -> Vec<Back> {
+    let fixture = Fixture::new();
+    let alter = resolve(sql, &fixture.snapshot).unwrap();
+    alter.orders.iter().flat_map(|order| order.stages.iter().map(|stage| stage.back.clone())).collect()
+}
+
+fn way(sql: &str) -> Back {
+    Back::Ways(vec![sql.to_owned()])
+}
+
+#[test]
+fn a_column_is_added_below_first_and_dropped_above_first() {
+    let sql =
+        "ALTER TABLE d.events_all ADD COLUMN IF NOT EXISTS a UInt8 DEFAULT 1 CODEC(NONE) AFTER id, DROP COLUMN value";
+    assert_eq!(
+        orders(sql).unwrap(),
+        [
+            "d.events Local: ADD COLUMN `a` UInt8 DEFAULT 1 CODEC(NONE) AFTER id, DROP COLUMN `value`",
+            "d.events_all Before: DROP COLUMN `value`",
+            "d.events_all After: ADD COLUMN `a` UInt8 DEFAULT 1 AFTER id",
+        ]
+    );
+    assert_eq!(
+        ways(sql),
+        [
+            Back::Gone("the values of column value are gone".to_owned()),
+            way("ADD COLUMN `value` Float64 AFTER `version`"),
+            way("DROP COLUMN `a`"),
+        ]
+    );
+}
+
+#[test]
+fn a_renamed_column_is_hidden_meanwhile() {
+    let sql = "ALTER TABLE d.events RENAME COLUMN value TO worth";
+    assert_eq!(
+        orders(sql).unwrap(),
+        [
+            "d.events Local: RENAME COLUMN `value` TO `worth`",
+            "d.events_all Before: DROP COLUMN `value`",
+            "d.events_all After: ADD COLUMN `worth` Float64 AFTER `version`",
+        ]
+    );
+    assert_eq!(
+        ways(sql),
+        [
+            way("RENAME COLUMN `worth` TO `value`"),
+            way("ADD COLUMN `value` Float64 AFTER `version`"),
+            way("DROP COLUMN `worth`"),
+        ]
+    );
+}
+
+#[test]
+fn a_wider_type_has_a_way_back_and_a_narrower_one_has_none() {
+    let wider = "ALTER TABLE d.events MODIFY COLUMN sign Int16";
+    assert_eq!(ways(wider), [way("MODIFY COLUMN `sign` Int8"), way("MODIFY COLUMN `sign` Int8")]);
+    let narrower = ways("ALTER TABLE d.events MODIFY COLUMN version UInt8");
+    assert_eq!(narrower[0], Back::Gone("what the new type of version cannot hold is gone".to_owned()));
+}
+
+#[test]
+fn rows_are_deleted_below_alone_under_a_mark() {
+    let sql = "ALTER TABLE d.events_all DELETE WHERE value < 0 OR id = 7";
+    let fixture = Fixture::new();
+    let alter = resolve(sql, &fixture.snapshot).unwrap();
+    let [order, _] = alter.orders.as_slice() else { panic!("{:?}", alter.orders) };
+    let stage = &order.stages[0];
+    assert_eq!(
+        marked(&stage.sql, "5ca1ab1e"),
+        "DELETE WHERE (value < 0 OR id = 7) AND ('shardwright 5ca1ab1e 0' != '')"
+    );
+    assert_eq!(stage.mutations, [MutationCommand::Marked(0)]);
+    assert!(alter.orders[1].stages.is_empty(), "a Distributed table has no rows");
+}
+
+#[test]
+fn what_is_not_planned_is_refused_with_the_reason() {
+    let refusal = |sql: &str| orders(&format!("ALTER TABLE d.events {sql}")).unwrap_err().to_string();
+    for (sql, words) in [
+        ("DROP COLUMN vlue", ""),
+        (
+            "MODIFY COLUMN valu UInt8",
+            "d.events has no column valu, of which `MODIFY COLUMN valu UInt8` speaks; there is value",
+        ),
+        ("DROP PARTITION 1", "`DROP PARTITION 1` is not planned: whole parts"),
+        ("DROP COLUMN team", "`DROP COLUMN team` is not planned: a column of the sorting"),
+        ("ADD COLUMN x UInt8, MODIFY ORDER BY (id, x)", "`MODIFY ORDER BY (id, x)` needs d.events made anew"),
+        ("SHUFFLE ROWS", "the statement cannot be read"),
+        ("RENAME COLUMN value TO version", "d.events has both value and version"),
+    ] {
+        if !words.is_empty() {
+            assert!(refusal(sql).starts_with(words), "{sql}: {}", refusal(sql));
+        }
+    }
+    let fixture = Fixture::new();
+    let nothing = resolve("ALTER TABLE d.events DROP COLUMN vlue", &fixture.snapshot).unwrap();
+    assert!(nothing.orders.iter().all(|order| order.stages.is_empty()));
+    assert_eq!(nothing.reached, ["d.events has no column vlue"]);
+}
+
+#[test]
+fn a_column_that_is_there_must_be_the_one_wanted() {
+    let fixture = Fixture::new();
+    let alter = resolve("ALTER TABLE d.events ADD COLUMN value Float64 DEFAULT 1 FIRST", &fixture.snapshot).unwrap();
+    let claims: Vec<&Claim> = alter.orders.iter().flat_map(|order| &order.claims).collect();
+    assert_eq!(claims.len(), 2);
+    assert_eq!(claims[0].wanted, "`value` Float64 DEFAULT 1");
+    assert!(alter.orders.iter().all(|order| order.stages.is_empty()));
+}
+
+#[test]
+fn an_append_to_the_key_is_in_place() {
+    let sql = "ALTER TABLE d.events ADD COLUMN x UInt8, MODIFY ORDER BY (team, id, x)";
+    assert_eq!(orders(sql).unwrap()[0], "d.events Local: ADD COLUMN `x` UInt8, MODIFY ORDER BY (team, id, x)");
+    assert_eq!(ways(sql)[0], way("MODIFY ORDER BY (team, id), DROP COLUMN `x`"));
+}

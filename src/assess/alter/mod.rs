@@ -1,0 +1,49 @@
+//! Looking at an ALTER on a cluster before anything is planned.
+
+mod rules;
+
+use super::case::Case;
+use super::finding::Finding;
+use crate::alter::{Alter, Tried};
+use crate::catalog::Table;
+use crate::snapshot::Snapshot;
+
+/// An ALTER on a cluster, with what servers made of it on trial.
+#[derive(Debug, Clone, Copy)]
+pub struct AlterCase<'a> {
+    /// The cluster as it was observed.
+    pub snapshot: &'a Snapshot,
+    /// The ALTER.
+    pub alter: &'a Alter,
+    /// Its orders after their trials; empty while they are still to be tried.
+    pub tried: &'a [Tried],
+    /// The local table, as the first replica has it.
+    pub local: &'a Table,
+}
+
+impl<'a> AlterCase<'a> {
+    /// The same as a case whose keys stay, for rules that look at the cluster alone.
+    pub fn base(&self) -> Case<'a> {
+        Case {
+            snapshot: self.snapshot,
+            change: &self.alter.change,
+            target: self.local,
+            written: None,
+            evaluation: None,
+        }
+    }
+}
+
+/// All findings about an ALTER, blockers first, then by code. They need no trial.
+pub fn assess_alter(case: &AlterCase<'_>) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = super::rules::of_clusters().flat_map(|rule| (rule.check)(&case.base())).collect();
+    findings.extend(rules::ALL.iter().flat_map(|rule| (rule.check)(case)));
+    findings.sort_by(|a, b| (a.severity, &a.code, &a.what).cmp(&(b.severity, &b.code, &b.what)));
+    findings
+}
+
+/// The codes of the rules about ALTERs, in order.
+#[cfg(test)]
+pub(super) fn codes() -> impl Iterator<Item = &'static str> {
+    rules::ALL.iter().map(|rule| rule.code)
+}

@@ -1,0 +1,78 @@
+//! SW066: an expression needs a column that goes.
+
+use super::reader::{columns_gone, speaks_of};
+use crate::assess::{AlterCase, Finding};
+use crate::catalog::Table;
+use crate::ddl::{Form, ItemKind, read_table};
+
+pub(super) const CODE: &str = "SW066";
+
+/// Keys, indexes, projections, constraints, TTLs and defaults of the table, and the sharding keys of those over it.
+pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
+    let change = &case.alter.change;
+    let tables = std::iter::once(&change.table).chain(&change.distributed);
+    let mut findings = Vec::new();
+    for name in tables {
+        let Some(table) = case.snapshot.replicas.keys().find_map(|id| case.snapshot.table(*id, name)) else { continue };
+        for (column, by) in needed(case, table) {
+            findings.push(Finding::blocker(
+                CODE,
+                format!("{by} of {name} needs column {column}"),
+                "the server refuses to drop or rename what an expression of the table needs, on some replicas perhaps after others \
+                 have done it",
+                format!("change or drop {by} first; a key needs the table made anew"),
+            ));
+        }
+    }
+    findings
+}
+
+fn needed(case: &AlterCase<'_>, table: &Table) -> Vec<(String, String)> {
+    let Ok(definition) = read_table(&table.create_query) else { return Vec::new() };
+    let mut expressions: Vec<(String, String, Option<String>)> = Vec::new();
+    for item in &definition.items {
+        let (what, own) = match &item.kind {
+            ItemKind::Column { name } => (format!("column {name}"), Some(name.clone())),
+            ItemKind::Index { name } => (format!("index {name}"), None),
+            ItemKind::Projection { name } => (format!("projection {name}"), None),
+            ItemKind::Constraint { name } => (format!("constraint {name}"), None),
+            ItemKind::PrimaryKey => ("the primary key".to_owned(), None),
+        };
+        expressions.push((what, item.text.text.clone(), own));
+    }
+    let clauses = &definition.engine.clauses;
+    for (what, clause) in [("the TTL", &clauses.ttl), ("the sampling key", &clauses.sample_by)] {
+        expressions.extend(clause.as_ref().map(|clause| (what.to_owned(), clause.text.clone(), None)));
+    }
+    if let Some(key) = definition.engine.distributed().and_then(|args| args.sharding_key) {
+        expressions.push(("the sharding key".to_owned(), key, None));
+    }
+    let mut needed = Vec::new();
+    for column in columns_gone(case) {
+        let needs = |(_, text, own): &&(String, String, Option<String>)| {
+            own.as_deref() != Some(column) && speaks_of(text, column)
+        };
+        needed.extend(
+            expressions
+                .iter()
+                .filter(needs)
+                .filter(|(what, ..)| !goes_too(case, what))
+                .map(|(what, ..)| (column.to_owned(), what.clone())),
+        );
+    }
+    needed
+}
+
+/// Whether the same ALTER drops what needs the column.
+fn goes_too(case: &AlterCase<'_>, what: &str) -> bool {
+    case.alter.commands.iter().any(|command| {
+        let kind = match command.form {
+            Form::DropColumn => "column",
+            Form::DropIndex => "index",
+            Form::DropProjection => "projection",
+            Form::DropConstraint => "constraint",
+            _ => return false,
+        };
+        command.subject.as_ref().is_some_and(|name| what == format!("{kind} {name}"))
+    })
+}

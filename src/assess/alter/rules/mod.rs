@@ -1,0 +1,46 @@
+//! The rules about ALTERs, one file each. `docs/findings.md` has a section for each code.
+
+use super::AlterCase;
+use crate::assess::finding::Finding;
+
+mod comment_on_old;
+mod dictionary;
+mod expression;
+mod passing_on;
+mod reader;
+mod values_gone;
+mod view_of_type;
+mod view_reads;
+mod view_writes;
+mod window;
+
+/// A rule.
+pub(super) struct Rule {
+    /// The code of its findings, which is never given to another rule.
+    #[cfg_attr(not(test), expect(dead_code, reason = "tests hold codes against the documentation"))]
+    pub(super) code: &'static str,
+    /// What it finds.
+    pub(super) check: fn(&AlterCase<'_>) -> Vec<Finding>,
+}
+
+macro_rules! rules {
+    ($($rule:ident),* $(,)?) => {
+        [$(Rule { code: $rule::CODE, check: $rule::check }),*]
+    };
+}
+
+/// Every rule, by code.
+pub(super) const ALL: [Rule; 9] = rules![
+    view_reads,
+    view_writes,
+    expression,
+    dictionary,
+    passing_on,
+    values_gone,
+    comment_on_old,
+    view_of_type,
+    window,
+];
+
+#[cfg(test)]
+mod tests;

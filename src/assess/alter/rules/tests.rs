@@ -1,0 +1,108 @@
+use super::*;
+use crate::alter::resolve;
+use crate::assess::{Fixture, assess_alter};
+use crate::names::TableName;
+
+/// Codes and texts of what is found about an ALTER of the fixture's `d.events` after something was added or changed.
+fn found(sql: &str, spoil: impl FnOnce(&mut Fixture)) -> Vec<String> {
+    let mut fixture = Fixture::new();
+    spoil(&mut fixture);
+    let alter = resolve(sql, &fixture.snapshot).unwrap();
+    let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
+    let case = AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &[], local };
+    let line = |finding: Finding| format!("{} {}: {}", finding.severity, finding.code, finding.what);
+    assess_alter(&case).into_iter().map(line).collect()
+}
+
+fn codes(sql: &str, more: &[&str]) -> Vec<String> {
+    let found = found(sql, |fixture| more.iter().for_each(|create| fixture.add("s1r1", create)));
+    found.into_iter().filter_map(|line| line.split(':').next().map(str::to_owned)).collect()
+}
+
+const DROP: &str = "ALTER TABLE d.events_all DROP COLUMN value";
+
+#[test]
+fn a_change_that_nothing_leans_on_is_not_blocked() {
+    assert_eq!(codes("ALTER TABLE d.events ADD COLUMN a UInt8", &[]), [""; 0]);
+    assert_eq!(codes(DROP, &[]), ["hazard SW069"]);
+    assert_eq!(codes("ALTER TABLE d.events MODIFY COLUMN sign Int16", &[]), ["hazard SW072"]);
+}
+
+#[test]
+fn views_that_read_a_column_that_goes_block_it() {
+    for view in [
+        "CREATE VIEW d.v AS SELECT value FROM d.events",
+        "CREATE VIEW d.v AS SELECT * FROM events_all",
+        "CREATE MATERIALIZED VIEW d.v TO d.w (a Float64) AS SELECT sum(`value`) AS a FROM d.events",
+    ] {
+        assert_eq!(codes(DROP, &[view]), ["blocker SW064", "hazard SW069"], "{view}");
+        assert_eq!(codes("ALTER TABLE d.events RENAME COLUMN value TO worth", &[view])[0], "blocker SW064");
+    }
+    for view in ["CREATE VIEW d.v AS SELECT id, 'value' FROM d.events", "CREATE VIEW d.v AS SELECT value FROM d.other"]
+    {
+        assert_eq!(codes(DROP, &[view]), ["hazard SW069"], "{view}");
+    }
+}
+
+#[test]
+fn a_view_that_writes_what_is_not_there_blocks_it() {
+    let feed = "CREATE MATERIALIZED VIEW d.feed TO d.events_all AS SELECT id, value FROM d.source";
+    assert_eq!(codes(DROP, &[feed]), ["blocker SW065", "hazard SW069"]);
+    // Old servers refuse what gives its target fewer columns than that has; new ones fill them with defaults.
+    let add = "ALTER TABLE d.events ADD COLUMN a UInt8";
+    for (target, severity) in [("events", "blocker"), ("events_all", "hazard")] {
+        let feed = format!("CREATE MATERIALIZED VIEW d.feed TO d.{target} AS SELECT id FROM d.source");
+        assert_eq!(codes(add, &[&feed]), [format!("{severity} SW065")], "{target}");
+        let lenient = |fixture: &mut Fixture| {
+            fixture.add("s1r1", &feed);
+            for id in ["s1r1", "s1r2", "s2r1", "s2r2"] {
+                fixture.state(id).capabilities.insert(crate::snapshot::Capability::ViewsLeaveMaterialized);
+            }
+        };
+        assert_eq!(found(add, lenient), [""; 0], "{target}");
+    }
+    let star = "CREATE MATERIALIZED VIEW d.star TO d.copy AS SELECT * FROM d.events";
+    let copy = "CREATE TABLE d.copy (id UInt64) ENGINE = Memory";
+    assert_eq!(codes(add, &[star, copy]), ["blocker SW065"]);
+    assert_eq!(codes(add, &[star, "CREATE TABLE d.copy (id UInt64, a UInt8) ENGINE = Memory"]), [""; 0]);
+}
+
+#[test]
+fn dictionaries_buffers_and_expressions_block_it() {
+    let dictionary = "CREATE DICTIONARY d.dict (id UInt64, value Float64) PRIMARY KEY id SOURCE(CLICKHOUSE(TABLE 'events' DB 'd')) LAYOUT(FLAT())";
+    let mut fixture = Fixture::new();
+    let mut table = fixture.state("s1r1").tables[&TableName::new("d", "daily")].clone();
+    table.name = TableName::new("d", "dict");
+    table.engine = "Dictionary".to_owned();
+    table.create_query = dictionary.to_owned();
+    let with = |fixture: &mut Fixture| _ = fixture.state("s1r1").tables.insert(table.name.clone(), table.clone());
+    assert!(found(DROP, with)[0].starts_with("blocker SW067: the dictionary d.dict reads column value of d.events"));
+    let buffer = "CREATE TABLE d.b (value Float64) ENGINE = Buffer('d', 'events', 1, 1, 1, 1, 1, 1, 1)";
+    assert_eq!(codes(DROP, &[buffer])[0], "blocker SW068");
+    let merge = "CREATE TABLE d.m (value Float64) ENGINE = Merge('d', '^events')";
+    assert_eq!(codes(DROP, &[merge])[0], "blocker SW068");
+    let index =
+        |fixture: &mut Fixture| fixture.redefine("DEFAULT 1", "DEFAULT 1, INDEX i value TYPE minmax GRANULARITY 1");
+    assert!(found(DROP, index)[0].starts_with("blocker SW066: index i of d.events needs column value"));
+    assert!(
+        found("ALTER TABLE d.events DROP INDEX i, DROP COLUMN value", index).iter().all(|line| !line.contains("SW066"))
+    );
+}
+
+#[test]
+fn old_servers_are_not_given_comments() {
+    let comment = "ALTER TABLE d.events COMMENT COLUMN value 'x'";
+    assert_eq!(codes(comment, &[]), ["blocker SW070"]);
+    let new = |fixture: &mut Fixture| {
+        for id in ["s1r1", "s1r2", "s2r1", "s2r2"] {
+            fixture.state(id).capabilities.insert(crate::snapshot::Capability::MutationsSync);
+        }
+    };
+    assert_eq!(found(comment, new), [""; 0]);
+}
+
+#[test]
+fn a_view_of_a_column_whose_type_changes_blocks_it_on_old_servers() {
+    let view = "CREATE MATERIALIZED VIEW d.v TO d.w (a Int8) AS SELECT sign AS a FROM d.events";
+    assert_eq!(codes("ALTER TABLE d.events MODIFY COLUMN sign Int16", &[view])[0], "blocker SW071");
+}

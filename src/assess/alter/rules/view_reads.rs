@@ -1,0 +1,33 @@
+//! SW064: a view reads a column that goes.
+
+use super::reader::{asks_for_all, chain, columns_gone, speaks_of, views};
+use crate::assess::{AlterCase, Finding};
+
+pub(super) const CODE: &str = "SW064";
+
+/// Views bind by name: without the column every query of an ordinary one fails, and every insert that a materialized one sees.
+pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
+    let chain = chain(case);
+    let mut findings = Vec::new();
+    for reader in views(case) {
+        let Some(source) = reader.sources.iter().find(|source| chain.contains(source)) else { continue };
+        let select = &reader.view.select.text;
+        for column in columns_gone(case) {
+            if !asks_for_all(select) && !speaks_of(select, column) {
+                continue;
+            }
+            let (kind, fails) = if reader.view.materialized {
+                ("materialized view", "every insert into the table would fail, or the server refuses the ALTER")
+            } else {
+                ("view", "every query of the view would fail")
+            };
+            findings.push(Finding::blocker(
+                CODE,
+                format!("the {kind} {} reads column {column} of {source}", reader.table.name),
+                format!("views bind by name: without the column {fails}"),
+                format!("make {} without {column} first (or drop it), then plan again", reader.table.name),
+            ));
+        }
+    }
+    findings
+}

@@ -1,0 +1,140 @@
+//! Plans for an ALTER that needs no rebuild: its orders are tried on empty tables, then the plan is built from what came out.
+
+use super::super::super::args::StrategyChoice;
+use super::super::super::connect::Connected;
+use super::super::super::failure::Failure;
+use super::super::super::output::say;
+use super::{refuse_without_scratch, unblocked};
+use crate::alter::{Alter, AlterError, Altered, Back, Claim, Order, Stage, Tried, resolve, trials_of};
+use crate::assess::{AlterCase, assess_alter};
+use crate::names::{ReplicaId, TableName};
+use crate::plan::definition::unreplicated;
+use crate::plan::{self, Plan, Strategy};
+use crate::server::{Alterations, alterations};
+use crate::snapshot::Snapshot;
+
+/// The plan; none where all tables are as wanted.
+pub(super) async fn plan(
+    connected: &Connected,
+    snapshot: &Snapshot,
+    sql: &str,
+    choice: StrategyChoice,
+    accepted: &[(String, String)],
+) -> Result<Option<Plan>, Failure> {
+    refuse_without_scratch(connected)?;
+    let alter = resolve(sql, snapshot).map_err(refused)?;
+    let table = &alter.change.table;
+    let Some(local) = snapshot.replicas.keys().find_map(|id| snapshot.table(*id, table)) else {
+        return Err(Failure::new(format!("no replica has {table}")));
+    };
+    let case = AlterCase { snapshot, alter: &alter, tried: &[], local };
+    let findings = unblocked(assess_alter(&case), table, accepted)?;
+    let tried = try_all(connected, &alter).await?;
+    if tried.iter().all(|tried| tried.stages.is_empty()) {
+        say(&format!("no change: {table} and the tables over it are as wanted already"));
+        alter.reached.iter().for_each(|reached| say(reached));
+        return Ok(None);
+    }
+    let plan =
+        plan::build_alter(&AlterCase { tried: &tried, ..case }, findings).map_err(|error| Failure::of(&error))?;
+    refuse_strategy(choice, plan.strategy)?;
+    Ok(Some(plan))
+}
+
+fn refused(error: AlterError) -> Failure {
+    match error {
+        AlterError::Unreadable { source, .. } => Failure::from(*source),
+        other => Failure::of(&other).hint(other.hint()),
+    }
+}
+
+fn refuse_strategy(choice: StrategyChoice, strategy: Strategy) -> Result<(), Failure> {
+    match (choice, strategy) {
+        (StrategyChoice::InPlace, Strategy::Mutation) => {
+            Err(Failure::usage("--strategy in_place: for this ALTER the servers write parts anew, by a mutation")
+                .hint("docs/alters.md says which do; leave the strategy to `auto`"))
+        }
+        (StrategyChoice::Mutation, Strategy::InPlace) => {
+            Err(Failure::usage("--strategy mutation: this ALTER changes definitions alone")
+                .hint("leave the strategy to `auto`"))
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn try_all(connected: &Connected, alter: &Alter) -> Result<Vec<Tried>, Failure> {
+    let mut tried = Vec::new();
+    for order in &alter.orders {
+        for claim in &order.claims {
+            hold(connected, order, claim).await?;
+        }
+        tried.push(Tried { stages: try_order(connected, order).await?, order: order.clone() });
+    }
+    Ok(tried)
+}
+
+/// What is there must be what is wanted: to modify the column so must change nothing.
+async fn hold(connected: &Connected, order: &Order, claim: &Claim) -> Result<(), Failure> {
+    let found = on_scratch(connected, order, &[format!("MODIFY COLUMN {}", claim.wanted)]).await?;
+    let same = found.refused.is_none() && found.definitions.first() == found.definitions.get(1);
+    // A default that is there and not wanted is left by MODIFY COLUMN on new servers.
+    let has_default = |text: &str| ["DEFAULT", "MATERIALIZED", "ALIAS"].iter().any(|word| text.contains(word));
+    if same && has_default(&claim.there) == has_default(&claim.wanted) {
+        return Ok(());
+    }
+    let Claim { column, there, wanted } = claim;
+    let message =
+        format!("{} has a column {column} already, and it is another one: `{there}`, not `{wanted}`", order.table);
+    Err(Failure::new(message).hint("choose another name, or change the column with MODIFY COLUMN"))
+}
+
+async fn try_order(connected: &Connected, order: &Order) -> Result<Vec<Altered>, Failure> {
+    let mut all: Vec<Altered> = Vec::new();
+    for number in 0..order.stages.len() {
+        let altered = try_stage(connected, order, &order.stages[..=number], all.is_empty()).await?;
+        if altered.changes() {
+            all.push(altered);
+        }
+    }
+    Ok(all)
+}
+
+/// Tries the last of these stages after those before it, and its ways back one by one until one leads back.
+async fn try_stage(connected: &Connected, order: &Order, stages: &[Stage], is_first: bool) -> Result<Altered, Failure> {
+    let (count, mut altered) = (stages.len(), None);
+    for trial in trials_of(stages) {
+        let found = on_scratch(connected, order, &trial).await?;
+        let text = |at: usize| found.definitions.get(at).cloned();
+        let (Some(before), Some(after)) = (text(count - 1), text(count)) else {
+            return Err(refusal(order, &found, &stages[count - 1]));
+        };
+        let leads_back = text(count + 1).is_some_and(|again| again == before) && found.refused.is_none();
+        let way_back = trial.get(count).filter(|_| leads_back).cloned();
+        let stage = stages[count - 1].clone();
+        let done = way_back.is_some() || !matches!(stage.back, Back::Ways(_));
+        altered = Some(Altered { stage, is_first, before, after, way_back });
+        if done {
+            break;
+        }
+    }
+    altered.ok_or_else(|| Failure::new(format!("nothing was tried on {}", order.table)))
+}
+
+fn refusal(order: &Order, found: &Alterations, stage: &Stage) -> Failure {
+    let why = found.refused.as_ref().map_or_else(String::new, ToString::to_string);
+    let statement = stage.sql.split(" AND ('\0").next().unwrap_or_default();
+    Failure::new(format!("the server does not take `ALTER TABLE {} {statement}`: {why}", order.table.sql()))
+        .hint("it was tried on an empty table of the same definition; nothing was changed")
+}
+
+async fn on_scratch(connected: &Connected, order: &Order, commands: &[String]) -> Result<Alterations, Failure> {
+    let Some(on) = order.on.first() else { return Err(Failure::new(format!("no replica has {}", order.table))) };
+    let tag = format!("{:08x}", std::process::id());
+    let create = |name: &TableName| unreplicated(&order.definition, name).to_sql();
+    let on: ReplicaId = *on;
+    alterations(&connected.cluster, on, &tag, create, commands).await.map_err(|error| {
+        let failure = Failure::of(&error);
+        let message = format!("{} cannot be tried on an empty table: {}", order.table, failure.message);
+        Failure { message, ..failure }
+    })
+}

@@ -1,0 +1,177 @@
+//! Plans of ALTERs as wholes: what is built passes the check, what is spoilt does not.
+
+use super::super::{Action, Gate, Plan, Run, Step, Strategy, Undo, check, file};
+use super::build;
+use crate::alter::{Altered, Back, Tried, resolve};
+use crate::assess::{AlterCase, Fixture, assess_alter};
+use crate::ddl::with_body_of;
+use crate::names::{ReplicaId, TableName};
+use crate::render;
+
+/// What a server would make of each stage is not known here: each gives another comment to the table.
+fn tried(fixture: &Fixture, sql: &str) -> Plan {
+    let alter = resolve(sql, &fixture.snapshot).unwrap();
+    let local = fixture.snapshot.table(ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
+    let orders = alter.orders.clone().into_iter().map(|order| {
+        let mut text = order.definition.to_sql();
+        let stages = order.stages.clone().into_iter().enumerate().map(|(number, stage)| {
+            let before = text.clone();
+            text = format!("{before} COMMENT '{number}'");
+            let way_back = match &stage.back {
+                Back::Ways(ways) => ways.first().cloned(),
+                _ => None,
+            };
+            Altered { stage, is_first: number == 0, before, after: text.clone(), way_back }
+        });
+        let stages = stages.collect();
+        Tried { order, stages }
+    });
+    let tried: Vec<Tried> = orders.collect();
+    let case = AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &tried, local };
+    build(&case, assess_alter(&case)).unwrap()
+}
+
+fn plan(sql: &str) -> Plan {
+    tried(&Fixture::new(), sql)
+}
+
+const ADD: &str = "ALTER TABLE d.events_all ADD COLUMN a UInt8";
+const DROP: &str = "ALTER TABLE d.events DROP COLUMN value";
+
+fn ids(plan: &Plan) -> Vec<&str> {
+    plan.steps.iter().map(|step| step.id.as_str()).collect()
+}
+
+#[test]
+fn a_column_is_added_below_first() {
+    let plan = plan(ADD);
+    assert_eq!(check(&plan), [""; 0]);
+    assert_eq!(plan.strategy, Strategy::InPlace);
+    assert!(!plan.has_gate(Gate::Finalize));
+    assert_eq!(
+        ids(&plan),
+        [
+            "preflight.s1",
+            "preflight.s2",
+            "gate.start",
+            "alter.local.s1",
+            "alter.local.s2",
+            "alter.everywhere",
+            "alter.after.s1",
+            "alter.after.s2",
+            "verify.s1",
+            "verify.s2"
+        ]
+    );
+}
+
+#[test]
+fn a_column_is_dropped_above_first_and_below_behind_the_gate() {
+    let plan = plan(DROP);
+    assert_eq!(check(&plan), [""; 0]);
+    assert_eq!(plan.strategy, Strategy::Mutation);
+    let ids = ids(&plan);
+    let place = |id: &str| ids.iter().position(|known| *known == id).unwrap_or_else(|| panic!("{id}: {ids:?}"));
+    assert!(place("alter.before.s2") < place("alter.drain") && place("alter.drain") < place("gate.finalize"));
+    assert!(place("gate.finalize") < place("finalize.local.s1"));
+    assert!(place("finalize.mutations.s2") < place("finalize.everywhere"));
+}
+
+fn objections(sql: &str, spoil: impl FnOnce(&mut Plan)) -> Vec<String> {
+    let mut plan = plan(sql);
+    spoil(&mut plan);
+    check(&plan)
+}
+
+#[track_caller]
+fn assert_objects(sql: &str, spoil: impl FnOnce(&mut Plan), expected: &str) {
+    let found = objections(sql, spoil);
+    assert!(found.iter().any(|objection| objection.contains(expected)), "{expected:?} is not among {found:#?}");
+}
+
+fn step<'a>(plan: &'a mut Plan, id: &str) -> &'a mut Step {
+    plan.steps.iter_mut().find(|step| step.id.as_str() == id).unwrap()
+}
+
+fn run<'a>(plan: &'a mut Plan, id: &str) -> &'a mut Run {
+    match &mut step(plan, id).action {
+        Action::Run { runs, .. } => &mut runs[0],
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_spoilt_plan_is_objected_to() {
+    let other = || "ALTER TABLE `d`.`other` ADD COLUMN a UInt8".to_owned();
+    assert_objects(ADD, |plan| run(plan, "alter.local.s1").sql[0] = other(), "something other than the plan's tables");
+    let table = || "DROP TABLE `d`.`events`".to_owned();
+    assert_objects(ADD, |plan| run(plan, "alter.local.s1").sql[0] = table(), "something other than the plan's tables");
+    let drop = || "ALTER TABLE `d`.`events` DROP COLUMN `value`".to_owned();
+    assert_objects(ADD, |plan| run(plan, "alter.local.s1").sql[0] = drop(), "destroys values");
+    let twice = |plan: &mut Plan| run(plan, "alter.local.s1").on.push(ReplicaId::new(1, 2));
+    assert_objects(ADD, twice, "is altered on 2 replicas of shard 1, not on 1");
+    let missing = |plan: &mut Plan| {
+        run(plan, "alter.local.s2").sql[0] = "ALTER TABLE `d`.`events_all` ADD COLUMN a Int8".to_owned();
+    };
+    assert_objects(ADD, missing, "is altered on 0 replicas of shard 2");
+    assert_objects(ADD, |plan| run(plan, "alter.local.s1").after.clear(), "nothing tells whether alter.local.s1");
+    let nothing = |plan: &mut Plan| step(plan, "finalize.local.s1").undo = Undo::Nothing { because: "so".to_owned() };
+    assert_objects(DROP, nothing, "destroys values and says that it can be undone");
+}
+
+#[test]
+fn edges_left_out_are_objected_to() {
+    let without = |from: &'static str, to: &'static str| {
+        move |plan: &mut Plan| {
+            let before = plan.edges.len();
+            plan.edges.retain(|edge| edge.from.as_str() != from || edge.to.as_str() != to);
+            assert_eq!(plan.edges.len() + 1, before, "{from} {to}");
+        }
+    };
+    assert_objects(ADD, without("gate.start", "alter.local.s1"), "alter.local.s1 does not wait for the gate start");
+    assert_objects(
+        ADD,
+        without("alter.local.s2", "alter.everywhere"),
+        "alter.after.s1 does not wait for alter.local.s2",
+    );
+    assert_objects(
+        DROP,
+        without("gate.finalize", "finalize.local.s2"),
+        "finalize.local.s2 does not wait for the gate finalize",
+    );
+    let no_waits = |plan: &mut Plan| {
+        let is_wait = |id: &crate::plan::StepId| id.as_str().starts_with("finalize.mutations");
+        plan.edges.retain(|edge| !is_wait(&edge.from) && !is_wait(&edge.to));
+        plan.steps.retain(|step| !is_wait(&step.id));
+    };
+    assert_objects(DROP, no_waits, "nothing waits for the mutations of finalize.local.s1 on s1r1");
+}
+
+#[test]
+fn every_rendering_has_the_statements() {
+    let plan = plan(DROP);
+    assert_eq!(file::read(&file::write(&plan).unwrap().0).unwrap().plan, plan);
+    let texts =
+        [render::terminal(&plan, 100, false), render::markdown(&plan), render::html(&plan), render::sql(&plan, None)];
+    for text in texts.iter().chain(&[
+        render::dot(&plan),
+        render::mermaid(&plan),
+        render::json(&plan),
+        render::swimlane_svg(&plan),
+    ]) {
+        assert!(text.contains("DROP COLUMN") && text.contains("finalize"), "{text}");
+    }
+}
+
+#[test]
+fn what_is_expected_of_a_replica_is_in_its_own_words() {
+    let fixture = Fixture::new();
+    let live = &fixture.snapshot.table(ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap().create_query;
+    let other = "CREATE TABLE s.t (a Int8) ENGINE = MergeTree ORDER BY a";
+    let expected = with_body_of(live, other).unwrap();
+    assert!(
+        expected
+            .starts_with("CREATE TABLE d.events (a Int8) ENGINE = ReplicatedMergeTree('/clickhouse/{shard}/events'")
+    );
+    assert!(expected.ends_with(" ORDER BY a"));
+}

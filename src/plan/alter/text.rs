@@ -1,0 +1,116 @@
+//! What a plan says of an ALTER.
+
+use super::sheet::{Shard, Sheet};
+use crate::alter::Place;
+use crate::classify::Class;
+use crate::ddl::Form;
+use crate::plan::Strategy;
+use crate::snapshot::Capability;
+use crate::words::{bytes, sql};
+
+pub(super) const START: &str = "From here on the plan changes the cluster. Each step says how it is taken back.";
+
+/// Rows and bytes that a statement has written anew, at most.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Written {
+    pub(super) rows: u64,
+    pub(super) bytes: u64,
+    /// Whether the bytes are those of the columns concerned, and not of the whole table.
+    pub(super) of_columns: bool,
+}
+
+/// What mutations have to do on one replica of a shard; none where they have nothing to do.
+pub(super) fn written(sheet: &Sheet<'_>, shard: &Shard) -> Option<Written> {
+    if sheet.strategy != Strategy::Mutation {
+        return None;
+    }
+    let table = sheet.case.snapshot.table(shard.home, sheet.local())?;
+    let mutations = sheet.case.alter.commands.iter().filter(|command| command.class == Class::Mutation);
+    let of_column = |form: Form| {
+        matches!(
+            form,
+            Form::ModifyColumnType
+                | Form::DropColumn
+                | Form::ClearColumn
+                | Form::RenameColumn
+                | Form::MaterializeColumn
+        )
+    };
+    let known = |command: &crate::alter::Command| {
+        command.subject.as_ref().filter(|_| of_column(command.form)).and_then(|column| table.column_bytes.get(column))
+    };
+    let columns: Option<Vec<u64>> = mutations.map(|command| known(command).copied()).collect();
+    Some(match columns {
+        Some(columns) => Written { rows: table.rows(), bytes: columns.iter().sum(), of_columns: true },
+        None => Written { rows: table.rows(), bytes: table.bytes(), of_columns: false },
+    })
+}
+
+/// What the statement has written anew, over all shards.
+pub(super) fn effect(sheet: &Sheet<'_>) -> String {
+    let mut all = Written { of_columns: true, ..Written::default() };
+    for written in sheet.shards.iter().filter_map(|shard| written(sheet, shard)) {
+        all.rows += written.rows;
+        all.bytes += written.bytes;
+        all.of_columns &= written.of_columns;
+    }
+    match sheet.strategy {
+        Strategy::Mutation => format!("{}, on one replica of each shard", in_words(all)),
+        _ => "the definition alone: no stored row is touched".to_owned(),
+    }
+}
+
+/// The same of one shard, as a sentence.
+pub(super) fn effect_on(sheet: &Sheet<'_>, shard: &Shard) -> String {
+    match written(sheet, shard) {
+        Some(written) => format!("On each replica {}.", in_words(written)),
+        None => "No stored row is touched.".to_owned(),
+    }
+}
+
+fn in_words(written: Written) -> String {
+    let Written { rows, bytes: size, of_columns } = written;
+    let what = if of_columns { "of the columns concerned" } else { "at most" };
+    format!("parts with {rows} rows are written anew or linked, {} {what}", bytes(size))
+}
+
+/// A statement in a title.
+pub(super) fn short(statement: &str) -> String {
+    let own = statement.split(" SETTINGS ").next().unwrap_or(statement);
+    let own = match own.split_once(" AND ('\0") {
+        Some((own, _)) => own,
+        None => own,
+    };
+    let shown = sql(own);
+    shown.strip_prefix('`').and_then(|shown| shown.strip_suffix('`')).unwrap_or(&shown).to_owned()
+}
+
+/// What was chosen for this cluster, and why.
+pub(super) fn choices(sheet: &Sheet<'_>) -> Vec<String> {
+    let strategy = match sheet.strategy {
+        Strategy::Mutation => {
+            "strategy mutation: servers write parts anew by themselves; every replica is watched until it is done"
+        }
+        _ => "strategy in_place: definitions change, no part does",
+    };
+    let once = if sheet.is_replicated {
+        "a Replicated table takes a statement once a shard, on its first replica; the others follow through Keeper"
+    } else {
+        "a table that is not Replicated takes the statement on every replica"
+    };
+    let mut choices = vec![
+        strategy.to_owned(),
+        once.to_owned(),
+        "each statement and its undo was tried on an empty table of the same definition; what came out is what steps expect".to_owned(),
+    ];
+    let hides = sheet.shards.iter().any(|shard| !sheet.turns(Place::Before, shard).is_empty());
+    if hides && !sheet.has(Capability::DistributedSends) {
+        choices.push(
+            "these servers cannot tell what Distributed tables have not sent yet: see that their queues are empty (no file in the \
+             tables' directories) before the local tables are altered, where inserts are not sent at once"
+                .to_owned(),
+        );
+    }
+    choices.extend(sheet.case.alter.reached.iter().map(|reached| format!("nothing to do: {reached}")));
+    choices
+}
