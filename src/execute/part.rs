@@ -40,9 +40,11 @@ impl Blocks {
         }
     }
 
-    /// Whether a part of these blocks is in one of those, as it was or merged.
+    /// Whether a part of these blocks is in one of those, as it was or merged: no mutation has come over it since. Numbers of blocks and
+    /// mutations are counted together, so that a mutation of a lower number than an insert's was before it, and not about it: a part that
+    /// it is merged into bears the number of the others' mutation.
     pub(super) fn is_in(&self, other: &Self) -> bool {
-        other.first <= self.first && self.last <= other.last
+        other.first <= self.first && self.last <= other.last && other.mutation <= self.mutation.max(self.first)
     }
 }
 
@@ -61,6 +63,15 @@ mod tests {
         assert!(
             ["all", "all_1_2", "all_1_x_3", "20240101_20240131_1_1_0_1"].iter().all(|name| Blocks::of(name).is_none())
         );
+    }
+
+    #[test]
+    fn a_part_is_in_one_that_holds_its_blocks_and_went_through_no_later_mutation() {
+        let is_in = |part, other| Blocks::of(part).unwrap().is_in(&Blocks::of(other).unwrap());
+        assert!(is_in("a_3_4_1", "a_3_4_1") && is_in("a_3_4_1", "a_1_9_2") && !is_in("a_3_4_1", "a_4_9_2"));
+        assert!(is_in("a_3_4_1_6", "a_3_9_2_6") && !is_in("a_3_4_1_6", "a_3_4_1_10") && !is_in("a_3_4_1", "a_3_4_1_6"));
+        // Inserted after the mutation 6, and merged with what went through it.
+        assert!(is_in("a_7_7_0", "a_3_9_2_6") && is_in("a_7_8_1", "a_3_9_2_6") && !is_in("a_7_7_0", "a_7_7_0_8"));
     }
 
     #[test]

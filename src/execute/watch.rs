@@ -82,7 +82,7 @@ fn lost(marked: &BTreeSet<String>, now: &Parts) -> BTreeSet<String> {
     let is_there = |name: &String| {
         let Some(marked) = Blocks::of(name) else { return false };
         let parts = there.get(partition(name)).into_iter().flatten();
-        parts.into_iter().any(|part| marked.is_in(part) && part.mutation == marked.mutation)
+        parts.into_iter().any(|part| marked.is_in(part))
     };
     let gone = marked.iter().filter(|name| !now.contains_key(*name) && !is_there(name)).map(|name| partition(name));
     let patched = now.keys().filter(|part| part.starts_with(PATCH) && !marked.contains(*part));
@@ -114,6 +114,7 @@ mod tests {
     #[test]
     fn merges_and_inserts_lose_nothing() {
         assert!(lost_of(&["a_1_1_0", "a_2_2_0", "b_3_3_1_7"], &["a_1_4_1", "b_3_3_1_7", "b_9_9_0"]).is_empty());
+        assert!(lost_of(&["a_1_1_0_2", "a_3_3_0"], &["a_1_3_1_2"]).is_empty());
         assert!(lost_of(&["a_1_1_0"], &["a_1_1_0", "patch"]).is_empty());
     }
 

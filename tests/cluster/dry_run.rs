@@ -116,7 +116,7 @@ fn no_row_of_the_writers_is_lost_or_doubled() {
     let report = report(&tool);
     let count = |key: &str| report["ledger"][key].as_u64().unwrap();
     assert!(count("acknowledged") > 0);
-    assert_eq!((count("lost"), count("doubled")), (0, 0), "{report}");
+    assert_eq!((count("lost"), count("doubled")), (0, 0), "{report}\n{ran}");
     assert_eq!(count("found"), count("acknowledged"));
     assert_eq!(report["verdict"], "passed", "{report}");
     assert_eq!(ran.code, Some(0), "{ran}");
