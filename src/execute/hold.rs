@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 use super::desk::Desk;
 use super::engine::Engine;
 use super::error::ExecuteError;
-use super::ports::{Call, CallError, CallSession, News, Reporter, Servers, query_prefix};
+use super::ports::{Call, CallError, CallSession, News, Reporter, Servers};
 use crate::journal::{Event, StepState};
 use crate::lock::{self, Holder, Seen};
 use crate::names::ReplicaId;
-use crate::plan::{Step, StepId, Undo};
+use crate::plan::{Step, StepId, Undo, query_prefix};
 
 const LOOK_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a run that holds the lock leaves a sign of life.

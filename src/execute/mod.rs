@@ -37,6 +37,4 @@ pub use compare::verify;
 pub use engine::{Engine, Outcome, Until};
 pub use error::ExecuteError;
 pub use next_move::{Next, backward, forward, outdated, point_of_no_return};
-pub use ports::{
-    Approver, Call, CallError, CallSession, Clock, Decision, News, Pace, Reporter, Servers, query_prefix, step_prefix,
-};
+pub use ports::{Approver, Call, CallError, CallSession, Clock, Decision, News, Pace, Reporter, Servers, step_prefix};

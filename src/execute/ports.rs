@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::config::Throttle;
 use crate::journal::Progress;
 use crate::names::ReplicaId;
-use crate::plan::{Gate, Plan, Step, StepId};
+use crate::plan::{Gate, Plan, Step, StepId, query_prefix};
 
 /// A statement as the engine sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,11 +183,6 @@ pub enum Decision {
 
 /// The time of day, as RFC 3339 in UTC.
 pub type Clock = fn() -> String;
-
-/// The beginning of the ids of all queries that the steps of the plan with this id send.
-pub fn query_prefix(plan_id: &str) -> String {
-    format!("shardwright-{plan_id}-")
-}
 
 /// The beginning of the ids of the queries of one step.
 pub fn step_prefix(plan: &Plan, step: &StepId) -> String {

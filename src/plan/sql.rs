@@ -181,9 +181,15 @@ pub(super) fn drop_partition(table: &TableName) -> Template {
     Template::new(&format!("ALTER TABLE {} DROP PARTITION ID ", table.sql()), "")
 }
 
+/// The beginning of the ids of all queries that the steps of the plan with this id send.
+pub fn query_prefix(plan_id: &str) -> String {
+    format!("shardwright-{plan_id}-")
+}
+
 /// Lists inserts that run on a server, whatever their table: an insert elsewhere may reach ours through views. `has_kind` says
-/// whether `system.processes` tells the kind of a query.
-pub fn running_inserts(has_kind: bool) -> String {
+/// whether `system.processes` tells the kind of a query. Left out are the plan's own, and nobody else's: another plan's steps insert too,
+/// and so do the writers of a dry run.
+pub fn running_inserts(has_kind: bool, plan_id: &str) -> String {
     let is_insert = if has_kind {
         "query_kind IN ('Insert', 'AsyncInsertFlush', 'Create')".to_owned()
     } else {
@@ -192,7 +198,8 @@ pub fn running_inserts(has_kind: bool) -> String {
     };
     format!(
         "SELECT query_id, toString(round(elapsed)), user FROM system.processes WHERE {is_insert} \
-         AND query_id NOT LIKE 'shardwright-%' ORDER BY elapsed DESC"
+         AND NOT startsWith(query_id, {}) ORDER BY elapsed DESC",
+        quote_string(&query_prefix(plan_id))
     )
 }
 
@@ -209,6 +216,12 @@ pub(super) fn attach_partition(into: &TableName, from: &TableName) -> Template {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_inserts_are_waited_for_but_those_of_the_plan_itself() {
+        assert!(running_inserts(true, "1f2e").contains("AND NOT startsWith(query_id, 'shardwright-1f2e-') ORDER"));
+        assert!(running_inserts(false, "x'").contains(r"startsWith(query_id, 'shardwright-x\'-')"));
+    }
 
     #[test]
     fn a_row_hash_never_is_null_and_never_meets_a_type_that_it_cannot_take() {

@@ -220,7 +220,7 @@ impl Adapter<'_> {
     fn drain(&self, wait: &Drain) -> Drain {
         let replicated = wait.catch_up.iter().filter(|_| self.target.replicated);
         let catch_up = replicated.map(|wait| crate::plan::CatchUp { on: self.on(&wait.on), ..wait.clone() }).collect();
-        let inserts = running_inserts(self.target.capabilities.contains(&Capability::QueryKind));
+        let inserts = running_inserts(self.target.capabilities.contains(&Capability::QueryKind), &self.plan.id);
         Drain { on: self.on(&wait.on), catch_up, inserts, ..wait.clone() }
     }
 

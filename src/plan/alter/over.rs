@@ -134,7 +134,7 @@ fn waiting(sheet: &Sheet<'_>, what: &str, title: &str, why: &str, flush: Vec<Str
         action: Action::Drain(Drain {
             on,
             flush,
-            inserts: sql::running_inserts(sheet.has(Capability::QueryKind)),
+            inserts: sql::running_inserts(sheet.has(Capability::QueryKind), sheet.id),
             catch_up: Vec::new(),
             seconds_max: DRAIN_SECONDS_MAX,
         }),

@@ -24,7 +24,7 @@ pub(super) fn drain(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Drain {
     Drain {
         on: shard.replicas.clone(),
         flush,
-        inserts: sql::running_inserts(blueprint.all_have(Capability::QueryKind)),
+        inserts: sql::running_inserts(blueprint.all_have(Capability::QueryKind), &blueprint.id),
         catch_up,
         seconds_max: DRAIN_SECONDS_MAX,
     }

@@ -69,7 +69,7 @@ impl<'a> Site<'a> {
         let schema =
             Schema { database: database.to_owned(), end, replacing: false, key: KEY_BEFORE, partition: BY_QUARTER };
         let interval = Duration::from_millis(if end == End::Old { 400 } else { 200 });
-        let spec = Spec { writers: 3, readers: 0, interval, base: 4_000, ..Spec::new(end, 1) };
+        let spec = Spec { writers: 3, readers: 0, crowd: 0, interval, base: 4_000, ..Spec::new(end, 1) };
         let book = set_up(cluster, &schema, &spec);
         let line = Line::new(cluster);
         let load = Some(Load::start(cluster, &schema, &spec));

@@ -14,7 +14,7 @@ use super::{Book, Shared};
 use crate::harness::End;
 
 /// Its number, from which its rows' numbers follow.
-const NUMBER: u64 = CHANGING / WRITER - 1;
+pub(super) const NUMBER: u64 = CHANGING / WRITER - 1;
 /// Rows inserted at a time, of which a third is updated and a third deleted.
 const ROWS: u64 = 60;
 const PAUSE: Duration = Duration::from_millis(300);

@@ -35,12 +35,17 @@ use schema::Schema;
 /// How long a busy machine may take to do some inserts, or to end the changes under way.
 const QUIET_MAX: Duration = Duration::from_mins(4);
 
+/// Writers whose inserts a server writes together, three or four times a second.
+const CROWD: u64 = 32;
+
 /// How much load, and of what kinds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Spec {
     pub(crate) seed: u64,
     pub(crate) writers: u64,
     pub(crate) readers: u64,
+    /// Writers beside these who insert a few rows at a time and leave batching to the server; none where it cannot do that.
+    pub(crate) crowd: u64,
     /// Inserts of one writer begin at least so far apart.
     pub(crate) interval: Duration,
     /// A writer rests after an insert for so many times as long as that took: how far a load yields to a slow machine.
@@ -52,14 +57,14 @@ pub(crate) struct Spec {
 }
 
 impl Spec {
-    /// Eight writers and three readers, and nothing changed: several hundred inserts a second where the machine bears them. On
-    /// old servers an insert makes ten to twenty parts and as many transactions of `ZooKeeper`.
+    /// Eight writers and three readers, and nothing changed. A crowd makes it several hundred inserts a second; without, it is what the
+    /// machine bears: on old servers an insert makes ten to twenty parts and as many transactions of `ZooKeeper`.
     pub(crate) fn new(end: End, seed: u64) -> Self {
-        let (interval, rests) = match end {
-            End::Old => (Duration::from_millis(200), 3),
-            End::New => (Duration::from_millis(18), 1),
+        let (interval, rests, crowd) = match end {
+            End::Old => (Duration::from_millis(200), 3, 0),
+            End::New => (Duration::from_millis(18), 1, CROWD),
         };
-        Self { seed, writers: 8, readers: 3, interval, rests, base: 60_000, changes: false }
+        Self { seed, writers: 8, readers: 3, crowd, interval, rests, base: 60_000, changes: false }
     }
 }
 
@@ -223,10 +228,12 @@ impl Drop for Load {
 
 async fn run(shared: &Shared) -> Book {
     let writing = join_all((0..shared.spec.writers).map(|number| writer::write(shared, number)));
+    let crowd = shared.spec.writers..shared.spec.writers + shared.spec.crowd;
+    let crowding = join_all(crowd.map(|number| writer::write_along(shared, number)));
     let reading = join_all((0..shared.spec.readers).map(|number| reader::read(shared, number)));
-    let (books, changed, _) = tokio::join!(writing, changer::change(shared), reading);
+    let (books, along, changed, _) = tokio::join!(writing, crowding, changer::change(shared), reading);
     let mut all = changed;
-    for book in books {
+    for book in books.into_iter().chain(along) {
         all.extend(book);
     }
     all

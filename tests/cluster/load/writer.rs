@@ -9,7 +9,7 @@ use tokio::time::{sleep, sleep_until, timeout};
 use super::figures::Met;
 use super::http::{Failed, send};
 use super::schema::{self, COMPANIONS, POOL, POOL_ROWS, WRITER, write_row};
-use super::{Book, Fresh, Outcome, Shared};
+use super::{Book, Fresh, Outcome, Shared, changer};
 use crate::dice::Dice;
 use crate::harness::End;
 
@@ -18,6 +18,9 @@ const TRIES_MAX: u32 = 40;
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 /// Rows of a small block.
 const SMALL_MAX: u64 = 20;
+const CROWD_ROWS_MAX: u64 = 3;
+/// How long a server collects what a crowd inserts.
+const CROWD_SETTINGS: &str = "async_insert=1&async_insert_busy_timeout_min_ms=250&async_insert_busy_timeout_max_ms=300";
 /// One insert in so many is large, one has rows of the pool, one is not waited for.
 const LARGE: u64 = 250;
 const SHARED: u64 = 5;
@@ -62,6 +65,15 @@ pub(super) async fn write(shared: &Shared, number: u64) -> Book {
     writer.book
 }
 
+/// The same as one of a crowd: a few rows at a time, which the server writes together with those of others.
+pub(super) async fn write_along(shared: &Shared, number: u64) -> Book {
+    let mut writer = Writer::new(shared, number);
+    while !shared.stopped() {
+        writer.small().await;
+    }
+    writer.book
+}
+
 /// One writer's numbers and book.
 pub(super) struct Writer<'a> {
     shared: &'a Shared,
@@ -80,7 +92,8 @@ impl<'a> Writer<'a> {
 
     /// A few rows in a row.
     async fn small(&mut self) {
-        let count = 1 + self.dice.below(SMALL_MAX);
+        let most = if self.is_one_of_a_crowd() { CROWD_ROWS_MAX } else { SMALL_MAX };
+        let count = 1 + self.dice.below(most);
         let place = self.place();
         self.unique(place, count, false).await;
     }
@@ -185,6 +198,9 @@ impl<'a> Writer<'a> {
     /// Each writer has its ways: one leaves the sending on to the `Distributed` table, every other one leaves batching to the
     /// server where it can do that.
     fn settings(&self) -> String {
+        if self.is_one_of_a_crowd() {
+            return format!("insert_distributed_sync=1&{CROWD_SETTINGS}");
+        }
         let at_once = u32::from(!self.sends_later());
         match self.shared.schema.end {
             End::Old => format!("insert_distributed_sync={at_once}"),
@@ -193,7 +209,11 @@ impl<'a> Writer<'a> {
     }
 
     fn sends_later(&self) -> bool {
-        self.number % 8 == 6
+        self.number % 8 == 6 && !self.is_one_of_a_crowd()
+    }
+
+    fn is_one_of_a_crowd(&self) -> bool {
+        self.number >= self.shared.spec.writers && self.number != changer::NUMBER
     }
 
     fn place(&mut self) -> Place {
