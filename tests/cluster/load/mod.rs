@@ -35,8 +35,8 @@ use schema::Schema;
 /// How long a busy machine may take to do some inserts, or to end the changes under way.
 const QUIET_MAX: Duration = Duration::from_mins(4);
 
-/// Writers whose inserts a server writes together, three or four times a second.
-const CROWD: u64 = 32;
+/// Writers have numbers below that of the one who changes rows.
+const CROWD_MAX: u64 = 80;
 
 /// How much load, and of what kinds.
 #[derive(Debug, Clone, Copy)]
@@ -57,15 +57,23 @@ pub(crate) struct Spec {
 }
 
 impl Spec {
-    /// Eight writers and three readers, and nothing changed. A crowd makes it several hundred inserts a second; without, it is what the
-    /// machine bears: on old servers an insert makes ten to twenty parts and as many transactions of `ZooKeeper`.
+    /// Eight writers and three readers, and nothing changed. How many inserts a second that makes is up to the machine: on old servers
+    /// an insert makes ten to twenty parts and as many transactions of `ZooKeeper`.
     pub(crate) fn new(end: End, seed: u64) -> Self {
         let (interval, rests, crowd) = match end {
             End::Old => (Duration::from_millis(200), 3, 0),
-            End::New => (Duration::from_millis(18), 1, CROWD),
+            End::New => (Duration::from_millis(18), 1, crowd()),
         };
         Self { seed, writers: 8, readers: 3, crowd, interval, rests, base: 60_000, changes: false }
     }
+}
+
+/// `SHARDWRIGHT_CROWD=64` has so many more: more inserts a second, and more than two cores can do beside a copy.
+#[track_caller]
+fn crowd() -> u64 {
+    let Ok(said) = std::env::var("SHARDWRIGHT_CROWD") else { return 0 };
+    let writers = said.parse().ok().filter(|writers| *writers <= CROWD_MAX);
+    writers.unwrap_or_else(|| panic!("SHARDWRIGHT_CROWD={said}: not a number up to {CROWD_MAX}"))
 }
 
 /// What all tasks share.
