@@ -22,6 +22,7 @@
 //! | [`lock`] | what the lock in the cluster is, and who holds it | yes |
 //! | [`topology`], [`catalog`], [`snapshot`] | what a cluster is, what a replica holds, both at one moment | yes |
 //! | [`ddl`] | reads definitions, key changes and any ALTER from tokens; refuses what it does not know | yes |
+//! | [`target`] | what a live definition lacks to be a wanted one, as commands of an ALTER | yes |
 //! | [`classify`] | what each ALTER does to stored data, and its undo; source of `docs/alters.md` | yes |
 //! | [`change`] | ties a statement to the tables of a snapshot | yes |
 //! | [`alter`] | what an ALTER asks of each table, the way back, and what a server made of it on trial | yes |
@@ -132,5 +133,6 @@ pub mod runbook;
 pub mod sandbox;
 pub mod server;
 pub mod snapshot;
+pub mod target;
 pub mod topology;
 mod words;

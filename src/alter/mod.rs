@@ -16,7 +16,7 @@ mod undo;
 
 pub use error::AlterError;
 pub use mutation::{MutationCommand, mark, marked};
-pub use resolve::{is_alter, resolve};
+pub use resolve::{definitions, is_alter, resolve};
 pub use trial::{Altered, Tried, trials_of};
 
 use crate::change::Change;

@@ -7,7 +7,7 @@ use super::error::AlterError;
 use super::mutation::{MutationCommand, kill_pattern, known_by};
 use super::undo::{Undo, undo};
 use super::{Back, Claim, Place, Stage};
-use crate::ddl::{AlterCommand, Form};
+use crate::ddl::{AlterCommand, Form, joined as joined_commands};
 use crate::names::quote_identifier;
 
 /// Commands with their forms on the table at hand.
@@ -62,7 +62,7 @@ fn stage(site: &Site<'_>, place: Place, sent: &[Sent<'_>], settings: &str) -> Re
     let kills = sent.iter().filter_map(|one| kill_pattern(one.form, subject(one).as_deref()));
     Ok(Stage {
         place,
-        sql: format!("{}{settings}", commands.join(", ")),
+        sql: format!("{}{settings}", joined_commands(&commands)),
         back,
         mutations: mutations.collect(),
         kills: if site.is_local { kills.collect() } else { Vec::new() },
@@ -97,7 +97,7 @@ fn renamed_away(site: &Site<'_>, sent: &[Sent<'_>]) -> Result<Back, AlterError> 
     Ok(match combined(site, &others)? {
         Combined::Ways(ways) if ways.is_empty() => Back::Ways(vec![drops.join(", ")]),
         Combined::Ways(ways) => {
-            Back::Ways(ways.iter().map(|way| format!("{}, {}", drops.join(", "), way.join(", "))).collect())
+            Back::Ways(ways.iter().map(|way| joined_commands(&[drops.clone(), way.clone()].concat())).collect())
         }
         Combined::Other(back) => back,
     })
@@ -105,7 +105,7 @@ fn renamed_away(site: &Site<'_>, sent: &[Sent<'_>]) -> Result<Back, AlterError> 
 
 fn together(site: &Site<'_>, sent: &[Sent<'_>]) -> Result<Back, AlterError> {
     Ok(match combined(site, &sent.iter().collect::<Vec<_>>())? {
-        Combined::Ways(ways) => Back::Ways(ways.iter().map(|way| way.join(", ")).collect()),
+        Combined::Ways(ways) => Back::Ways(ways.iter().map(|way| joined_commands(way)).collect()),
         Combined::Other(back) => back,
     })
 }

@@ -130,7 +130,7 @@ fn add_order(
 }
 
 /// A table's definitions without replication, each with the replicas that have it and run the same version.
-fn definitions(table: &TableName, snapshot: &Snapshot) -> Result<Vec<(CreateTable, Vec<ReplicaId>)>, AlterError> {
+pub fn definitions(table: &TableName, snapshot: &Snapshot) -> Result<Vec<(CreateTable, Vec<ReplicaId>)>, AlterError> {
     let mut found: Vec<(String, String, CreateTable, Vec<ReplicaId>)> = Vec::new();
     for id in snapshot.replicas.keys() {
         let (Some(there), Some(state)) = (snapshot.table(*id, table), snapshot.state(*id)) else { continue };

@@ -61,7 +61,7 @@ impl Color {
 pub(super) enum Command {
     /// Show clusters, shards, replicas, tables and how replicas differ.
     Inspect(Inspect),
-    /// Plan a change of a table's sorting, primary or partition key. Changes nothing.
+    /// Plan a change of a table: ALTERs, other keys, or a wanted CREATE TABLE. Changes nothing.
     Plan(Plan),
     /// Compare sorting keys by the queries that are really run. Changes no table.
     ///
@@ -224,12 +224,22 @@ pub(super) enum LintFormat {
 #[derive(Debug, clap::Args)]
 pub(super) struct Plan {
     /// The change: any ALTER TABLE of columns, indexes, settings, TTL or rows; ALTER TABLE … MODIFY ORDER BY / PARTITION BY /
-    /// PRIMARY KEY …; or the wanted CREATE TABLE. The table is the local one, or a Distributed one over it.
-    #[arg(long, required_unless_present = "file", conflicts_with = "file")]
+    /// PRIMARY KEY …; or the wanted CREATE TABLE. The table is the local one, or a Distributed one over it. Several ALTERs of one
+    /// table, with semicolons between them, are planned together.
+    #[arg(long, required_unless_present_any = ["file", "target"], conflicts_with_all = ["file", "target"])]
     pub(super) sql: Option<String>,
     /// A file with the change.
     #[arg(long)]
     pub(super) file: Option<PathBuf>,
+    /// A file with the wanted CREATE TABLE: what the live table lacks is planned. A table that is so already is no change.
+    #[arg(long, value_name = "FILE", conflicts_with = "file")]
+    pub(super) target: Option<PathBuf>,
+    /// Column OLD is column NEW of the wanted CREATE TABLE: its values stay. As often as there are such columns.
+    #[arg(long = "rename", value_name = "OLD=NEW")]
+    pub(super) renames: Vec<String>,
+    /// Columns that the wanted CREATE TABLE lacks are dropped with their values and new ones are added, even of the same types.
+    #[arg(long)]
+    pub(super) drop_and_add: bool,
     /// How the change is carried out. There is one way for each change; another one than that is refused.
     #[arg(long, value_enum, default_value_t)]
     pub(super) strategy: StrategyChoice,

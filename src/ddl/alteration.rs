@@ -357,6 +357,16 @@ fn head(reader: &Reader<'_>, ahead: usize) -> Option<(&'static [&'static str], F
     HEADS.iter().filter(|(words, ..)| fits(words)).max_by_key(|(words, ..)| words.len()).copied()
 }
 
+/// Whether what follows a comma behind this command would be read as more of it.
+pub(super) fn is_list(command: &str) -> bool {
+    let Ok(reader) = Reader::new(command) else { return false };
+    match head(&reader, 0) {
+        Some((_, Form::Update, _)) | None => false,
+        Some((_, Form::ModifyColumnType, _)) => has_words(command, &["SETTING"]),
+        Some((.., follows)) => follows == Follows::List,
+    }
+}
+
 /// `SETTINGS a = 1` of the statement; a column's own are in brackets.
 fn at_settings(reader: &Reader<'_>) -> bool {
     reader.sees_word(0, "SETTINGS") && reader.kind(1) == Some(TokenKind::Word) && reader.text(2) == "="

@@ -59,6 +59,13 @@ impl Declaration {
         self
     }
 
+    /// Without the parts that begin with this word.
+    #[must_use]
+    pub fn without(mut self, word: &str) -> Self {
+        self.parts.retain(|(known, _)| known != word);
+        self
+    }
+
     /// Without what a table that stores no rows does not take.
     #[must_use]
     pub fn without_storage(mut self) -> Self {

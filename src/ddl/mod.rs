@@ -23,6 +23,7 @@ mod mentions;
 mod pieces;
 pub(crate) mod quoting;
 pub(crate) mod reader;
+mod several;
 mod sources;
 pub mod statement;
 pub mod view;
@@ -37,6 +38,7 @@ pub use expression::columns_of;
 pub use key::key_items;
 pub use mentions::mentions;
 pub use pieces::{Pieces, pieces, with_body_of};
+pub use several::{joined, one_statement};
 pub use sources::table_places;
 pub use statement::{
     AlterKeys, CreateTable, Item, ItemKind, Name, Statement, Text, read_change, read_name, read_table,

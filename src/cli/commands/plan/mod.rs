@@ -2,6 +2,7 @@
 
 mod alter;
 mod evaluation;
+mod target;
 
 use std::fs;
 use std::io::Write;
@@ -18,7 +19,7 @@ use crate::alter::is_alter;
 use crate::assess::{self, Case, Finding};
 use crate::catalog::{Keys, Table};
 use crate::change::Change;
-use crate::ddl::{CreateTable, Statement, key_items, read_change, read_engine};
+use crate::ddl::{CreateTable, Statement, key_items, one_statement, read_change, read_engine};
 use crate::evaluate::Report;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::file::PlanFileError;
@@ -29,17 +30,23 @@ use crate::snapshot::Snapshot;
 
 pub(in super::super) async fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let accepted = args.accepted.iter().map(|text| accepted(text)).collect::<Result<Vec<_>, _>>()?;
-    let sql = statement_text(args)?;
-    let is_alter = is_alter(&sql);
-    refuse_other_strategy(args.strategy, is_alter)?;
+    let asked = asked(args)?;
+    refuse_other_strategy(args.strategy, &asked)?;
+    let is_alter = matches!(asked, Asked::Alter(_));
     let report = args.evaluation.as_deref().map(|path| evaluation::read(path, is_alter)).transpose()?;
-    let statement = if is_alter { None } else { Some(read_change(&sql)?) };
     let connected = connect(global).await?;
     let snapshot = connected.cluster.observe(timeout(&connected.config), None).await;
     refuse_unreachable(&snapshot)?;
-    let plan = match statement {
-        None => alter::plan(&connected, &snapshot, &sql, args.strategy, &accepted).await?,
-        Some(statement) => rebuild(&connected, &snapshot, &statement, &sql, args, report.as_ref(), &accepted).await?,
+    let asked = match asked {
+        Asked::Target(statement, sql) => target::asked(&connected, &snapshot, *statement, sql, args).await?,
+        other => Some(other),
+    };
+    let plan = match &asked {
+        None => None,
+        Some(Asked::Alter(sql)) => alter::plan(&connected, &snapshot, sql, args.strategy, &accepted).await?,
+        Some(Asked::Keys(statement, sql) | Asked::Target(statement, sql)) => {
+            rebuild(&connected, &snapshot, statement, sql, args, report.as_ref(), &accepted).await?
+        }
     };
     let Some(plan) = plan else { return Ok(Exit::Done) };
     refuse_objections(&plan)?;
@@ -51,14 +58,52 @@ pub(in super::super) async fn run(global: &Global, args: &Args) -> Result<Exit, 
     Ok(if args.detailed_exitcode { Exit::HasChanges } else { Exit::Done })
 }
 
+/// What a person asks for.
+enum Asked {
+    /// An ALTER that needs no new table.
+    Alter(String),
+    /// Other keys, and the words for it.
+    Keys(Box<Statement>, String),
+    /// A definition to be reached.
+    Target(Box<Statement>, String),
+}
+
+fn asked(args: &Args) -> Result<Asked, Failure> {
+    let sql = one_statement(&statement_text(args)?)?;
+    if is_alter(&sql) && args.target.is_none() {
+        refuse_answers(args)?;
+        return Ok(Asked::Alter(sql));
+    }
+    match (read_change(&sql)?, &args.target) {
+        (statement @ Statement::Create(_), _) => Ok(Asked::Target(Box::new(statement), sql)),
+        (Statement::AlterKeys(_), Some(path)) => {
+            Err(Failure::usage(format!("--target {}: a target is a CREATE TABLE", path.display()))
+                .hint("give an ALTER with --file"))
+        }
+        (statement @ Statement::AlterKeys(_), None) => {
+            refuse_answers(args)?;
+            Ok(Asked::Keys(Box::new(statement), sql))
+        }
+    }
+}
+
+/// Only a target leaves open what became of a column.
+fn refuse_answers(args: &Args) -> Result<(), Failure> {
+    if args.renames.is_empty() && !args.drop_and_add {
+        return Ok(());
+    }
+    Err(Failure::usage("--rename and --drop-and-add say how a wanted CREATE TABLE is meant, and this is an ALTER")
+        .hint("ALTER TABLE … RENAME COLUMN says itself what it means"))
+}
+
 /// A statement has one way to be carried out; a person who names another is told.
-fn refuse_other_strategy(choice: StrategyChoice, is_alter: bool) -> Result<(), Failure> {
-    match (choice, is_alter) {
-        (StrategyChoice::Mirror, true) => {
+fn refuse_other_strategy(choice: StrategyChoice, asked: &Asked) -> Result<(), Failure> {
+    match (choice, asked) {
+        (StrategyChoice::Mirror, Asked::Alter(_)) => {
             Err(Failure::usage("--strategy mirror: the statement changes no key, so nothing is made anew")
                 .hint("leave the strategy to `auto`"))
         }
-        (StrategyChoice::InPlace | StrategyChoice::Mutation, false) => {
+        (StrategyChoice::InPlace | StrategyChoice::Mutation, Asked::Keys(..)) => {
             Err(Failure::usage("a sorting, primary or partition key cannot be changed in place")
                 .hint("leave the strategy to `auto`"))
         }
@@ -114,10 +159,10 @@ fn unblocked(
 }
 
 fn statement_text(args: &Args) -> Result<String, Failure> {
-    match (&args.sql, &args.file) {
+    match (&args.sql, args.file.as_ref().or(args.target.as_ref())) {
         (Some(sql), _) => Ok(sql.clone()),
         (None, Some(path)) => fs::read_to_string(path).map_err(|error| Failure::file("read", path, &error)),
-        (None, None) => Err(Failure::usage("give the change with --sql or --file")),
+        (None, None) => Err(Failure::usage("give the change with --sql, --file or --target")),
     }
 }
 
