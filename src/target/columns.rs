@@ -15,10 +15,14 @@ const OWN: [&str; 3] = ["COMMENT", "CODEC", "TTL"];
 pub(super) struct Columns(Vec<Declaration>);
 
 impl Columns {
+    /// A `Distributed` table stores no rows, and what is declared of storing them means nothing there.
     pub(super) fn read(table: &CreateTable, what: &'static str) -> Result<Self, TargetError> {
+        let stores = table.engine.distributed().is_none();
+        let read =
+            |text: &str| read_declaration(text).map(|column| if stores { column } else { column.without_storage() });
         let declared = table.items.iter().filter(|item| matches!(item.kind, ItemKind::Column { .. }));
         let unreadable = |source| TargetError::Unreadable { what, source: Box::new(source) };
-        declared.map(|item| read_declaration(&item.text.text).map_err(unreadable)).collect::<Result<_, _>>().map(Self)
+        declared.map(|item| read(&item.text.text).map_err(unreadable)).collect::<Result<_, _>>().map(Self)
     }
 
     fn get(&self, name: &str) -> Option<&Declaration> {

@@ -34,6 +34,7 @@ mod pace;
 mod refusals;
 mod sandbox;
 mod stand_ins;
+mod target;
 mod tool;
 mod verification;
 mod victim;

@@ -70,21 +70,23 @@ enum Asked {
 
 fn asked(args: &Args) -> Result<Asked, Failure> {
     let sql = one_statement(&statement_text(args)?)?;
-    if is_alter(&sql) && args.target.is_none() {
-        refuse_answers(args)?;
-        return Ok(Asked::Alter(sql));
-    }
-    match (read_change(&sql)?, &args.target) {
-        (statement @ Statement::Create(_), _) => Ok(Asked::Target(Box::new(statement), sql)),
-        (Statement::AlterKeys(_), Some(path)) => {
-            Err(Failure::usage(format!("--target {}: a target is a CREATE TABLE", path.display()))
-                .hint("give an ALTER with --file"))
+    let asked = if is_alter(&sql) {
+        Asked::Alter(sql)
+    } else {
+        match read_change(&sql)? {
+            create @ Statement::Create(_) => return Ok(Asked::Target(Box::new(create), sql)),
+            keys @ Statement::AlterKeys(_) => Asked::Keys(Box::new(keys), sql),
         }
-        (statement @ Statement::AlterKeys(_), None) => {
-            refuse_answers(args)?;
-            Ok(Asked::Keys(Box::new(statement), sql))
-        }
+    };
+    if let Some(path) = &args.target {
+        return Err(Failure::usage(format!(
+            "--target {}: a target is a CREATE TABLE, and this is an ALTER",
+            path.display()
+        ))
+        .hint("give an ALTER with --file"));
     }
+    refuse_answers(args)?;
+    Ok(asked)
 }
 
 /// Only a target leaves open what became of a column.
@@ -237,10 +239,15 @@ async fn in_scratch(
 /// Whether the table is as wanted already.
 fn is_reached(case: &Case<'_>) -> bool {
     let same_keys = case.sources().all(|(_, table)| same_keys(&table.keys, &case.target.keys));
+    let wanted = case.change.wanted.definition.as_ref();
+    // Scratch tables are not replicated, whatever the tables are.
+    let replicates = |table: &Table| read_engine(&table.engine_full).is_ok_and(|engine| engine.replicated());
+    let same_engine =
+        wanted.is_none_or(|wanted| case.sources().all(|(_, table)| replicates(table) == wanted.engine.replicated()));
     let same_definition = case
         .written
         .is_none_or(|written| written.engine_full == case.target.engine_full && written.columns == case.target.columns);
-    same_keys && same_definition
+    same_keys && same_engine && same_definition
 }
 
 /// Keys that are the same but for parentheses around them: `id` and `(id)`.

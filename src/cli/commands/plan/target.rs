@@ -109,7 +109,7 @@ struct Bench<'a> {
 impl Bench<'_> {
     async fn difference(&self, live: &CreateTable, on: ReplicaId, answers: Answers<'_>) -> Result<Difference, Failure> {
         let (before, wanted) =
-            (self.definition(live, on, "today's").await?, self.definition(self.wanted, on, "wanted").await?);
+            (self.definition(live, on, "today's").await?, self.definition(self.wanted, on, "the wanted").await?);
         let renames = target::renames(&before, &wanted, answers).map_err(refused)?;
         target::refuse_guesses(&before, &wanted, &renames, answers).map_err(refused)?;
         let mut commands = target::rename_commands(&renames);
@@ -123,7 +123,7 @@ impl Bench<'_> {
     /// Between what the commands come to and the target there must be nothing left.
     async fn prove(&self, live: &CreateTable, on: ReplicaId, difference: &Difference) -> Result<(), Failure> {
         let after = self.after(live, on, &difference.commands).await?;
-        let wanted = self.definition(self.wanted, on, "wanted").await?;
+        let wanted = self.definition(self.wanted, on, "the wanted").await?;
         let left = target::difference(&after, &wanted, &[], self.removes).map_err(refused)?;
         if left.is_empty() {
             return Ok(());
