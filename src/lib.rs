@@ -9,6 +9,7 @@
 //! ```text
 //! server::observe ──► Snapshot ─┐
 //! SQL ──► ddl ──► Change ───────┴─► assess ──► plan::build ──► plan::check ──► Plan ──► file
+//! CREATE ──► both definitions in a server's words ──► target ──► ALTER, or other keys
 //! SQL ──► alter ──► orders ──► trial on empty tables ──► assess ──► plan::build_alter ──► the same
 //! Plan ──► runbook ──► render: terminal, Markdown, HTML, SVG, DOT, Mermaid, SQL, JSON
 //! Plan + journal ──► Progress ──► next move ──► gate ──► journal ──► server ──► journal ──► again

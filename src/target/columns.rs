@@ -78,15 +78,25 @@ impl Columns {
         !self.has(item) && wanted.get(item).is_some_and(|column| column.default().is_none())
     }
 
-    /// `ADD COLUMN`, each behind the one that the target has before it.
-    pub(super) fn added(&self, wanted: &Self) -> Vec<String> {
+    /// Columns that are added and columns that are moved, from the first to the last: the column behind which one is put is at its place.
+    pub(super) fn placed(&self, wanted: &Self, removes: bool) -> Vec<String> {
         let moved = self.moved(wanted);
         let last_kept = wanted.0.iter().rposition(|column| self.has(&column.name));
         let mut commands = Vec::new();
-        for (at, column) in wanted.0.iter().enumerate().filter(|(_, column)| !self.has(&column.name)) {
-            let at_end = moved.is_empty() && last_kept.is_some_and(|last| last < at);
-            let place = if at_end { String::new() } else { format!(" {}", wanted.place(at)) };
-            commands.push(format!("ADD COLUMN {}{place}", column.clone().without("STATISTICS").to_sql(&column.name)));
+        for (at, column) in wanted.0.iter().enumerate() {
+            let place = wanted.place(at);
+            match self.get(&column.name) {
+                None => {
+                    let at_end = moved.is_empty() && last_kept.is_some_and(|last| last < at);
+                    let declared = column.clone().without("STATISTICS").to_sql(&column.name);
+                    let place = if at_end { String::new() } else { format!(" {place}") };
+                    commands.push(format!("ADD COLUMN {declared}{place}"));
+                }
+                Some(live) if moved.contains(&column.name) => {
+                    commands.extend(declared(live, column, Some(&place), removes));
+                }
+                Some(_) => {}
+            }
         }
         commands
     }
@@ -96,14 +106,15 @@ impl Columns {
         gone.map(|column| format!("DROP COLUMN {}", quote_identifier(&column.name))).collect()
     }
 
-    /// What becomes of columns that stay, in the target's order.
+    /// What else becomes of columns that stay, in the target's order.
     pub(super) fn changed(&self, wanted: &Self, removes: bool) -> Result<Vec<String>, TargetError> {
         let moved = self.moved(wanted);
         let mut commands = Vec::new();
-        for (at, column) in wanted.0.iter().enumerate() {
+        for column in &wanted.0 {
             let Some(live) = self.get(&column.name) else { continue };
-            let place = moved.contains(&column.name).then(|| wanted.place(at));
-            commands.extend(declared(live, column, place.as_deref(), removes));
+            if !moved.contains(&column.name) {
+                commands.extend(declared(live, column, None, removes));
+            }
             commands.extend(OWN.iter().filter_map(|word| said(live, column, word, removes)));
             if part(live, "SETTINGS") != part(column, "SETTINGS") {
                 return Err(TargetError::ColumnSettings(column.name.clone()));

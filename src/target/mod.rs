@@ -71,15 +71,15 @@ pub fn difference(
     let (columns, target) = (Columns::read(live, columns::LIVE)?, Columns::read(wanted, columns::WANTED)?);
     let (clauses, wanted_clauses) = (&live.engine.clauses, &wanted.engine.clauses);
     let (mut commands, items_added) = items(live, wanted);
-    let (added, changed) = (columns.added(&target), columns.changed(&target, removes)?);
+    let (placed, changed) = (columns.placed(&target, removes), columns.changed(&target, removes)?);
     let touches = |command: &&String, name: &str| command.contains(&format!(" COLUMN {} ", quote_identifier(name)));
     for (old, new) in renamed {
-        if let Some(command) = changed.iter().find(|command| touches(command, new)) {
+        if let Some(command) = placed.iter().chain(&changed).find(|command| touches(command, new)) {
             let (old, new, command) = (old.clone(), new.clone(), command.clone());
             return Err(TargetError::RenamedAndChanged { old, new, command });
         }
     }
-    commands.extend(added);
+    commands.extend(placed);
     commands.extend(changed);
     let appended = appended_key(live, wanted, &columns, &target);
     commands.extend(appended.iter().cloned());

@@ -56,9 +56,41 @@ fn as_few_columns_as_can_be_are_moved() {
     both_ways(
         &live,
         &wanted,
-        &["ADD COLUMN `x` Int8 AFTER `a`", "MODIFY COLUMN `c` Int8 DEFAULT 3 FIRST"],
+        &["MODIFY COLUMN `c` Int8 DEFAULT 3 FIRST", "ADD COLUMN `x` Int8 AFTER `a`"],
         &["MODIFY COLUMN `c` Int8 DEFAULT 3 AFTER `b`", "DROP COLUMN `x`"],
     );
+}
+
+/// All orders of some names.
+fn orders(names: &[&'static str]) -> Vec<Vec<&'static str>> {
+    let Some((first, rest)) = names.split_first() else { return vec![Vec::new()] };
+    let with_first =
+        |order: Vec<&'static str>| (0..=order.len()).map(move |at| [&order[..at], &[*first], &order[at..]].concat());
+    orders(rest).into_iter().flat_map(with_first).collect()
+}
+
+#[test]
+fn columns_come_to_be_in_the_order_of_the_target() {
+    let of =
+        |names: &[&str]| table(&names.iter().map(|name| format!("`{name}` Int8")).collect::<Vec<_>>().join(", "), REST);
+    for wanted in orders(&["a", "b", "c", "e", "x", "y"]) {
+        let mut names = vec!["a", "gone", "b", "c", "e"];
+        let commands = difference(&of(&names), &of(&wanted), &[], true).unwrap().commands;
+        for command in &commands {
+            let words: Vec<&str> = command.split([' ', '`']).filter(|word| !word.is_empty()).collect();
+            let name = *wanted.iter().chain(&["gone"]).find(|name| **name == words[2]).unwrap();
+            names.retain(|known| *known != name);
+            let behind = |known: &str| names.iter().position(|name| *name == known).unwrap() + 1;
+            let at = match words.as_slice() {
+                ["DROP", ..] => continue,
+                [.., "FIRST"] => 0,
+                [.., "AFTER", known] => behind(known),
+                _ => names.len(),
+            };
+            names.insert(at, name);
+        }
+        assert_eq!(names, wanted, "{commands:?}");
+    }
 }
 
 #[test]

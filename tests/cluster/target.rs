@@ -202,7 +202,7 @@ fn what_is_no_target_is_refused(cluster: &Running) {
     let scene = Scene::new(cluster, "target_refused");
     let refused = |code: i32, sql: &str, says: &[&str]| scene.refused(code, &["--sql", sql], says);
     let wanted = scene.wanted(COLUMNS, KEYS);
-    refused(1, &wanted.replace(".t ", ".tt "), &["target_refused.tt", "there is target_refused.t"]);
+    refused(1, &wanted.replace(".t ", ".tt "), &["target_refused.tt", "there is "]);
     refused(1, &wanted.replace("v UInt32", "v UInt32,,"), &["expected a name, not `,`", "╰"]);
     refused(1, &wanted.replace("s String", "s Nothing3"), &["does not accept the wanted definition", "Nothing3"]);
     refused(1, "CREATE VIEW target_refused.w AS SELECT 1", &["expected `TABLE`, not `VIEW`"]);

@@ -41,6 +41,9 @@ pub(in super::super) async fn run(global: &Global, args: &Args) -> Result<Exit, 
         Asked::Target(statement, sql) => target::asked(&connected, &snapshot, *statement, sql, args).await?,
         other => Some(other),
     };
+    if let (Some(Asked::Alter(_)), Some(path)) = (&asked, &args.evaluation) {
+        evaluation::read(path, true)?;
+    }
     let plan = match &asked {
         None => None,
         Some(Asked::Alter(sql)) => alter::plan(&connected, &snapshot, sql, args.strategy, &accepted).await?,

@@ -110,12 +110,12 @@ impl Bench<'_> {
     async fn difference(&self, live: &CreateTable, on: ReplicaId, answers: Answers<'_>) -> Result<Difference, Failure> {
         let (before, wanted) =
             (self.definition(live, on, "today's").await?, self.definition(self.wanted, on, "the wanted").await?);
-        let renames = target::renames(&before, &wanted, answers).map_err(refused)?;
-        target::refuse_guesses(&before, &wanted, &renames, answers).map_err(refused)?;
+        let renames = target::renames(&before, &wanted, answers).map_err(|error| refused(&error))?;
+        target::refuse_guesses(&before, &wanted, &renames, answers).map_err(|error| refused(&error))?;
         let mut commands = target::rename_commands(&renames);
         // Servers write a new name into whatever mentions the column.
-        let renamed = if commands.is_empty() { before } else { self.after(live, on, &commands).await? };
-        let difference = target::difference(&renamed, &wanted, &renames, self.removes).map_err(refused)?;
+        let live = if commands.is_empty() { before } else { self.after(live, on, &commands).await? };
+        let difference = target::difference(&live, &wanted, &renames, self.removes).map_err(|error| refused(&error))?;
         commands.extend(difference.commands);
         Ok(Difference { commands, ..difference })
     }
@@ -124,7 +124,7 @@ impl Bench<'_> {
     async fn prove(&self, live: &CreateTable, on: ReplicaId, difference: &Difference) -> Result<(), Failure> {
         let after = self.after(live, on, &difference.commands).await?;
         let wanted = self.definition(self.wanted, on, "the wanted").await?;
-        let left = target::difference(&after, &wanted, &[], self.removes).map_err(refused)?;
+        let left = target::difference(&after, &wanted, &[], self.removes).map_err(|error| refused(&error))?;
         if left.is_empty() {
             return Ok(());
         }
@@ -185,6 +185,6 @@ impl Bench<'_> {
     }
 }
 
-fn refused(error: TargetError) -> Failure {
-    Failure::of(&error).hint(error.hint())
+fn refused(error: &TargetError) -> Failure {
+    Failure::of(error).hint(error.hint())
 }
