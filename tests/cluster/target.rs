@@ -225,6 +225,9 @@ fn what_is_no_target_is_refused(cluster: &Running) {
     scene.refused(64, &["--target", "alter.sql"], &["a target is a CREATE TABLE"]);
     scene.refused(64, &["--target", "alter.sql", "--sql", alter], &["cannot be used with"]);
     scene.refused(1, &["--target", "missing.sql"], &["missing.sql"]);
+    let alone = "CREATE TABLE target_refused.alone (a UInt8) ENGINE = MergeTree ORDER BY a";
+    cluster.query(firsts(cluster)[0], alone);
+    refused(3, alone, &["SW002", "s2r1", "has no such table"]);
     let more = scene.wanted(&format!("{COLUMNS}, a UInt8"), KEYS);
     scene.refused(64, &["--sql", &more, "--strategy", "mirror"], &["--strategy mirror"]);
 }

@@ -2,6 +2,7 @@
 
 use super::super::super::args::Plan as Args;
 use super::super::super::connect::Connected;
+use super::super::super::exit_code::Exit;
 use super::super::super::failure::Failure;
 use super::super::super::output::say;
 use super::{Asked, refuse_other_strategy, refuse_without_scratch};
@@ -40,6 +41,7 @@ pub(super) async fn asked(
         }
     }
     let Some((live, on, difference)) = found else {
+        refuse_missing(table, &change, snapshot)?;
         say(&format!("no change: {table} is as wanted already"));
         return Ok(None);
     };
@@ -62,6 +64,19 @@ fn compared(wanted: &CreateTable, change: &Change, snapshot: &Snapshot) -> Table
     let is_distributed = |table: &crate::catalog::Table| table.engine == "Distributed";
     let is_one = snapshot.replicas.keys().filter_map(|id| snapshot.table(*id, &named)).any(is_distributed);
     if wanted.engine.name == "Distributed" && is_one { named } else { change.table.clone() }
+}
+
+/// A replica without the local table is not as wanted. `Distributed` tables are where people have put them.
+fn refuse_missing(table: &TableName, change: &Change, snapshot: &Snapshot) -> Result<(), Failure> {
+    let lacks = |id: &&ReplicaId| snapshot.table(**id, table).is_none();
+    let missing: Vec<&ReplicaId> = snapshot.replicas.keys().filter(lacks).collect();
+    if *table != change.table || missing.is_empty() {
+        return Ok(());
+    }
+    let message = format!("SW002: {table} is as wanted where it is, and {} has no such table", list(missing));
+    Err(Failure::new(message)
+        .exit(Exit::Blocked)
+        .hint("create it there, or take the replica out of the cluster's definition"))
 }
 
 /// Scratch tables are not replicated, whatever the tables are.
