@@ -34,6 +34,7 @@
 //! | [`rehearse`] | a plan turned to another cluster, rows to fill it with, the report | yes |
 //! | [`inspect`] | the report of what is there | yes |
 //! | [`evaluate`] | queries that were run, twins with other keys, the search for keys, the report | yes |
+//! | [`retire`] | who reads a column that is to go, by the logs; whether it may | yes |
 //! | [`demo`] | tables, rows and questions of the demo | yes |
 //! | [`journal`] | records and their replay; `journal::file` writes them | but `file` |
 //! | [`config`] | the config file; `config::load` reads it | but `load` |
@@ -130,6 +131,7 @@ pub mod names;
 pub mod plan;
 pub mod rehearse;
 pub mod render;
+pub mod retire;
 pub mod runbook;
 pub mod sandbox;
 pub mod server;

@@ -28,6 +28,19 @@ pub(crate) fn bytes(number: u64) -> String {
     format!("{size:.1} {}", UNITS[unit])
 }
 
+/// A span of time in its largest whole unit: `7 d`, `90 min`.
+pub(crate) fn span(seconds: u64) -> String {
+    const UNITS: [(u64, &str); 3] = [(86_400, "d"), (3600, "h"), (60, "min")];
+    let unit = UNITS.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
+    unit.map_or_else(|| format!("{seconds} s"), |(unit, name)| format!("{} {name}", seconds / unit))
+}
+
+/// A moment, UTC, as RFC 3339.
+pub(crate) fn moment(unix_seconds: u64) -> String {
+    let seconds = i64::try_from(unix_seconds).unwrap_or(i64::MAX);
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| format!("{unix_seconds} s of Unix time"), |at| at.to_string())
+}
+
 /// `1 mutation`, `2 mutations`.
 pub(crate) fn count<N: Copy + Display + PartialEq + From<u8>>(number: N, one: &str) -> String {
     if number == N::from(1) { format!("1 {one}") } else { format!("{number} {one}s") }
@@ -72,6 +85,8 @@ mod tests {
         assert_eq!([first([1, 2].iter(), 2), first([1, 2, 3].iter(), 2)], ["1, 2", "1, 2 and 1 more"]);
         assert_eq!([offered(&["a", "b"]), offered::<&str>(&[])], ["; there is a, b", ""]);
         assert!(are_similar("Events", "my_events") && are_similar("my_events", "EVENTS") && !are_similar("a", "b"));
+        assert_eq!([604_800, 5400, 5, 61].map(span), ["7 d", "90 min", "5 s", "61 s"]);
+        assert_eq!(moment(1_700_000_000), "2023-11-14T22:13:20Z");
         assert_eq!(sql("a\n  b"), "`a b`");
         assert_eq!(sql(&"x".repeat(81)), format!("`{}…`", "x".repeat(80)));
     }

@@ -9,6 +9,7 @@ mod loss;
 mod mutation;
 mod orders;
 mod resolve;
+mod retire;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -17,6 +18,7 @@ mod undo;
 pub use error::AlterError;
 pub use mutation::{MutationCommand, mark, marked};
 pub use resolve::{definitions, is_alter, resolve};
+pub use retire::{mark as mark_retired, retired, unmark};
 pub use trial::{Altered, Tried, trials_of};
 
 use crate::change::Change;
@@ -98,6 +100,8 @@ pub struct Claim {
 /// When a table's turn comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
+    /// First of all: the mark on what is to go.
+    Mark,
     /// Before the local tables: what must not be asked of them any more.
     Before,
     /// The local tables themselves.

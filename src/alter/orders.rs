@@ -73,7 +73,7 @@ fn back(site: &Site<'_>, place: Place, sent: &[Sent<'_>]) -> Result<Back, AlterE
     match place {
         Place::Before => declared_again(site, sent),
         Place::After if sent.iter().any(|one| one.form == Form::RenameColumn) => renamed_away(site, sent),
-        Place::Local | Place::After => together(site, sent),
+        Place::Mark | Place::Local | Place::After => together(site, sent),
     }
 }
 

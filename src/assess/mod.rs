@@ -7,6 +7,7 @@ mod evaluation;
 mod finding;
 #[cfg(test)]
 mod fixture;
+mod retirement;
 mod rules;
 
 pub use alter::{AlterCase, assess_alter};
@@ -15,6 +16,7 @@ pub use evaluation::{EvaluatedQuery, Evaluation};
 pub use finding::{Finding, Severity};
 #[cfg(test)]
 pub(crate) use fixture::Fixture;
+pub use retirement::{ColumnUse, How, LogOf, Retirement, Standing, Usage};
 
 /// Blockers that a person may accept with a reason: what they forbid is a change of meaning that may be meant, or they go by names in
 /// texts, which may be those of other columns.

@@ -78,7 +78,7 @@ impl From<ExecuteError> for Failure {
             | ExecuteError::Rows { .. }
             | ExecuteError::Altered { .. }
             | ExecuteError::Outdated { .. } => Exit::VerificationFailed,
-            ExecuteError::Fence { .. } => Exit::Waiting,
+            ExecuteError::Fence { .. } | ExecuteError::Postponed { .. } => Exit::Waiting,
             ExecuteError::Journal(JournalError::Locked { .. })
             | ExecuteError::Locked { .. }
             | ExecuteError::ForeignLock { .. }

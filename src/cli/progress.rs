@@ -86,7 +86,7 @@ impl Bars {
                     None => drop(self.all.println(format!("{:<22} held back: {why}", step.id))),
                 }
             }
-            News::Done { step, .. } | News::Failed { step, .. } | News::Undone(step) => {
+            News::Done { step, .. } | News::Failed { step, .. } | News::Postponed { step, .. } | News::Undone(step) => {
                 let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some(bar) = running.remove(step.id.as_str()) {
                     bar.finish_and_clear();
@@ -126,6 +126,7 @@ fn final_line(news: &News<'_>) -> Option<String> {
     Some(match news {
         News::Done { step, took, evidence } => format!("{:<22} {evidence} ({:.1} s)", step.id, took.as_secs_f64()),
         News::Failed { step, error } => format!("{:<22} FAILED: {error}", step.id),
+        News::Postponed { step, why } => format!("{:<22} postponed: {why}", step.id),
         News::Undone(step) => format!("{:<22} undone", step.id),
         News::Again { step, attempt, why } => format!("{:<22} attempt {attempt} came to nothing: {why}", step.id),
         News::Lapsed { step, why } => format!("{:<22} is done again: {why}", step.id),
@@ -174,6 +175,7 @@ fn line(news: &News<'_>, last: &Mutex<BTreeMap<String, Instant>>) -> Option<Stri
         | News::Lapsed { .. }
         | News::Done { .. }
         | News::Failed { .. }
+        | News::Postponed { .. }
         | News::Undone(_) => final_line(news),
     }
 }

@@ -25,6 +25,7 @@ pub(crate) mod quoting;
 pub(crate) mod reader;
 mod several;
 mod sources;
+mod speaking;
 pub mod statement;
 pub mod view;
 
@@ -40,6 +41,7 @@ pub use mentions::mentions;
 pub use pieces::{Pieces, pieces, with_body_of};
 pub use several::{joined, one_statement};
 pub use sources::table_places;
+pub use speaking::{asks_for_all, speaks_of};
 pub use statement::{
     AlterKeys, CreateTable, Item, ItemKind, Name, Statement, Text, read_change, read_name, read_table,
 };

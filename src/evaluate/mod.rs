@@ -22,7 +22,7 @@ pub use aim::{Aimed, Unaimed, aim};
 pub use display::tables;
 pub use key::{Key, KeyError};
 pub use predicate::Conditions;
-pub use reach::{Reach, Way};
+pub use reach::{Defined, Reach, Way};
 pub use report::{
     Alternative, Candidate, Coverage, FORMAT_VERSION, Measured, NotCovered, QueryReport, Reads, Report, Suggested,
     queries, weighted, weighted_bytes, whole,

@@ -30,13 +30,42 @@ pub struct Reach {
     ambiguous: Vec<String>,
 }
 
+/// What a replica says of a table, as far as it tells where the table leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Defined {
+    /// The table.
+    pub name: TableName,
+    /// Its engine, without arguments.
+    pub engine: String,
+    /// Its engine with everything behind it.
+    pub engine_full: String,
+    /// The statement that makes it.
+    pub create_query: String,
+}
+
+impl From<&Table> for Defined {
+    fn from(table: &Table) -> Self {
+        Self {
+            name: table.name.clone(),
+            engine: table.engine.clone(),
+            engine_full: table.engine_full.clone(),
+            create_query: table.create_query.clone(),
+        }
+    }
+}
+
 impl Reach {
     /// The names that lead to `table`, as one replica's catalog tells them.
     pub fn new(table: &TableName, catalog: &Catalog) -> Self {
+        Self::of(table, &catalog.values().map(Defined::from).collect::<Vec<_>>())
+    }
+
+    /// The same from what a replica says of all its tables.
+    pub fn of(table: &TableName, all: &[Defined]) -> Self {
         let mut ways = BTreeMap::from([(table.clone(), Way::Local)]);
         loop {
-            let found: Vec<(TableName, Way)> = catalog
-                .values()
+            let found: Vec<(TableName, Way)> = all
+                .iter()
                 .filter(|other| !ways.contains_key(&other.name))
                 .filter_map(|other| Some((other.name.clone(), way(other, &ways)?)))
                 .collect();
@@ -46,7 +75,7 @@ impl Reach {
             ways.extend(found);
         }
         let same_name = |name: &&TableName| ways.keys().any(|way| way.table == name.table && way != *name);
-        let ambiguous = catalog.keys().filter(same_name).map(|name| name.table.clone()).collect();
+        let ambiguous = all.iter().map(|one| &one.name).filter(same_name).map(|name| name.table.clone()).collect();
         Self { table: table.clone(), ways, ambiguous }
     }
 
@@ -82,7 +111,7 @@ impl Reach {
     }
 }
 
-fn way(table: &Table, known: &BTreeMap<TableName, Way>) -> Option<Way> {
+fn way(table: &Defined, known: &BTreeMap<TableName, Way>) -> Option<Way> {
     match table.engine.as_str() {
         "Distributed" => {
             let args = read_engine(&table.engine_full).ok()?.distributed()?;

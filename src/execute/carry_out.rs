@@ -14,6 +14,7 @@ use super::ports::{Reporter, Servers};
 use super::ready::ready;
 use super::settle::settle;
 use super::swap::swap;
+use super::unread::unread;
 use crate::plan::{Action, ProbeOn, Step, StepId};
 
 /// Carries out a step and says in a few words what was seen.
@@ -42,6 +43,7 @@ pub(super) async fn act<S: Servers, R: Reporter>(
         Action::CatchUp(wait) => catch_up(&engine.desk, &step.id, wait).await,
         Action::Drain(wait) => drain(&engine.desk, &step.id, wait).await,
         Action::AwaitMutations(wait) => await_mutations(engine, step, wait).await,
+        Action::Unread(work) => unread(engine, step, work).await,
         Action::Compare(compare) => agree(engine, step, compare, compare.truth).await,
         Action::Ready(work) => ready(engine, step, work).await,
     }

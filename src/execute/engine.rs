@@ -48,12 +48,21 @@ pub struct Until {
 }
 
 /// How a run ended that met no error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     /// Every step of the plan is done.
     Finished,
     /// A gate is waiting for approval.
     Waiting(Gate),
+    /// What a step asks is not so yet.
+    Postponed {
+        /// The step.
+        step: StepId,
+        /// What holds it up.
+        why: String,
+        /// When to ask again.
+        again: String,
+    },
     /// The place named by [`Until`] is reached, or a person declined a step.
     Stopped,
     /// Everything is undone.
@@ -144,7 +153,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
                 // What is already under way is let finish: a statement on a server does not end because we stop looking.
                 Some((id, Err(error))) => {
                     under_way.remove(&id);
-                    stopping.get_or_insert(Err(error));
+                    stopping.get_or_insert(postponed(error));
                 }
                 None => {
                     if let Some(outcome) = stopping {
@@ -325,6 +334,12 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         };
         let result = match result.await {
             Ok(evidence) => self.step_done(step, began.elapsed(), evidence),
+            Err(ExecuteError::Postponed { step: id, why, again }) => {
+                self.reporter.report(News::Postponed { step, why: &why });
+                let written =
+                    self.record(Event::Postponed { step: id.clone(), why: why.clone(), again: again.clone() });
+                written.and(Err(ExecuteError::Postponed { step: id, why, again }))
+            }
             Err(error) => match self.repeats(step, &error) {
                 Ok(true) => Ok(()),
                 Ok(false) => Err(self.step_failed(step, error)),
@@ -391,5 +406,13 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
     /// A panic while the journal was held has already ended the run; the journal itself is on disk.
     pub(super) fn journal(&self) -> MutexGuard<'_, File> {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// That something is not so yet is no error.
+fn postponed(error: ExecuteError) -> Result<Outcome, ExecuteError> {
+    match error {
+        ExecuteError::Postponed { step, why, again } => Ok(Outcome::Postponed { step, why, again }),
+        error => Err(error),
     }
 }

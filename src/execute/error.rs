@@ -33,6 +33,16 @@ pub enum ExecuteError {
         /// What that means.
         otherwise: Otherwise,
     },
+    /// Nothing failed: what the step asks is not so yet.
+    #[error("{step} is postponed: {why}; {again}")]
+    Postponed {
+        /// The step.
+        step: StepId,
+        /// What holds it up.
+        why: String,
+        /// When to ask again.
+        again: String,
+    },
     /// Rows differ.
     #[error("{step}: rows differ on {replica} in {}: {}", count(.differences.len(), "partition"), .differences.join("; "))]
     Verification {
@@ -233,6 +243,9 @@ impl ExecuteError {
             }
             Self::Drift { otherwise: Otherwise::Changed, .. } => {
                 "somebody changed the table since the plan was made; `rollback` undoes what was done, then make a new plan"
+            }
+            Self::Postponed { .. } => {
+                "run `execute` again then: it goes on from here; or `rollback` to undo what was done"
             }
             Self::Altered { .. } => {
                 "the names are swapped, and nothing was put right: it would bring back what was deleted. Do to the one table what was \

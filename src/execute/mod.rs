@@ -31,10 +31,12 @@ mod swap;
 mod take_back;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod watch;
 
 pub use compare::verify;
 pub use engine::{Engine, Outcome, Until};
 pub use error::ExecuteError;
-pub use next_move::{Next, backward, forward, outdated, point_of_no_return};
+pub use next_move::{Next, backward, forward, outdated, point_of_no_return, unproven};
 pub use ports::{Approver, Call, CallError, CallSession, Clock, Decision, News, Pace, Reporter, Servers, step_prefix};
+pub use unread::{Logs, usage};

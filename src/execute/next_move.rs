@@ -72,6 +72,23 @@ pub fn outdated<'a>(plan: &'a Plan, progress: &Progress, age: impl Fn(&StepId) -
     old
 }
 
+/// How long the answer keeps that nobody has read a column: what follows it takes less.
+const UNREAD_SECONDS_MAX: u64 = 60;
+
+/// Steps that asked whether nobody has read a column, right before its values go, and that are to ask again: another run did it, or
+/// this one too long ago, and nothing has gone since.
+pub fn unproven<'a>(
+    plan: &'a Plan,
+    graph: &Graph,
+    progress: &Progress,
+    age: impl Fn(&StepId) -> Option<u64>,
+) -> Vec<&'a Step> {
+    let asks = |step: &&Step| matches!(step.action, Action::Unread(_)) && step.phase == Phase::Finalize;
+    let is_old = |step: &&Step| progress.is_done(&step.id) && age(&step.id).is_none_or(|age| age > UNREAD_SECONDS_MAX);
+    let has_begun = |id: &StepId| *progress.step(id) != StepState::Pending;
+    plan.steps.iter().filter(asks).filter(is_old).filter(|step| !graph.after(&step.id).any(has_begun)).collect()
+}
+
 /// The steps that may be undone next: those that left a mark, and on which nothing that left a mark depends.
 pub fn backward<'a>(plan: &'a Plan, graph: &Graph, progress: &Progress, under_way: &BTreeSet<StepId>) -> Vec<&'a Step> {
     let has_mark = |id: &StepId| *progress.step(id) != StepState::Pending;

@@ -137,6 +137,13 @@ pub enum News<'a> {
         /// Why what it saw does not count any more.
         why: &'a str,
     },
+    /// What a step asks is not so yet.
+    Postponed {
+        /// The step.
+        step: &'a Step,
+        /// What holds it up.
+        why: &'a str,
+    },
     /// A step is done.
     Done {
         /// The step.

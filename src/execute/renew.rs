@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::engine::Engine;
 use super::error::ExecuteError;
-use super::next_move::outdated;
+use super::next_move::{outdated, unproven};
 use super::ports::{News, Reporter, Servers};
 use crate::journal::Event;
 use crate::plan::{Phase, Step, StepId};
@@ -43,7 +43,9 @@ impl Seen {
 impl<S: Servers, R: Reporter> Engine<'_, S, R> {
     /// Lets evidence lapse that is too old.
     pub(super) fn renew(&self) -> Result<(), ExecuteError> {
-        let old = outdated(self.desk.plan, self.journal().progress(), |step| self.seen.age(step));
+        let age = |step: &StepId| self.seen.age(step);
+        let mut old = outdated(self.desk.plan, self.journal().progress(), age);
+        old.extend(unproven(self.desk.plan, &self.graph, self.journal().progress(), age));
         for step in old {
             let why = match self.seen.age(&step.id) {
                 None => "an earlier run did it".to_owned(),
@@ -61,7 +63,8 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
 
     /// Whether a step may begin now. Before it a person may have been asked, or the run been paused.
     pub(super) fn may_still_begin(&self, step: &Step) -> Result<bool, ExecuteError> {
-        if step.phase != Phase::Cutover {
+        let retires = step.phase == Phase::Finalize && self.desk.plan.retirement.is_some();
+        if step.phase != Phase::Cutover && !retires {
             return Ok(true);
         }
         self.renew()?;

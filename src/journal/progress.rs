@@ -22,6 +22,7 @@ pub struct Progress {
     steps: BTreeMap<StepId, StepState>,
     chunks: BTreeMap<StepId, BTreeMap<String, Chunk>>,
     marks: BTreeMap<StepId, [BTreeSet<String>; 2]>,
+    postponed: BTreeMap<StepId, String>,
     next_seq: u64,
 }
 
@@ -147,6 +148,11 @@ impl Progress {
         self.marks.get(step)
     }
 
+    /// What holds a step up that was asked for last, and when to ask again.
+    pub fn postponed(&self, step: &StepId) -> Option<&str> {
+        self.postponed.get(step).map(String::as_str)
+    }
+
     fn apply(&mut self, event: &Event) -> Result<(), String> {
         if let Event::Opened { plan_sha256 } = event {
             if self.next_seq != 0 {
@@ -192,6 +198,7 @@ impl Progress {
             Event::Started { step }
             | Event::Done { step, .. }
             | Event::Failed { step, .. }
+            | Event::Postponed { step, .. }
             | Event::Lapsed { step }
             | Event::Undoing { step }
             | Event::Undone { step } => self.move_step(step, event)?,
@@ -206,6 +213,10 @@ impl Progress {
         }
         if next == StepState::Pending {
             self.chunks.remove(step);
+        }
+        match event {
+            Event::Postponed { why, again, .. } => _ = self.postponed.insert(step.clone(), format!("{why}; {again}")),
+            _ => _ = self.postponed.remove(step),
         }
         // A step that is undone marks what is there by then.
         let was_done = matches!(self.step(step), StepState::Done { .. });
@@ -241,6 +252,7 @@ fn next_state(state: &StepState, direction: Direction, event: &Event) -> Result<
             Ok(Done { milliseconds: *milliseconds, evidence: evidence.clone() })
         }
         (Started | Undoing, Event::Failed { error, .. }) => Ok(Failed(error.clone())),
+        (Started, Event::Postponed { .. }) if direction != Direction::Back => Ok(Pending),
         (Started | Done { .. } | Failed(_) | Undoing, Event::Undoing { .. }) if direction == Direction::Back => {
             Ok(Undoing)
         }
@@ -249,6 +261,7 @@ fn next_state(state: &StepState, direction: Direction, event: &Event) -> Result<
         (_, Event::Started { .. }) => Err("started though it is done or being undone"),
         (_, Event::Done { .. }) => Err("done though it was not started"),
         (_, Event::Failed { .. }) => Err("failed though nothing of it was under way"),
+        (_, Event::Postponed { .. }) => Err("postponed though it was not started, or in a rollback"),
         (_, Event::Lapsed { .. }) => Err("lapsed though it was not done, or in a rollback"),
         (_, Event::Undoing { .. }) => Err("undone though it was not begun, or outside a rollback"),
         _ => Err("undone though its undoing had not begun"),

@@ -105,6 +105,15 @@ pub enum Event {
         /// What went wrong.
         error: String,
     },
+    /// What a step asks is not so yet. Nothing failed, and it is asked again in a later run.
+    Postponed {
+        /// The step.
+        step: StepId,
+        /// What holds it up.
+        why: String,
+        /// When to ask again.
+        again: String,
+    },
     /// What a step saw is too old to act on, or does not hold any more: it is to be done again.
     Lapsed {
         /// The step.

@@ -15,6 +15,7 @@ mod step_id;
 mod template;
 #[cfg(test)]
 mod tests;
+mod unread;
 mod work;
 
 use std::collections::BTreeSet;
@@ -30,19 +31,20 @@ pub use sql::{hash_argument, list_partitions, of_table, partition_id_of_row, que
 pub use step::{Action, Cost, Gate, Phase, Step, Undo};
 pub use step_id::StepId;
 pub use template::Template;
+pub use unread::{Asked, LOG_SHAPES_MAX, QUERY_BYTES_MAX, log_columns, unread};
 pub use work::{
-    AwaitMutations, Backfill, CatchUp, Compare, CompareMode, Drain, Drill, Feed, Gap, GapBy, Give, MutationGroup,
-    Otherwise, PartitionSize, Probe, ProbeOn, Ready, Repair, Run, Settle, Signal, SignalKind, Slices, Swap, Truth,
-    Watch,
+    AwaitMutations, Backfill, CatchUp, Compare, CompareMode, Drain, Drill, Feed, Gap, GapBy, Give, LogQueries,
+    MutationGroup, Otherwise, PartitionSize, Probe, ProbeOn, Ready, Repair, Run, Settle, Signal, SignalKind, Slices,
+    Swap, Truth, Unread, Watch,
 };
 
-use crate::assess::{Evaluation, Finding};
+use crate::assess::{Evaluation, Finding, Retirement};
 use crate::catalog::Keys;
 use crate::names::{ReplicaId, TableName, own_name};
 use crate::snapshot::Capability;
 
 /// The version of the plan file that this build writes and reads.
-pub const FORMAT_VERSION: u32 = 5;
+pub const FORMAT_VERSION: u32 = 6;
 /// Most rows that are looked at one by one when two tables differ.
 pub const SUSPECTS_MAX: usize = 100_000;
 
@@ -73,6 +75,9 @@ pub struct Plan {
     pub related: Vec<Fingerprint>,
     /// What assessing found; no blocker among them stands unsuppressed.
     pub findings: Vec<Finding>,
+    /// Columns that are dropped once nobody has read them for a while.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retirement: Option<Retirement>,
     /// Rows and bytes of the source table per shard, on the backfill replica.
     pub sizes: Vec<ShardSize>,
     /// The steps, ordered so that each comes after all it depends on.

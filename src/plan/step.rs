@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::step_id::StepId;
-use super::work::{AwaitMutations, Backfill, CatchUp, Compare, Drain, ProbeOn, Ready, Run, Settle, Swap};
+use super::work::{AwaitMutations, Backfill, CatchUp, Compare, Drain, ProbeOn, Ready, Run, Settle, Swap, Unread};
 use crate::names::ReplicaId;
 
 /// The stages of a plan, in order. Edges never lead from a later phase to an earlier one.
@@ -155,6 +155,8 @@ pub enum Action {
     Drain(Drain),
     /// Waits until the mutations of a table are done on every replica.
     AwaitMutations(AwaitMutations),
+    /// Asks whether nobody has read columns for a while; if somebody has, the plan waits.
+    Unread(Box<Unread>),
     /// Compares two tables on every replica named, and puts right what it can.
     Compare(Box<Compare>),
     /// Looks whether all shards are fit to be swapped, so that none is swapped where another one cannot be.
@@ -207,6 +209,7 @@ impl Action {
             | Self::CatchUp(_)
             | Self::Drain(_)
             | Self::AwaitMutations(_)
+            | Self::Unread(_)
             | Self::Ready(_) => true,
             Self::Compare(compare) => compare.repair.is_none(),
             Self::Run { .. } | Self::Settle(_) | Self::Swap(_) | Self::Backfill(_) => false,
@@ -225,6 +228,7 @@ impl Action {
             Self::CatchUp(wait) => wait.on.clone(),
             Self::Drain(drain) => drain.on.clone(),
             Self::AwaitMutations(wait) => wait.groups.iter().flat_map(|group| group.on.clone()).collect(),
+            Self::Unread(unread) => unread.logs.iter().flat_map(|log| log.on.clone()).collect(),
             Self::Compare(compare) => compare.on.clone(),
             Self::Ready(ready) => ready.probes.iter().flat_map(|probe| probe.on.clone()).collect(),
         };

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::step_id::StepId;
 use super::template::Template;
-use crate::names::ReplicaId;
+use crate::names::{ReplicaId, TableName};
 
 /// Statements for some replicas, and how to see on each of them whether they are still to be run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +104,47 @@ pub struct MutationGroup {
     pub on: Vec<ReplicaId>,
     /// Lists the table's mutations since the plan was made: id, 1 if done, parts to do, command, why it fails.
     pub list: String,
+}
+
+/// Asking the logs of all replicas whether nobody has read columns for a while. What holds it up is no failure: it is asked again
+/// in a later run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unread {
+    /// The local table.
+    pub table: TableName,
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// For how many seconds nobody must have read them.
+    pub seconds: u64,
+    /// Whether reads by `*` alone count.
+    pub by_star: bool,
+    /// What named the columns in its definition when the plan was made, and was accepted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub known: Vec<TableName>,
+    /// Has a server write out what it has yet to write of its log.
+    pub flush: String,
+    /// 1 if there is a log.
+    pub is_there: String,
+    /// Settings by which queries may be left out of the log: name and value.
+    pub settings: String,
+    /// The time of day and how far the log reaches back, in seconds.
+    pub reach: String,
+    /// Lists what may lead to the table: database, name, engine, the engine with its arguments, definition; texts in hex.
+    pub definitions: String,
+    /// The queries, by what logs have.
+    pub logs: Vec<LogQueries>,
+}
+
+/// What is asked of logs that have the same columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogQueries {
+    /// The replicas.
+    pub on: Vec<ReplicaId>,
+    /// Lists queries in which one of `{names}` is found: text, database, user, client, host in hex; 1 if a client sent it; how often, when
+    /// last; 2 if the server says that it read one of `{columns}`; 1 if the text is cut; ids of what another server was asked.
+    pub uses: Template,
+    /// Lists which of `{ids}` are queries that clients sent.
+    pub senders: Template,
 }
 
 /// The boundary of one shard. The snapshot gets the parts that are there before the mirror exists, the mirror writes what comes

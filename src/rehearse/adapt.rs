@@ -177,8 +177,8 @@ impl Adapter<'_> {
                 ..(**swap).clone()
             })),
             Action::Drain(wait) => Action::Drain(self.drain(wait)),
-            // No rebuild waits for mutations, and nothing else is rehearsed.
-            Action::AwaitMutations(_) => Action::Check { probes: Vec::new() },
+            // No rebuild waits for mutations or asks logs, and nothing else is rehearsed.
+            Action::AwaitMutations(_) | Action::Unread(_) => Action::Check { probes: Vec::new() },
             Action::Compare(compare) => Action::Compare(Box::new(self.compare(compare))),
             Action::Ready(ready) => Action::Ready(Ready {
                 probes: self.probes_on(&ready.probes),

@@ -3,7 +3,7 @@
 use crate::names::ReplicaId;
 use crate::plan::{
     Action, AwaitMutations, Backfill, CatchUp, Compare, CompareMode, Drain, Feed, GapBy, PartitionSize, Probe, ProbeOn,
-    Ready, Run, Settle, Swap, Template, Undo,
+    Ready, Run, Settle, Swap, Template, Undo, Unread,
 };
 
 /// Lines for the same replicas.
@@ -140,6 +140,7 @@ pub(super) fn of<'p>(
         Action::CatchUp(wait) => vec![catch_up(wait)],
         Action::Drain(wait) => vec![drain(wait)],
         Action::AwaitMutations(wait) => mutations(wait),
+        Action::Unread(work) => unread(work),
         Action::Compare(tables) => vec![compare(tables)],
         Action::Ready(ready) => fit(ready),
     }
@@ -298,6 +299,35 @@ fn mutations(wait: &AwaitMutations) -> Vec<Passage<'_>> {
             once(group.on.clone(), vec![line(Role::Ask, says, Sql::Fixed(&group.list)), watch])
         })
         .collect()
+}
+
+fn unread(work: &Unread) -> Vec<Passage<'_>> {
+    let mut passages = Vec::new();
+    for log in &work.logs {
+        let lines = vec![
+            line(Role::Do, "writes the log out", Sql::Fixed(&work.flush)),
+            line(Role::Before, "1: there is a log", Sql::Fixed(&work.is_there)),
+            line(
+                Role::Before,
+                "settings under which queries are left out of it: log_queries must be 1",
+                Sql::Fixed(&work.settings),
+            ),
+            line(Role::Before, "the time of day, and how many seconds the log reaches back", Sql::Fixed(&work.reach)),
+            line(Role::Ask, "what leads to the table: by these names queries reach it", Sql::Fixed(&work.definitions)),
+            line(
+                Role::Ask,
+                "queries that have one of `{names}` in them: none may use the column",
+                Sql::Chunk(&log.uses),
+            ),
+            line(
+                Role::Ask,
+                "which of the queries that other servers sent come from clients of these",
+                Sql::Chunk(&log.senders),
+            ),
+        ];
+        passages.push(once(log.on.clone(), lines));
+    }
+    passages
 }
 
 fn backfill(copy: &Backfill, same: bool) -> Vec<Passage<'_>> {

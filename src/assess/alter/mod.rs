@@ -4,6 +4,7 @@ mod rules;
 
 use super::case::Case;
 use super::finding::Finding;
+use super::retirement::Retirement;
 use crate::alter::{Alter, Tried};
 use crate::catalog::Table;
 use crate::snapshot::Snapshot;
@@ -19,6 +20,8 @@ pub struct AlterCase<'a> {
     pub tried: &'a [Tried],
     /// The local table, as the first replica has it.
     pub local: &'a Table,
+    /// What is to be dropped once nobody reads it.
+    pub retirement: Option<&'a Retirement>,
 }
 
 impl<'a> AlterCase<'a> {

@@ -100,6 +100,11 @@ fn tell(path: &Path, plan: &Plan, outcome: Outcome) -> Exit {
             }
             Exit::Waiting
         }
+        Outcome::Postponed { step, why, again } => {
+            say(&format!("postponed: {step}: {why}"));
+            say(&format!("nothing failed; {again}, with the same command. `rollback` undoes what was done so far"));
+            Exit::Waiting
+        }
         Outcome::Stopped => {
             say("stopped where asked");
             planned::suggest("execute", path);

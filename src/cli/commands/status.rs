@@ -70,6 +70,9 @@ fn state(plan: &Plan, graph: &Graph, progress: &Progress, is_running: bool) -> (
         (Next::Finished, _) => ("done", None),
         (_, Direction::AtRest) if progress.rollbacks > 0 => ("rolled back", None),
         (_, Direction::AtRest) => ("not started", None),
+        (Next::Steps(next), Direction::Forward) if next.iter().any(|step| progress.postponed(&step.id).is_some()) => {
+            ("postponed", None)
+        }
         (Next::Gate(_, gate), Direction::Forward) => ("waiting", Some(gate)),
         _ => ("waiting", None),
     }
@@ -77,7 +80,10 @@ fn state(plan: &Plan, graph: &Graph, progress: &Progress, is_running: bool) -> (
 
 fn line<'a>(step: &'a Step, progress: &'a Progress) -> StepLine<'a> {
     let (state, detail) = match progress.step(&step.id) {
-        StepState::Pending => ("pending", None),
+        StepState::Pending => match progress.postponed(&step.id) {
+            Some(why) => ("postponed", Some(why)),
+            None => ("pending", None),
+        },
         StepState::Started => ("started", None),
         StepState::Done { evidence, .. } => ("done", Some(evidence.as_str())),
         StepState::Failed(error) => ("failed", Some(error.as_str())),

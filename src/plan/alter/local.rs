@@ -164,7 +164,7 @@ fn kill(sheet: &Sheet<'_>, turn: &Turn<'_>) -> Option<String> {
 }
 
 /// After the way back every replica is to have the definition as it was, and nothing is to be under way.
-fn after_undo(sheet: &Sheet<'_>, shard: &Shard) -> Vec<Action> {
+pub(super) fn after_undo(sheet: &Sheet<'_>, shard: &Shard) -> Vec<Action> {
     let each = shard
         .replicas
         .iter()

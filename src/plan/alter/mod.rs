@@ -10,10 +10,12 @@ mod sheet;
 #[cfg(test)]
 mod tests;
 mod text;
+mod unread;
 
 use super::frame;
 use super::related::{definitions, related};
 use super::step::{Gate, Phase};
+use super::work::Unread;
 use super::{ChangeSummary, Changed, FORMAT_VERSION, GraphError, Objects, Plan, ShardSize, Strategy, TableCommands};
 use crate::alter::Place;
 use crate::assess::{AlterCase, Finding};
@@ -23,8 +25,9 @@ use layers::Layer;
 use sheet::Sheet;
 
 /// Builds the plan for an ALTER whose orders were tried. The findings are those of [`crate::assess::assess_alter`] for the same
-/// case. The result depends on nothing but the arguments.
-pub fn build(case: &AlterCase<'_>, findings: Vec<Finding>) -> Result<Plan, GraphError> {
+/// case. What the logs are asked before a column goes is `unread`, where it goes once nobody reads it. The result depends on nothing but
+/// the arguments.
+pub fn build(case: &AlterCase<'_>, findings: Vec<Finding>, unread: Option<&Unread>) -> Result<Plan, GraphError> {
     let base = case.base();
     let change = &case.alter.change;
     let objects = Objects {
@@ -36,10 +39,11 @@ pub fn build(case: &AlterCase<'_>, findings: Vec<Finding>) -> Result<Plan, Graph
     let named = std::iter::once(&objects.source).chain(&objects.distributed).chain(&objects.views);
     let fingerprints = definitions(&base, named);
     let id = frame::plan_id(case.snapshot, &change.statement, &fingerprints);
-    let sheet = Sheet::new(case, &id);
+    let sheet = Sheet::new(case, &id, unread);
     let (steps, edges) = layers::joined(layers(&sheet));
     Ok(Plan {
         format_version: FORMAT_VERSION,
+        retirement: case.retirement.cloned(),
         strategy: sheet.strategy,
         choices: text::choices(&sheet),
         capabilities: case.snapshot.common_capabilities(),
@@ -73,7 +77,7 @@ fn layers(sheet: &Sheet<'_>) -> Vec<Layer> {
             vec![frame::gate(Gate::Start, Phase::Alter, "wait for approval to start", text::START)],
         ),
     ];
-    for place in [Place::Before, Place::Local, Place::After] {
+    for place in [Place::Mark, Place::Before, Place::Local, Place::After] {
         if sheet.turning == Some(place) {
             let gate = frame::gate(Gate::Finalize, Phase::Finalize, "wait for approval to finalize", &sheet.lost);
             layers.push(Layer::new(
@@ -82,8 +86,12 @@ fn layers(sheet: &Sheet<'_>) -> Vec<Layer> {
             ));
         }
         match place {
+            Place::Mark => layers.extend(unread::mark(sheet)),
             Place::Before => layers.extend(over::before(sheet)),
-            Place::Local => layers.extend(local::layers(sheet)),
+            Place::Local => {
+                layers.extend(unread::again(sheet));
+                layers.extend(local::layers(sheet));
+            }
             Place::After => layers.extend(over::after(sheet)),
         }
     }

@@ -64,7 +64,7 @@ fn alter_on(sheet: &Sheet<'_>, place: Place, shard: &Shard, why: &str) -> Option
     })
 }
 
-fn forward(sheet: &Sheet<'_>, turn: &Turn<'_>) -> Run {
+pub(super) fn forward(sheet: &Sheet<'_>, turn: &Turn<'_>) -> Run {
     let altered = turn.altered;
     Run {
         on: vec![turn.on],
@@ -74,7 +74,7 @@ fn forward(sheet: &Sheet<'_>, turn: &Turn<'_>) -> Run {
     }
 }
 
-fn back(turn: &Turn<'_>) -> Option<Run> {
+pub(super) fn back(turn: &Turn<'_>) -> Option<Run> {
     let altered = turn.altered;
     Some(Run {
         on: vec![turn.on],

@@ -6,7 +6,7 @@ use crate::catalog::Table;
 use crate::ddl::read_engine;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::step::{Phase, Undo};
-use crate::plan::work::{Otherwise, Probe, Run};
+use crate::plan::work::{Otherwise, Probe, Run, Unread};
 use crate::plan::{Strategy, probes};
 use crate::snapshot::Capability;
 
@@ -23,6 +23,8 @@ pub(super) struct Shard {
 pub(super) struct Sheet<'a> {
     pub(super) case: &'a AlterCase<'a>,
     pub(super) id: &'a str,
+    /// What logs are asked before a column goes.
+    pub(super) unread: Option<&'a Unread>,
     pub(super) strategy: Strategy,
     pub(super) shards: Vec<Shard>,
     pub(super) is_replicated: bool,
@@ -42,7 +44,7 @@ pub(super) struct Turn<'a> {
 }
 
 impl<'a> Sheet<'a> {
-    pub(super) fn new(case: &'a AlterCase<'a>, id: &'a str) -> Self {
+    pub(super) fn new(case: &'a AlterCase<'a>, id: &'a str, unread: Option<&'a Unread>) -> Self {
         let table = &case.alter.change.table;
         let shards = case.snapshot.topology.shards.iter().filter_map(|shard| {
             let replicas = shard.replica_ids();
@@ -59,6 +61,7 @@ impl<'a> Sheet<'a> {
         Self {
             case,
             id,
+            unread,
             strategy: super::strategy(case),
             shards: shards.collect(),
             is_replicated: engine.is_some_and(|engine| engine.replicated()),

@@ -27,8 +27,8 @@ fn tried(fixture: &Fixture, sql: &str) -> Plan {
         Tried { order, stages }
     });
     let tried: Vec<Tried> = orders.collect();
-    let case = AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &tried, local };
-    build(&case, assess_alter(&case)).unwrap()
+    let case = AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &tried, local, retirement: None };
+    build(&case, assess_alter(&case), None).unwrap()
 }
 
 fn plan(sql: &str) -> Plan {

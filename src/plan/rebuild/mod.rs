@@ -53,6 +53,7 @@ pub fn build(case: &Case<'_>, findings: Vec<Finding>, fence: Fence) -> Result<Pl
     let steps = frame::in_order(steps, &edges)?;
     Ok(Plan {
         format_version: FORMAT_VERSION,
+        retirement: None,
         id: blueprint.id.clone(),
         strategy: Strategy::Mirror,
         choices: blueprint.choices(),

@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::assess::AlterCase;
 use crate::catalog::Table;
-use crate::ddl::lexer::{TokenKind, significant_tokens};
-use crate::ddl::quoting::unquote;
 use crate::ddl::{View, read_view};
+pub(super) use crate::ddl::{asks_for_all, speaks_of};
 use crate::names::TableName;
 
 /// The local table and the `Distributed` ones over it.
@@ -46,27 +45,6 @@ pub(super) fn views<'a>(case: &AlterCase<'a>) -> Vec<Reader<'a>> {
 /// Columns that are not there under their names any more.
 pub(super) fn columns_gone<'a>(case: &AlterCase<'a>) -> Vec<&'a str> {
     case.alter.commands.iter().filter_map(crate::alter::Command::takes_away).collect()
-}
-
-/// Whether SQL has a name like the column's: rather once too often than once too seldom.
-pub(super) fn speaks_of(sql: &str, column: &str) -> bool {
-    let Ok(tokens) = significant_tokens(sql) else { return sql.contains(column) };
-    tokens.iter().any(|token| {
-        let text = &sql[token.span.clone()];
-        match token.kind {
-            TokenKind::Word => text == column,
-            TokenKind::QuotedIdentifier => unquote(text).is_none_or(|name| name == column),
-            _ => false,
-        }
-    })
-}
-
-/// Whether a query asks for all columns, whatever they are.
-pub(super) fn asks_for_all(select: &str) -> bool {
-    let Ok(tokens) = significant_tokens(select) else { return true };
-    let texts: Vec<&str> = tokens.iter().map(|token| &select[token.span.clone()]).collect();
-    let before = ["SELECT", "DISTINCT", ",", "."];
-    texts.windows(2).any(|pair| pair[1] == "*" && before.iter().any(|word| pair[0].eq_ignore_ascii_case(word)))
 }
 
 /// Whether all servers take what a view gives beyond the columns of its target, and convert what it gives.

@@ -9,7 +9,7 @@ fn found(sql: &str, spoil: impl FnOnce(&mut Fixture)) -> Vec<String> {
     spoil(&mut fixture);
     let alter = resolve(sql, &fixture.snapshot).unwrap();
     let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
-    let case = AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &[], local };
+    let case = AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &[], local, retirement: None };
     let line = |finding: Finding| format!("{} {}: {}", finding.severity, finding.code, finding.what);
     assess_alter(&case).into_iter().map(line).collect()
 }

@@ -151,6 +151,7 @@ async fn acts(connected: &Connected, plan: &Plan, stage: &Stage<'_>, collector: 
 fn refuse_unfinished(outcome: Result<Outcome, ExecuteError>) -> Result<(), Failure> {
     match outcome? {
         Outcome::Waiting(gate) => Err(Failure::new(format!("the plan waited at the gate {gate}"))),
+        Outcome::Postponed { step, why, .. } => Err(Failure::new(format!("{step} is postponed: {why}"))),
         Outcome::Finished | Outcome::Stopped | Outcome::RolledBack => Ok(()),
     }
 }

@@ -1,12 +1,14 @@
 //! Plans for an ALTER that needs no rebuild: its orders are tried on empty tables, then the plan is built from what came out.
 
-use super::super::super::args::StrategyChoice;
+use super::super::super::args::{Plan as Args, StrategyChoice};
 use super::super::super::connect::Connected;
 use super::super::super::failure::Failure;
 use super::super::super::output::say;
+use super::retire::retire;
 use super::{refuse_without_scratch, unblocked};
-use crate::alter::{Alter, AlterError, Altered, Back, Claim, Order, Stage, Tried, resolve, trials_of};
+use crate::alter::{Alter, AlterError, Altered, Back, Claim, Order, Place, Stage, Tried, resolve, trials_of, unmark};
 use crate::assess::{AlterCase, assess_alter};
+use crate::ddl::read_table;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::definition::unreplicated;
 use crate::plan::{self, Plan, Strategy};
@@ -18,16 +20,28 @@ pub(super) async fn plan(
     connected: &Connected,
     snapshot: &Snapshot,
     sql: &str,
-    choice: StrategyChoice,
+    args: &Args,
     accepted: &[(String, String)],
 ) -> Result<Option<Plan>, Failure> {
     refuse_without_scratch(connected)?;
-    let alter = resolve(sql, snapshot).map_err(refused)?;
+    let mut alter = resolve(sql, snapshot).map_err(refused)?;
+    let retiring = match args.unread_for {
+        Some(seconds) => Some(retire(connected, snapshot, &mut alter, seconds, args).await?),
+        None => None,
+    };
+    drop_bad_marks(connected, &mut alter).await?;
+    let alter = alter;
     let table = &alter.change.table;
     let Some(local) = snapshot.replicas.keys().find_map(|id| snapshot.table(*id, table)) else {
         return Err(Failure::new(format!("no replica has {table}")));
     };
-    let case = AlterCase { snapshot, alter: &alter, tried: &[], local };
+    let case = AlterCase {
+        snapshot,
+        alter: &alter,
+        tried: &[],
+        local,
+        retirement: retiring.as_ref().map(|it| &it.retirement),
+    };
     let findings = unblocked(assess_alter(&case), table, accepted)?;
     let tried = try_all(connected, &alter).await?;
     if tried.iter().all(|tried| tried.stages.is_empty()) {
@@ -35,9 +49,10 @@ pub(super) async fn plan(
         alter.reached.iter().for_each(|reached| say(reached));
         return Ok(None);
     }
-    let plan =
-        plan::build_alter(&AlterCase { tried: &tried, ..case }, findings).map_err(|error| Failure::of(&error))?;
-    refuse_strategy(choice, plan.strategy)?;
+    let unread = retiring.as_ref().map(|it| &it.unread);
+    let plan = plan::build_alter(&AlterCase { tried: &tried, ..case }, findings, unread);
+    let plan = plan.map_err(|error| Failure::of(&error))?;
+    refuse_strategy(args.strategy, plan.strategy)?;
     Ok(Some(plan))
 }
 
@@ -60,6 +75,25 @@ fn refuse_strategy(choice: StrategyChoice, strategy: Strategy) -> Result<(), Fai
         }
         _ => Ok(()),
     }
+}
+
+/// A mark that a server does not take, that costs it a column or that cannot be taken off again is left out.
+async fn drop_bad_marks(connected: &Connected, alter: &mut Alter) -> Result<(), Failure> {
+    for order in &mut alter.orders {
+        let Some(mark) = order.stages.first().filter(|stage| stage.place == Place::Mark) else { continue };
+        let mut is_good = false;
+        for trial in trials_of(std::slice::from_ref(mark)) {
+            let found = on_scratch(connected, order, &trial).await?;
+            let [before, after, again] = found.definitions.as_slice() else { continue };
+            let columns =
+                |text: &String| read_table(text).map(|read| read.column_names().map(str::to_owned).collect::<Vec<_>>());
+            is_good |= before == again && matches!((columns(before), columns(after)), (Ok(a), Ok(b)) if a == b);
+        }
+        if !is_good {
+            unmark(order);
+        }
+    }
+    Ok(())
 }
 
 async fn try_all(connected: &Connected, alter: &Alter) -> Result<Vec<Tried>, Failure> {

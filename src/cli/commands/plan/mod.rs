@@ -2,6 +2,7 @@
 
 mod alter;
 mod evaluation;
+mod retire;
 mod target;
 
 use std::fs;
@@ -33,6 +34,7 @@ pub(in super::super) async fn run(global: &Global, args: &Args) -> Result<Exit, 
     let asked = asked(args)?;
     refuse_other_strategy(args.strategy, &asked)?;
     let is_alter = matches!(asked, Asked::Alter(_));
+    refuse_unread_for(args, matches!(asked, Asked::Keys(..)))?;
     let report = args.evaluation.as_deref().map(|path| evaluation::read(path, is_alter)).transpose()?;
     let connected = connect(global).await?;
     let snapshot = connected.cluster.observe(timeout(&connected.config), None).await;
@@ -44,9 +46,10 @@ pub(in super::super) async fn run(global: &Global, args: &Args) -> Result<Exit, 
     if let (Some(Asked::Alter(_)), Some(path)) = (&asked, &args.evaluation) {
         evaluation::read(path, true)?;
     }
+    refuse_unread_for(args, matches!(asked, Some(Asked::Keys(..) | Asked::Target(..))))?;
     let plan = match &asked {
         None => None,
-        Some(Asked::Alter(sql)) => alter::plan(&connected, &snapshot, sql, args.strategy, &accepted).await?,
+        Some(Asked::Alter(sql)) => alter::plan(&connected, &snapshot, sql, args, &accepted).await?,
         Some(Asked::Keys(statement, sql) | Asked::Target(statement, sql)) => {
             rebuild(&connected, &snapshot, statement, sql, args, report.as_ref(), &accepted).await?
         }
@@ -114,6 +117,13 @@ fn refuse_other_strategy(choice: StrategyChoice, asked: &Asked) -> Result<(), Fa
         }
         _ => Ok(()),
     }
+}
+
+fn refuse_unread_for(args: &Args, is_rebuild: bool) -> Result<(), Failure> {
+    if args.unread_for.is_none() || !is_rebuild {
+        return Ok(());
+    }
+    Err(Failure::usage("--unread-for: the statement drops no column").hint("it goes with ALTER TABLE … DROP COLUMN"))
 }
 
 /// The plan for another key; none where the table has it.

@@ -1,0 +1,85 @@
+//! Columns that are dropped once nobody reads them: what is asked for, and the mark that they bear meanwhile.
+
+use super::commands::Site;
+use super::commands::declaration_of;
+use super::error::AlterError;
+use super::{Alter, Back, Order, Place, Stage};
+use crate::ddl::Form;
+use crate::ddl::quoting::unquote;
+use crate::names::{quote_identifier, quote_string};
+use crate::snapshot::{Capability, Snapshot};
+
+/// How a comment of a marked column begins.
+const MARK: &str = "deprecated since ";
+
+/// The columns that an ALTER drops, if it does nothing else.
+pub fn retired(alter: &Alter) -> Option<Vec<String>> {
+    let dropped = |command: &super::Command| command.subject.clone().filter(|_| command.form == Form::DropColumn);
+    let columns: Option<Vec<String>> = alter.commands.iter().map(dropped).collect();
+    columns.filter(|columns| !columns.is_empty())
+}
+
+/// Has each table bear a mark on the columns that it is to lose, before anything else is done to it: their comment says so, with
+/// the day and the comment that was there. Tables of which these servers would lose a column by that are left as they are.
+pub fn mark(alter: &mut Alter, snapshot: &Snapshot, day: &str) -> Result<(), AlterError> {
+    let Some(columns) = retired(alter) else { return Ok(()) };
+    let source = &alter.change.table;
+    let is_replicated =
+        snapshot.replicas.keys().any(|id| snapshot.table(*id, source).is_some_and(|table| table.replication.is_some()));
+    let loses = is_replicated && !snapshot.all_have(Capability::MutationsSync);
+    for order in alter.orders.iter_mut().filter(|order| !(order.is_local && loses)) {
+        mark_on(order, &columns, day)?;
+    }
+    Ok(())
+}
+
+/// Takes the mark off a table that does not bear it well.
+pub fn unmark(order: &mut Order) {
+    order.stages.retain(|stage| stage.place != Place::Mark);
+}
+
+fn mark_on(order: &mut Order, columns: &[String], day: &str) -> Result<(), AlterError> {
+    let site =
+        Site { table: &order.table, live: &order.definition, is_local: order.is_local, is_named: false, added: &[] };
+    let (mut marks, mut ways): (Vec<String>, Vec<Vec<String>>) = (Vec::new(), vec![Vec::new(); 3]);
+    for column in columns {
+        let Some(declared) = site.declared(column) else { continue };
+        let comment = comment(&declared)?;
+        if comment.as_ref().is_some_and(|text| text.starts_with(MARK)) {
+            continue;
+        }
+        let name = quote_identifier(column);
+        let old = comment.as_ref().map_or(String::new(), |text| format!("; before: {text}"));
+        marks.push(format!("COMMENT COLUMN {name} {}", quote_string(&format!("{MARK}{day}, to be dropped{old}"))));
+        let before = quote_string(comment.as_deref().unwrap_or_default());
+        let way = format!("COMMENT COLUMN {name} {before}");
+        ways[0].push(way.clone());
+        ways[1].push(if comment.is_some() { way } else { format!("MODIFY COLUMN {name} REMOVE COMMENT") });
+        // A table that holds no rows loses nothing by this.
+        let declared = declaration_of(&declared)?.unplaced().to_sql(column);
+        ways[2].extend([format!("DROP COLUMN {name}"), format!("ADD COLUMN {declared} {}", site.place_of(column))]);
+    }
+    if marks.is_empty() {
+        return Ok(());
+    }
+    ways.truncate(if order.is_local { 2 } else { 3 });
+    let sql = marks.join(", ");
+    for stage in order.stages.iter_mut().filter(|stage| stage.place == Place::Before) {
+        // A column that comes back bears its mark again.
+        if let Back::Ways(ways) = &mut stage.back {
+            let marked: Vec<String> = ways.iter().map(|way| format!("{way}, {sql}")).collect();
+            ways.splice(0..0, marked);
+        }
+    }
+    let ways = ways.iter().map(|way| way.join(", ")).collect();
+    let stage = Stage { place: Place::Mark, sql, back: Back::Ways(ways), mutations: Vec::new(), kills: Vec::new() };
+    order.stages.insert(0, stage);
+    Ok(())
+}
+
+/// The comment that a declaration has.
+fn comment(declared: &str) -> Result<Option<String>, AlterError> {
+    let declaration = declaration_of(declared)?;
+    let part = declaration.parts.iter().find(|(word, _)| word == "COMMENT");
+    Ok(part.and_then(|(_, text)| unquote(text.get("COMMENT".len()..)?.trim())).filter(|text| !text.is_empty()))
+}

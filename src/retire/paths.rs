@@ -1,0 +1,106 @@
+//! The names under which queries reach a table on one replica, and what else there names its columns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::assess::Standing;
+use crate::ddl::{mentions, speaks_of};
+use crate::evaluate::{Defined, Reach};
+use crate::names::{TableName, quote_identifier, quote_string};
+
+/// Every name that leads to a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths {
+    /// What can be followed: the table, `Distributed` tables over it, ordinary views, views that write into it.
+    pub reach: Reach,
+    /// What can be asked and leads to it some other way: dictionaries, Buffer and Merge tables, `Distributed` tables over others.
+    pub others: BTreeSet<TableName>,
+    /// Definitions of views, dictionaries and the like that lead to the table, by name.
+    definitions: BTreeMap<TableName, String>,
+}
+
+impl Paths {
+    /// As one replica's definitions tell them.
+    pub fn new(table: &TableName, all: &[Defined]) -> Self {
+        let reach = Reach::of(table, all);
+        let mut known: BTreeSet<TableName> = reach.names().cloned().collect();
+        let (mut others, mut definitions) = (BTreeSet::new(), BTreeMap::new());
+        loop {
+            let leads = |one: &&Defined| !mentions(&one.name, &one.create_query, &known).is_empty();
+            let fresh = |one: &&Defined| !definitions.contains_key(&one.name);
+            let found: Vec<&Defined> = all.iter().filter(fresh).filter(leads).collect();
+            if found.is_empty() {
+                break;
+            }
+            for one in found {
+                definitions.insert(one.name.clone(), one.create_query.clone());
+                // Who reads a materialized view reads what it has written, and not the table.
+                if one.engine != "MaterializedView" && known.insert(one.name.clone()) {
+                    others.insert(one.name.clone());
+                }
+            }
+        }
+        Self { reach, others, definitions }
+    }
+
+    /// Every name that can be asked.
+    pub fn names(&self) -> impl Iterator<Item = &TableName> {
+        self.reach.names().chain(&self.others)
+    }
+
+    /// Views, dictionaries and the like whose definitions name the column. Tables that only declare it are none.
+    pub fn standing(&self, column: &str) -> Vec<Standing> {
+        let is_table = |name: &TableName| {
+            let text = &self.definitions[name];
+            ["Distributed", "Buffer", "Merge"].iter().any(|engine| text.contains(&format!("ENGINE = {engine}(")))
+        };
+        let named = self.definitions.iter().filter(|(name, text)| speaks_of(text, column) && !is_table(name));
+        named.map(|(name, _)| Standing { table: name.clone(), column: column.to_owned() }).collect()
+    }
+
+    /// Bare names as they may stand in a query's text, each once.
+    fn needles(&self) -> BTreeSet<String> {
+        let written = |name: &TableName| {
+            let quoted = quote_identifier(&name.table);
+            [name.table.clone(), quoted[1..quoted.len() - 1].to_owned()]
+        };
+        self.names().flat_map(written).collect()
+    }
+
+    /// A condition that one of the names is in `query`.
+    pub fn condition(&self) -> String {
+        let found: Vec<String> =
+            self.needles().iter().map(|name| format!("position(query, {}) > 0", quote_string(name))).collect();
+        found.join(" OR ")
+    }
+
+    /// An expression by which queries differ that name different ones of them, or of the columns.
+    pub fn flags(&self, columns: &[String]) -> String {
+        let all: Vec<String> = self.needles().into_iter().chain(columns.iter().cloned()).collect();
+        let flags: Vec<String> =
+            all.iter().map(|name| format!("toString(position(query, {}) > 0)", quote_string(name))).collect();
+        // One alone is no concatenation on old servers.
+        format!("concat('', {})", flags.join(", "))
+    }
+
+    /// The columns as the list of columns that a query read has them, as string literals.
+    pub fn listed(&self, columns: &[String]) -> String {
+        let full = |name: &TableName| {
+            let name = name.clone();
+            columns
+                .iter()
+                .map(move |column| [&name.database, &name.table, column].map(|part| as_listed(part)).join("."))
+        };
+        let all: Vec<String> = self.names().flat_map(full).map(|name| quote_string(&name)).collect();
+        all.join(", ")
+    }
+}
+
+/// A name as servers write it where they quote only what needs it.
+fn as_listed(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit()) {
+        name.to_owned()
+    } else {
+        quote_identifier(name)
+    }
+}
