@@ -257,7 +257,7 @@ fn an_edited_plan_is_refused() {
     let edited = text.replacen("create the shadow table", "create a shadow table", 1);
     assert!(matches!(read(&edited), Err(PlanFileError::Edited { .. })));
     assert!(matches!(
-        read(&text.replace("\"format_version\": 5", "\"format_version\": 99")),
+        read(&text.replace("\"format_version\": 6", "\"format_version\": 99")),
         Err(PlanFileError::OtherVersion(99))
     ));
     assert!(matches!(read(&text[..text.len() / 2]), Err(PlanFileError::NotJson(_))));

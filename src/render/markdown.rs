@@ -1,7 +1,7 @@
 //! The plan as a runbook that a person could carry out by hand.
 
 use super::terminal::{changes, cluster, data, evaluated, evaluation, found, identity, untouched};
-use super::{figures, grid, mermaid, visible};
+use super::{figures, grid, mermaid, uses, visible};
 use crate::assess::Finding;
 use crate::names::ReplicaId;
 use crate::plan::{Cost, Gate, PartitionSize, Plan, Step};
@@ -18,6 +18,7 @@ pub fn markdown(plan: &Plan) -> String {
     page.summary();
     page.findings();
     page.evaluation();
+    page.uses();
     page.overview();
     for stage in &runbook.stages {
         match stage {
@@ -90,6 +91,22 @@ impl Page<'_, '_> {
             format!("| {} | {figures} | {} |", cell_code(&query.query), figures::times(after, before))
         });
         self.table("| query | runs | rows read today | with the new key | |\n|---|--:|--:|--:|---|", rows);
+    }
+
+    /// Who uses what is to go.
+    fn uses(&mut self) {
+        let Some(retirement) = uses::retirement(self.runbook.plan) else { return };
+        self.paragraph("## Uses");
+        self.paragraph(&prose(&uses::says(retirement)));
+        if retirement.usage.uses.is_empty() {
+            return;
+        }
+        let heads = format!("| {} |\n|{}", uses::HEADS.join(" | "), "---|".repeat(uses::HEADS.len()));
+        let rows = uses::rows(retirement).map(|row| {
+            let [cells @ .., query] = row;
+            format!("| {} | {} |", cells.map(|cell| prose(&cell)).join(" | "), cell_code(&query))
+        });
+        self.table(&heads, rows);
     }
 
     fn overview(&mut self) {

@@ -18,6 +18,7 @@ mod mermaid;
 mod sql;
 mod swimlane;
 mod terminal;
+mod uses;
 mod visible;
 
 pub use dot::dot;

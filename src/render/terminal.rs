@@ -2,8 +2,8 @@
 
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use super::{figures, grid, visible};
-use crate::assess::{Evaluation, Finding, Severity};
+use super::{figures, grid, uses, visible};
+use crate::assess::{Evaluation, Finding, Retirement, Severity};
 use crate::catalog::Keys;
 use crate::names::TableName;
 use crate::plan::{ChangeSummary, Changed, Plan, Rebuild, TableCommands};
@@ -18,6 +18,7 @@ pub fn terminal(plan: &Plan, width: u16, colour: bool) -> String {
     if !plan.findings.is_empty() {
         parts.push(page.findings(&plan.findings));
     }
+    parts.extend(uses::retirement(plan).map(|retirement| page.uses(retirement)));
     parts.join("\n\n") + "\n"
 }
 
@@ -81,6 +82,22 @@ impl Page {
             Self::finding(&mut table, finding);
         }
         format!("{}\n{}", found(findings), Self::finish(&table))
+    }
+
+    /// Who uses what is to go.
+    fn uses(&self, retirement: &Retirement) -> String {
+        let mut says = self.table();
+        says.add_row(vec![visible::line(&uses::says(retirement))]);
+        let says = Self::finish(&says);
+        if retirement.usage.uses.is_empty() {
+            return format!("Uses: none\n{says}");
+        }
+        let mut table = self.table();
+        table.add_row(uses::HEADS.map(|head| Cell::new(head).add_attribute(Attribute::Bold)));
+        for row in uses::rows(retirement) {
+            table.add_row(row.map(|text| visible::line(&text)));
+        }
+        format!("Uses\n{says}\n{}", Self::finish(&table))
     }
 
     fn finding(table: &mut Table, finding: &Finding) {

@@ -100,7 +100,7 @@ impl Look<'_> {
             reaches = true;
         }
         if reaches {
-            let names = speaks_of(query, self.column) && self.is_ours(query, tokens, &own, &foreign);
+            let names = self.speaks(query) && self.is_ours(query, tokens, &own, &foreign);
             let in_string = self.is_asked_by_function(query, tokens) && has_string(query, tokens, self.column);
             let all = asks_for_all(query, tokens);
             match (names || in_string, all) {

@@ -1,1 +1,270 @@
+use super::*;
+use crate::assess::{ColumnUse, How, LogOf, Standing, Usage};
+use crate::evaluate::Defined;
+use crate::names::{ReplicaId, TableName};
+use crate::plan::{Asked, Unread, unread};
 
+fn defined(name: &str, engine: &str, text: &str) -> Defined {
+    let (database, table) = name.split_once('.').unwrap();
+    Defined {
+        name: TableName::new(database, table),
+        engine: engine.to_owned(),
+        engine_full: text.to_owned(),
+        create_query: text.to_owned(),
+    }
+}
+
+/// `d.t` with column `c`, and what leads there.
+fn paths() -> Paths {
+    let dictionary = "CREATE DICTIONARY d.dict (id UInt64, c String) PRIMARY KEY id SOURCE(CLICKHOUSE(DB 'd' TABLE 't')) LAYOUT(FLAT())";
+    let all = [
+        defined("d.all", "Distributed", "Distributed('main', 'd', 't', rand())"),
+        defined("d.named", "View", "CREATE VIEW d.named (`id` UInt64, `c` String) AS SELECT id, c FROM d.all"),
+        defined("d.starred", "View", "CREATE VIEW d.starred (`id` UInt64, `c` String) AS SELECT * FROM d.t"),
+        defined("d.clean", "View", "CREATE VIEW d.clean (`id` UInt64) AS SELECT id FROM d.t"),
+        defined(
+            "d.counts",
+            "MaterializedView",
+            "CREATE MATERIALIZED VIEW d.counts TO d.o (`c` String) AS SELECT c FROM d.t",
+        ),
+        defined("d.dict", "Dictionary", dictionary),
+        defined("e.all", "Distributed", "Distributed('main', 'e', 'x', rand())"),
+    ];
+    Paths::new(&TableName::new("d", "t"), &all)
+}
+
+#[track_caller]
+fn assert_how(cases: &[(&str, Option<How>)]) {
+    for (query, wanted) in cases {
+        assert_eq!(how(query, Some("d"), &paths(), "c"), *wanted, "{query}");
+    }
+}
+
+#[test]
+fn who_names_the_column_is_told() {
+    assert_how(
+        &[
+            "SELECT c FROM d.t",
+            "select count() from t where `c` = 'x'",
+            "SELECT t.c FROM d.all AS t FORMAT JSON",
+            "SELECT count() FROM (SELECT c FROM d.t)",
+            "SELECT id FROM named",
+            "SELECT c FROM starred",
+            "WITH x AS (SELECT c FROM t) SELECT * FROM x",
+            "SELECT a.c FROM o AS b JOIN d.t AS a USING id",
+            "INSERT INTO x SELECT c FROM d.t",
+            "INSERT INTO d.t (id, c) VALUES",
+            "INSERT INTO all (c) SELECT 1",
+            "ALTER TABLE d.t UPDATE v = length(c) WHERE 1",
+            "ALTER TABLE d.t DELETE WHERE c = ''",
+            "DELETE FROM d.t WHERE c = 'x'",
+            "CREATE TABLE x ENGINE = Memory AS SELECT c FROM d.t",
+            "SELECT dictGet('d.dict', 'c', toUInt64(1))",
+            "SELECT c FROM dict",
+            "SELECT * EXCEPT (c) FROM t",
+        ]
+        .map(|query| (query, Some(How::Named))),
+    );
+}
+
+#[test]
+fn who_asks_for_all_is_told_apart() {
+    assert_how(
+        &[
+            "SELECT * FROM d.t",
+            "SELECT t.* FROM all AS t LIMIT 1",
+            "SELECT id, * FROM starred",
+            "SELECT COLUMNS('^i') FROM d.t",
+            "FROM d.t",
+            "INSERT INTO d.t VALUES",
+            "INSERT INTO x SELECT * FROM d.t",
+        ]
+        .map(|query| (query, Some(How::Star))),
+    );
+}
+
+#[test]
+fn who_does_without_the_column_is_left_alone() {
+    assert_how(
+        &[
+            "SELECT id FROM d.t",
+            "SELECT count(*) FROM d.t",
+            "SELECT id * 2 FROM d.t",
+            "SELECT id FROM starred",
+            "SELECT id FROM clean",
+            "SELECT * FROM clean",
+            "SELECT 'c' FROM d.t",
+            "SELECT c FROM d.other",
+            "SELECT c FROM e.all",
+            "SELECT c FROM counts",
+            "SELECT o.c FROM d.o AS o JOIN t USING id",
+            "INSERT INTO d.t (id, v) VALUES",
+            "INSERT INTO d.o (id, c) VALUES",
+            "ALTER TABLE d.t COMMENT COLUMN c 'x'",
+            "ALTER TABLE d.o DELETE WHERE c = ''",
+            "DESCRIBE TABLE d.t",
+            "SHOW CREATE TABLE d.t",
+            "SELECT name FROM system.columns WHERE table = 't' AND name = 'c'",
+            "SELECT dictGet('d.dict', 'v', toUInt64(1))",
+            "CREATE VIEW x AS SELECT c FROM d.t",
+        ]
+        .map(|query| (query, None)),
+    );
+}
+
+#[test]
+fn what_cannot_be_read_may_use_the_column() {
+    assert_how(
+        &["SELECT c, 'open FROM d.t", "SELECT c FROM remote('h', d, t)", "FETCH c OF t"]
+            .map(|query| (query, Some(How::Perhaps))),
+    );
+    assert_how(&["SELECT id, 'open FROM d.t", "SELECT c, 'open FROM d.zzz"].map(|query| (query, None)));
+    assert_eq!(how("SELECT c FROM all", None, &paths(), "c"), Some(How::Perhaps), "two databases have such a table");
+    assert_eq!(how("SELECT c FROM t", None, &paths(), "c"), Some(How::Named));
+    assert_eq!(how("SELECT c FROM t", Some("e"), &paths(), "c"), None);
+    assert_eq!(how("SELECT n.a FROM t", Some("d"), &paths(), "n.a"), Some(How::Named));
+}
+
+#[test]
+fn definitions_that_name_the_column_stand() {
+    let standing: Vec<String> = paths().standing("c").iter().map(|one| one.table.to_string()).collect();
+    assert_eq!(
+        standing,
+        ["d.counts", "d.dict", "d.named"]
+            .map(str::to_owned)
+            .into_iter()
+            .chain(["d.starred".to_owned()])
+            .collect::<Vec<_>>()
+    );
+    assert!(paths().standing("z").is_empty());
+}
+
+#[test]
+fn conditions_name_all_that_leads_there() {
+    let paths = paths();
+    let condition = paths.condition();
+    for name in ["t", "all", "named", "starred", "clean", "dict"] {
+        assert!(condition.contains(&format!("position(query, '{name}') > 0")), "{condition}");
+    }
+    assert!(!condition.contains("counts"), "who reads a materialized view does not read the table");
+    assert!(paths.listed(&["c".to_owned()]).contains("'d.t.c'"));
+    assert!(paths.listed(&["a b".to_owned()]).contains("'d.t.`a b`'"));
+}
+
+fn question() -> Unread {
+    let logs = [(ReplicaId::new(1, 1), Vec::new()), (ReplicaId::new(1, 2), Vec::new())].into();
+    let (table, columns) = (TableName::new("d", "t"), ["c".to_owned()]);
+    unread(&Asked { table: &table, columns: &columns, seconds: 100, by_star: true }, &logs)
+}
+
+/// A line as a replica answers it.
+fn line(query: &str, client: &str, is_first: bool, listed: u8, ids: &str) -> String {
+    let first = u8::from(is_first);
+    let [query, database, user, client, host] =
+        [query, "d", "me", client, "::ffff:10.0.0.1"].map(|text| hex::encode_upper(text));
+    format!("{query}\t{database}\t{user}\t{client}\t{host}\t{first}\t3\t1700000000\t{listed}\t0\t{ids}")
+}
+
+fn uses(lines: &[String], ours: &[&str]) -> Vec<ColumnUse> {
+    let answers = Answer::all(&lines.join("\n")).unwrap().unwrap();
+    found(&question(), &[(paths(), answers)], &ours.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn uses_are_put_together_by_client() {
+    let lines = [
+        line("SELECT c FROM d.t WHERE id = 1", "curl", true, 0, ""),
+        line("SELECT id, c FROM d.t", "curl", true, 0, ""),
+        line("SELECT * FROM d.t", "curl", true, 0, ""),
+        line("SELECT id FROM d.t", "curl", true, 0, ""),
+    ];
+    let found = uses(&lines, &[]);
+    let told: Vec<_> = found.iter().map(|one| (one.how, one.queries, one.host.as_str())).collect();
+    assert_eq!(told, [(How::Named, 6, "10.0.0.1"), (How::Star, 3, "10.0.0.1")]);
+    assert_eq!(found[0].query, "SELECT c FROM d.t WHERE id = ?");
+}
+
+#[test]
+fn what_servers_send_each_other_counts_once() {
+    let sent = line("SELECT c FROM d.t", "", false, 0, "AA,BB");
+    assert_eq!(uses(std::slice::from_ref(&sent), &["AA", "BB"]), []);
+    assert_eq!(uses(&[sent], &["AA"])[0].queries, 1, "a server that is none of the cluster sent the other one");
+    assert_eq!(uses(&[line("INSERT INTO d.t (id, c) VALUES", "ClickHouse Distributed_default", true, 0, "")], &[]), []);
+}
+
+#[test]
+fn what_the_server_lists_is_believed() {
+    assert_eq!(uses(&[line("SELECT id FROM merge('d', '^t')", "curl", true, 2, "")], &[])[0].how, How::Named);
+    assert_eq!(uses(&[line("SELECT * FROM merge('d', '^t')", "curl", true, 2, "")], &[])[0].how, How::Star);
+    assert_eq!(uses(&[line("SELECT * FROM (SELECT id FROM d.t)", "curl", true, 1, "")], &[]), []);
+    assert_eq!(uses(&[line("SELECT count() FROM (SELECT c FROM d.t)", "curl", true, 1, "")], &[])[0].how, How::Named);
+}
+
+fn usage(uses: Vec<ColumnUse>, logs: [LogOf; 2]) -> Usage {
+    Usage { uses, standing: Vec::new(), logs: logs.into() }
+}
+
+fn log(replica: u32, reaches: u64) -> LogOf {
+    LogOf { on: ReplicaId::new(1, replica), reaches: Some(reaches), at: 1_700_000_050, flaw: None }
+}
+
+#[test]
+fn columns_go_when_every_log_proves_that_nobody_reads_them() {
+    let question = question();
+    assert_eq!(held(&question, &usage(Vec::new(), [log(1, 100), log(2, 1000)])), None);
+    let short = held(&question, &usage(Vec::new(), [log(1, 99), log(2, 40)])).unwrap();
+    assert!(short.text().contains("the log of s1r2 proves nothing: it reaches back 40 s only"), "{short:?}");
+    assert_eq!(short.again, Some(1_700_000_110));
+    let none = LogOf { reaches: None, flaw: Some("there is no system.query_log".to_owned()), ..log(2, 0) };
+    let missing = held(&question, &usage(Vec::new(), [log(1, 100), none])).unwrap();
+    assert_eq!(missing.again, None);
+    assert!(missing.again(100).contains("once that is seen to"));
+}
+
+#[test]
+fn a_use_holds_until_it_is_long_ago() {
+    let mut question = question();
+    let by_star = uses(&[line("SELECT * FROM d.t", "curl", true, 0, "")], &[]);
+    let all = || usage(by_star.clone(), [log(1, 100), log(2, 100)]);
+    let held_by = held(&question, &all()).unwrap();
+    assert!(
+        held_by
+            .text()
+            .contains("column c was used by * alone 3 times by me, curl from 10.0.0.1, last at 2023-11-14T22:13:20Z")
+    );
+    assert_eq!(held_by.again, Some(1_700_000_101));
+    question.by_star = false;
+    assert_eq!(held(&question, &all()), None);
+    let standing = vec![Standing { table: TableName::new("d", "v"), column: "c".to_owned() }];
+    let stands = Usage { standing, ..all() };
+    assert!(held(&question, &stands).unwrap().text().contains("d.v names column c in its definition"));
+    question.known = vec![TableName::new("d", "v")];
+    assert_eq!(held(&question, &stands), None);
+}
+
+#[test]
+fn settings_that_leave_queries_out_are_flaws() {
+    assert_eq!(
+        flaw(
+            "log_queries\t1\nlog_queries_min_query_duration_ms\t0\nlog_queries_min_type\tQUERY_START\nlog_queries_probability\t1"
+        ),
+        None
+    );
+    assert_eq!(flaw("log_queries\t1"), None);
+    for (settings, word) in [
+        ("log_queries\t0", "is off"),
+        ("log_queries\t1\nlog_queries_probability\t0.1", "not every query"),
+        ("log_queries\t1\nlog_queries_min_query_duration_ms\t9", "short queries"),
+        ("log_queries\t1\nlog_queries_min_type\tEXCEPTION_BEFORE_START", "only failed"),
+    ] {
+        assert!(flaw(settings).unwrap().contains(word), "{settings}");
+    }
+}
+
+#[test]
+fn answers_that_cannot_be_read_are_refused() {
+    assert!(Answer::all("a\tb").is_err() && definitions("zz\t\t\t\t").is_err());
+    assert!(definitions("").unwrap().is_empty());
+    let many = vec![line("SELECT 1", "", true, 0, ""); crate::plan::LOG_SHAPES_MAX + 1].join("\n");
+    assert_eq!(Answer::all(&many).unwrap(), None, "more than can be looked at is no proof");
+}

@@ -32,6 +32,7 @@ mod mixed_versions;
 mod names;
 mod pace;
 mod refusals;
+mod retire;
 mod sandbox;
 mod stand_ins;
 mod target;

@@ -19,13 +19,19 @@ pub(super) fn check(plan: &Plan, graph: &Graph, objections: &mut Vec<String>) {
     places(plan, objections);
     columns(plan, graph, objections);
     looked_at(plan, graph, objections);
+    asked_for(plan, graph, objections);
 }
 
 /// Nothing is made, copied or swapped.
 fn kind(step: &Step, objections: &mut Vec<String>) {
     let fits = matches!(
         step.action,
-        Action::Gate { .. } | Action::Check { .. } | Action::Run { .. } | Action::Drain(_) | Action::AwaitMutations(_)
+        Action::Gate { .. }
+            | Action::Check { .. }
+            | Action::Run { .. }
+            | Action::Drain(_)
+            | Action::AwaitMutations(_)
+            | Action::Unread(_)
     );
     if !fits || matches!(step.action, Action::Gate { gate: Gate::Cutover }) {
         objections.push(format!("{} does what no change in place needs", step.id));
@@ -127,6 +133,49 @@ fn columns(plan: &Plan, graph: &Graph, objections: &mut Vec<String>) {
             let (first, then) = if *form == Form::DropColumn { (over, under) } else { (under, over) };
             if !graph.ancestors(then).contains(*first) {
                 objections.push(format!("{then} does not wait for {first}, though both are about column {column}"));
+            }
+        }
+    }
+}
+
+/// What is to go once nobody reads it goes nowhere before that was asked, and its values not before it was asked once more.
+fn asked_for(plan: &Plan, graph: &Graph, objections: &mut Vec<String>) {
+    let Some(retirement) = &plan.retirement else {
+        let asks = plan.steps.iter().find(|step| matches!(step.action, Action::Unread(_)));
+        objections.extend(asks.map(|step| format!("{} asks who reads columns, and none is to go for that", step.id)));
+        return;
+    };
+    let replicas: BTreeSet<ReplicaId> = plan.cluster.replicas.iter().map(|replica| replica.id).collect();
+    let is_whole = |step: &&Step| match &step.action {
+        Action::Unread(unread) => {
+            let asked: BTreeSet<ReplicaId> = step.action.replicas().into_iter().collect();
+            asked == replicas
+                && unread.table == plan.objects.source
+                && unread.columns == retirement.columns
+                && unread.seconds >= retirement.seconds
+                && unread.by_star >= retirement.by_star
+        }
+        _ => false,
+    };
+    let questions: BTreeSet<&StepId> = plan.steps.iter().filter(is_whole).map(|step| &step.id).collect();
+    for step in &plan.steps {
+        for sql in runs(&step.action).iter().flat_map(|run| &run.sql) {
+            let Some((table, alteration)) = altered(plan, sql) else { continue };
+            let goes = |command: &crate::ddl::AlterCommand| {
+                let takes = matches!(command.form, Form::DropColumn | Form::ClearColumn | Form::RenameColumn);
+                takes && command.subject.as_ref().is_some_and(|name| retirement.columns.contains(name))
+            };
+            if !alteration.commands.iter().any(goes) {
+                continue;
+            }
+            let before = graph.ancestors(&step.id);
+            if !before.iter().any(|id| questions.contains(id)) {
+                objections
+                    .push(format!("{} drops a column, and no step before it asks whether somebody reads it", step.id));
+            }
+            if table == plan.objects.source && !graph.before(&step.id).any(|id| questions.contains(id)) {
+                objections
+                    .push(format!("{} destroys values, and not right before it is asked who reads them", step.id));
             }
         }
     }

@@ -3,7 +3,7 @@
 mod steps;
 
 use super::terminal::{changed, cluster, evaluated, evaluation, found, identity, untouched};
-use super::{figures, markup, swimlane};
+use super::{figures, markup, swimlane, uses};
 use crate::assess::Finding;
 use crate::plan::Plan;
 use crate::runbook::Runbook;
@@ -25,6 +25,7 @@ pub fn html(plan: &Plan) -> String {
         numbers(&runbook),
         change(&runbook),
         queries(plan),
+        who_uses(plan),
         format!(
             "<h2>Phases and shards</h2>\n<div class=\"card picture\" tabindex=\"0\">\n{}</div>",
             swimlane::linked(&runbook)
@@ -142,6 +143,25 @@ fn queries(plan: &Plan) -> String {
         markup::text(&evaluated(evaluation)),
         rows.join("\n")
     )
+}
+
+/// Who uses what is to go; nothing where nothing goes for that.
+fn who_uses(plan: &Plan) -> String {
+    let Some(retirement) = uses::retirement(plan) else { return String::new() };
+    let heads = uses::HEADS.map(|head| format!("<th>{head}</th>")).concat();
+    let row = |row: [String; 8]| {
+        let [cells @ .., query] = row;
+        let cells = cells.map(|cell| format!("<td>{}</td>", markup::text(&cell))).concat();
+        format!("<tr>{cells}<td><code>{}</code></td></tr>", markup::text(&query))
+    };
+    let rows: Vec<String> = uses::rows(retirement).map(row).collect();
+    let says = markup::text(&uses::says(retirement));
+    let table = if rows.is_empty() {
+        String::new()
+    } else {
+        format!("<table>\n<tr>{heads}</tr>\n{}\n</table>\n", rows.join("\n"))
+    };
+    format!("<section>\n<h2>Uses</h2>\n<p>{says}</p>\n{table}</section>")
 }
 
 #[cfg(test)]

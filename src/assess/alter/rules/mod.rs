@@ -6,7 +6,9 @@ use crate::assess::finding::Finding;
 mod comment_on_old;
 mod dictionary;
 mod expression;
+mod no_proof;
 mod passing_on;
+mod read_lately;
 mod reader;
 mod values_gone;
 mod view_of_type;
@@ -30,7 +32,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 9] = rules![
+pub(super) const ALL: [Rule; 11] = rules![
     view_reads,
     view_writes,
     expression,
@@ -40,6 +42,8 @@ pub(super) const ALL: [Rule; 9] = rules![
     comment_on_old,
     view_of_type,
     window,
+    read_lately,
+    no_proof,
 ];
 
 #[cfg(test)]

@@ -1,0 +1,221 @@
+//! Columns that go once nobody reads them: who reads is seen wherever it is, and holds the plan.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
+
+use shardwright::names::ReplicaId;
+
+use crate::harness::{Running, block_on, on_both_ends};
+use crate::load::http::send;
+use crate::tool::{PLAN, Ran, Tool};
+use crate::world::{assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync};
+
+on_both_ends! {
+    shared: a_reader_holds_the_column_until_it_stops,
+        who_reads_is_told_from_who_does_not,
+        whoever_fails_because_the_column_is_gone_holds_its_values,
+        a_log_that_proves_nothing_holds_the_column;
+}
+
+/// For so long nobody must have read.
+const UNREAD: &str = "4s";
+const UNREAD_SECONDS: u64 = 4;
+
+/// A local table, a Distributed one over it and views, with rows.
+struct Scene<'a> {
+    cluster: &'a Running,
+    db: &'static str,
+    tool: Tool,
+}
+
+impl<'a> Scene<'a> {
+    #[track_caller]
+    fn new(cluster: &'a Running, db: &'static str) -> Self {
+        let local = engine(cluster.replicates(), "MergeTree", db, "t", "");
+        prepare(
+            cluster,
+            db,
+            &[
+                &format!("CREATE TABLE {db}.t (id UInt64, v UInt32, c String) ENGINE = {local} ORDER BY id"),
+                &format!("CREATE TABLE {db}.read AS {db}.t ENGINE = Distributed(main, '{db}', t, id)"),
+                &format!("CREATE VIEW {db}.other AS SELECT id, v FROM {db}.read"),
+            ],
+        );
+        for first in firsts(cluster) {
+            cluster.query(first, &format!("INSERT INTO {db}.t (id, v) SELECT number, number FROM numbers(100)"));
+        }
+        sync(cluster, &[&format!("{db}.t")]);
+        Self { cluster, db, tool: Tool::new(cluster) }
+    }
+
+    fn sql(&self, sql: &str) -> String {
+        sql.replace("DB", self.db)
+    }
+
+    /// Runs a query on the last replica: not the one that is asked first.
+    #[track_caller]
+    fn read(&self, sql: &str) {
+        self.cluster.query(self.last(), &self.sql(sql));
+    }
+
+    fn last(&self) -> ReplicaId {
+        *self.cluster.ids().last().expect("replicas")
+    }
+
+    #[track_caller]
+    fn plan(&self, unread_for: &str, more: &[&str]) -> Ran {
+        let drop = self.sql("ALTER TABLE DB.t DROP COLUMN c");
+        self.tool.expect(0, &[&["plan", "--sql", &drop, "--unread-for", unread_for], more].concat())
+    }
+
+    #[track_caller]
+    fn postponed(&self, why: &str) -> Ran {
+        let ran = self.tool.expect(4, &["execute", PLAN]);
+        assert!(ran.stderr.contains("postponed") && ran.stderr.contains(why), "{why:?} is not said: {ran}");
+        assert_eq!(self.tool.state(), "postponed");
+        ran
+    }
+
+    /// The comments of the column, table by table, on every replica.
+    fn comments(&self) -> String {
+        let texts = definitions(self.cluster, self.db).into_values().collect::<Vec<_>>();
+        texts.join("\n")
+    }
+
+    #[track_caller]
+    fn is_there(&self, table: &str) -> bool {
+        let sql = format!(
+            "SELECT count() FROM system.columns WHERE database = '{}' AND table = '{table}' AND name = 'c'",
+            self.db
+        );
+        let each: Vec<String> = self.cluster.ids().into_iter().map(|id| self.cluster.query(id, &sql)).collect();
+        assert!(each.iter().all(|answer| *answer == each[0]), "{each:?}");
+        each[0] == "1"
+    }
+}
+
+impl Drop for Scene<'_> {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_nothing_left(self.cluster, self.db);
+            everywhere(self.cluster, &[&format!("DROP DATABASE {}", self.db)]);
+        }
+    }
+}
+
+fn unread_by_now() {
+    sleep(Duration::from_secs(UNREAD_SECONDS + 2));
+}
+
+fn a_reader_holds_the_column_until_it_stops(cluster: &Running) {
+    let scene = Scene::new(cluster, "retire_held");
+    let before = definitions(cluster, scene.db);
+    // On the last replica, through the Distributed table.
+    scene.read("SELECT count() FROM DB.read WHERE c = 'x'");
+    let planned = scene.plan(UNREAD, &[]);
+    assert!(planned.stdout.contains("SW074") && planned.stdout.contains("by name"), "{planned}");
+    for format in ["markdown", "html"] {
+        let shown = scene.tool.expect(0, &["show", PLAN, "--format", format]);
+        assert!(shown.stdout.contains("Uses") && shown.stdout.contains("WHERE c = ?"), "{shown}");
+    }
+    scene.tool.approve(&["start", "finalize"]);
+    scene.read("SELECT count() FROM DB.read WHERE c = 'x'");
+    let held = scene.postponed("column c was used");
+    assert!(held.stderr.contains("ask again at 20"), "{held}");
+    assert!(scene.is_there("t") && scene.is_there("read"), "nothing is dropped");
+    assert!(scene.comments().contains("deprecated since 20"), "the mark: {}", scene.comments());
+    let journal = fs::read_to_string(scene.tool.dir().join(format!("{PLAN}.journal.jsonl"))).unwrap();
+    assert!(journal.contains("\"event\":\"postponed\""), "{journal}");
+
+    scene.tool.expect(0, &["rollback", PLAN]);
+    assert_eq!(definitions(cluster, scene.db), before, "the comments are as they were");
+
+    scene.tool.approve(&["start", "finalize"]);
+    unread_by_now();
+    scene.read("SELECT count() FROM DB.other");
+    scene.tool.expect(0, &["execute", PLAN]);
+    assert_eq!(scene.tool.state(), "finalized");
+    assert!(!scene.is_there("t") && !scene.is_there("read"));
+    scene.read("SELECT count() FROM DB.other");
+}
+
+fn who_reads_is_told_from_who_does_not(cluster: &Running) {
+    let scene = Scene::new(cluster, "retire_told");
+    let uses = |planned: &Ran| {
+        let json = scene.tool.plan_json();
+        let uses = json.pointer("/retirement/usage/uses").or(json.pointer("/plan/retirement/usage/uses"));
+        let uses = uses.unwrap_or_else(|| panic!("{planned}")).as_array().expect("uses").clone();
+        let mut told: Vec<String> =
+            uses.iter().map(|one| format!("{} {}", one["how"].as_str().unwrap(), one["queries"])).collect();
+        told.sort();
+        told
+    };
+    // Negative control: what does not use it is not told, nor is what the tool itself asks and what servers ask each other.
+    scene.read("SELECT v FROM DB.t");
+    scene.read("SELECT count(*) FROM DB.read");
+    scene.read("SELECT v FROM DB.other");
+    assert_eq!(uses(&scene.plan("1h", &[])), [""; 0]);
+    // The insert that named other columns only is none either; one that names it, and what fails, are.
+    for _ in 0..2 {
+        scene.read("SELECT * FROM DB.t LIMIT 1");
+    }
+    assert_eq!(uses(&scene.plan("1h", &[])), ["star 2"]);
+    cluster.query(firsts(cluster)[0], &scene.sql("SELECT c FROM DB.read LIMIT 1"));
+    block_on(send(cluster.replicas().last().unwrap().1.http, &format!("database={}", scene.db), "SELECT id, c FROM t"))
+        .unwrap();
+    cluster.refusal(scene.last(), &scene.sql("SELECT nothing, c FROM DB.t"));
+    assert_eq!(uses(&scene.plan("1h", &[])), ["named 3", "star 2"]);
+    scene.read("CREATE VIEW DB.named AS SELECT id, c FROM DB.t");
+    let drop = scene.sql("ALTER TABLE DB.read DROP COLUMN c");
+    let refused = scene.tool.expect(3, &["plan", "--sql", &drop, "--unread-for", "1h"]);
+    assert!(refused.stdout.contains("SW064") && refused.stdout.contains("retire_told.named"), "{refused}");
+    scene.read("DROP TABLE DB.named");
+
+    // Reads by * alone hold the column unless they are not to count.
+    unread_by_now();
+    scene.read("SELECT * FROM DB.t LIMIT 1");
+    scene.plan(UNREAD, &[]);
+    scene.tool.approve(&["start"]);
+    scene.postponed("by * alone");
+    scene.tool.expect(0, &["rollback", PLAN]);
+    scene.read("SELECT * FROM DB.t LIMIT 1");
+    scene.plan(UNREAD, &["--except-star"]);
+    scene.tool.approve(&["start"]);
+    let waits = scene.tool.expect(4, &["execute", PLAN]);
+    assert_eq!(scene.tool.state(), "waiting finalize", "{waits}");
+    scene.tool.expect(0, &["rollback", PLAN]);
+
+    let other = scene
+        .tool
+        .expect(64, &["plan", "--sql", &scene.sql("ALTER TABLE DB.t ADD COLUMN z UInt8"), "--unread-for", "1h"]);
+    assert!(other.stderr.contains("more than drop columns"), "{other}");
+}
+
+fn whoever_fails_because_the_column_is_gone_holds_its_values(cluster: &Running) {
+    let scene = Scene::new(cluster, "retire_failing");
+    let before = definitions(cluster, scene.db);
+    scene.plan(UNREAD, &[]);
+    scene.tool.approve(&["start"]);
+    unread_by_now();
+    scene.tool.expect(4, &["execute", PLAN]);
+    assert_eq!(scene.tool.state(), "waiting finalize");
+    assert!(scene.is_there("t") && !scene.is_there("read"));
+    cluster.refusal(scene.last(), &scene.sql("SELECT c FROM DB.read"));
+    scene.tool.approve(&["finalize"]);
+    scene.postponed("column c was used once");
+    assert!(scene.is_there("t"), "the values are there");
+    scene.tool.expect(0, &["rollback", PLAN]);
+    assert_eq!(definitions(cluster, scene.db), before);
+}
+
+fn a_log_that_proves_nothing_holds_the_column(cluster: &Running) {
+    let scene = Scene::new(cluster, "retire_log");
+    // No sandbox is that old.
+    let planned = scene.plan("500w", &[]);
+    assert!(planned.stdout.contains("SW075") && planned.stdout.contains("reaches back"), "{planned}");
+    scene.tool.approve(&["start", "finalize"]);
+    scene.postponed("proves nothing: it reaches back");
+    assert!(scene.is_there("t") && scene.is_there("read"));
+    scene.tool.expect(0, &["rollback", PLAN]);
+}
