@@ -103,13 +103,11 @@ async fn read<L: Logs>(
     let (at, reaches) = figures.ok_or(Unreadable(reach))?;
     (log.of.at, log.of.reaches) = (at, Some(reaches));
     let sql = queries.uses.fill_all(&[("names", &names), ("flags", &flags), ("columns", &listed)]);
-    match Answer::all(&answer!(&sql))? {
-        Some(answers) => log.answers = answers,
-        None => {
-            let flaw =
-                format!("it has more than {LOG_SHAPES_MAX} kinds of queries about the table, too many to be read");
-            log.of.flaw = Some(flaw);
-        }
+    if let Some(answers) = Answer::all(&answer!(&sql))? {
+        log.answers = answers;
+    } else {
+        let many = format!("it has more than {LOG_SHAPES_MAX} kinds of queries about the table, too many to be read");
+        log.of.flaw = Some(many);
     }
     Ok(Ok(()))
 }
@@ -147,7 +145,7 @@ impl From<Unreadable> for Asking {
 #[derive(Debug)]
 pub(super) enum Asking {
     Unreadable(Unreadable),
-    Failed(ExecuteError),
+    Failed(Box<ExecuteError>),
 }
 
 /// The replicas as a step asks them.
@@ -164,7 +162,7 @@ impl<S: Servers, R: Reporter> Desked<'_, '_, S, R> {
             Err(error) if error.code.is_some() => Ok(Err(error.message)),
             Err(source) => {
                 let source = CallError { outcome_unknown: false, ..source };
-                Err(Asking::Failed(ExecuteError::Call { step: self.step.id.clone(), source }))
+                Err(Asking::Failed(Box::new(ExecuteError::Call { step: self.step.id.clone(), source })))
             }
         }
     }
@@ -177,7 +175,7 @@ impl<S: Servers, R: Reporter> Logs for Desked<'_, '_, S, R> {
         match self.engine.desk.ask(&self.step.id, on, sql).await {
             Ok(answer) => Ok(Ok(answer)),
             Err(ExecuteError::Call { source, .. }) => self.told(Err(source)),
-            Err(other) => Err(Asking::Failed(other)),
+            Err(other) => Err(Asking::Failed(Box::new(other))),
         }
     }
 
@@ -194,25 +192,17 @@ pub(super) async fn unread<S: Servers, R: Reporter>(
 ) -> Result<String, ExecuteError> {
     let asked = usage(&Desked { engine, step }, unread).await;
     let usage = asked.map_err(|error| match error {
-        Asking::Failed(error) => error,
+        Asking::Failed(error) => *error,
         Asking::Unreadable(Unreadable(line)) => {
             let on = unread.logs.first().and_then(|log| log.on.first()).copied();
             engine.desk.unreadable(&step.id, on.unwrap_or(engine.desk.plan.lock_replica()), &line)
         }
     })?;
-    match held(unread, &usage) {
-        Some(held) => {
-            Err(ExecuteError::Postponed { step: step.id.clone(), why: held.text(), again: held.again(unread.seconds) })
-        }
-        None => {
-            let reach = usage.logs.iter().filter_map(|log| log.reaches).min().unwrap_or_default();
-            Ok(format!(
-                "nobody has read {} for {}; the logs of {} replicas reach back {} s and more",
-                unread.columns.join(", "),
-                span(unread.seconds),
-                usage.logs.len(),
-                reach
-            ))
-        }
+    if let Some(held) = held(unread, &usage) {
+        let (step, why, again) = (step.id.clone(), held.text(), held.again(unread.seconds));
+        return Err(ExecuteError::Postponed { step, why, again });
     }
+    let reach = usage.logs.iter().filter_map(|log| log.reaches).min().unwrap_or_default();
+    let (columns, span, logs) = (unread.columns.join(", "), span(unread.seconds), usage.logs.len());
+    Ok(format!("nobody has read {columns} for {span}; the logs of {logs} replicas reach back {reach} s and more"))
 }

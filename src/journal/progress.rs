@@ -252,11 +252,12 @@ fn next_state(state: &StepState, direction: Direction, event: &Event) -> Result<
             Ok(Done { milliseconds: *milliseconds, evidence: evidence.clone() })
         }
         (Started | Undoing, Event::Failed { error, .. }) => Ok(Failed(error.clone())),
-        (Started, Event::Postponed { .. }) if direction != Direction::Back => Ok(Pending),
         (Started | Done { .. } | Failed(_) | Undoing, Event::Undoing { .. }) if direction == Direction::Back => {
             Ok(Undoing)
         }
-        (Done { .. }, Event::Lapsed { .. }) if direction != Direction::Back => Ok(Pending),
+        (Done { .. }, Event::Lapsed { .. }) | (Started, Event::Postponed { .. }) if direction != Direction::Back => {
+            Ok(Pending)
+        }
         (Undoing, Event::Undone { .. }) => Ok(Pending),
         (_, Event::Started { .. }) => Err("started though it is done or being undone"),
         (_, Event::Done { .. }) => Err("done though it was not started"),

@@ -86,11 +86,17 @@ fn uses(columns: &[String], seconds: u64) -> Template {
         let strings = quote_string(r"'[^']*'");
         format!("replaceRegexpAll(replaceRegexpAll(query, {strings}, '?'), '[0-9]+', '0')")
     };
+    // Old servers take no bound here.
+    let ids = if has("normalized_query_hash") {
+        format!("groupUniqArray({IDS_MAX})(first_id)")
+    } else {
+        format!("arraySlice(groupUniqArray(first_id), 1, {IDS_MAX})")
+    };
     let not_ours = if has("log_comment") { " AND NOT startsWith(log_comment, 'shardwright ')" } else { "" };
     let before = format!(
         "SELECT hex(argMax(query_text, at)), hex(session_database), hex(who), hex(client), hex(host), toString(is_first), \
          toString(uniqExact(id)), toString(max(at)), toString(listed), toString(max(is_cut)), \
-         arrayStringConcat(groupUniqArray({IDS_MAX})(first_id), ',') \
+         arrayStringConcat({ids}, ',') \
          FROM (SELECT substring(query, 1, {QUERY_BYTES_MAX}) AS query_text, length(query) >= {QUERY_BYTES_MAX} AS is_cut, \
          toUInt64(toUnixTimestamp(event_time)) AS at, query_id AS id, toUInt8(is_initial_query) AS is_first, \
          if(is_initial_query = 1, toString(user), toString(initial_user)) AS who, \

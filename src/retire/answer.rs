@@ -90,6 +90,12 @@ impl Answer {
         is_insert && SENDERS.iter().any(|sender| self.client.starts_with(sender))
     }
 
+    /// Whether it is a query: servers list columns of definitions that change, too.
+    fn reads_rows(&self) -> bool {
+        let begin = self.text.trim_start_matches(|c: char| c.is_whitespace() || c == '(').to_ascii_uppercase();
+        ["SELECT", "WITH", "FROM", "INSERT"].iter().any(|word| begin.starts_with(word))
+    }
+
     /// How it uses a column. `alone` if it is the only one that was asked for, so that what the server says is about it.
     pub fn how(&self, paths: &Paths, column: &str, alone: bool) -> Option<How> {
         if self.is_sent_on() {
@@ -101,7 +107,7 @@ impl Answer {
             // It asks for all of something that has no such column: a subquery, another table.
             (Some(How::Star), 1) => None,
             (Some(how), _) => Some(how),
-            (None, 2) if alone || self.text.contains(column) => {
+            (None, 2) if self.reads_rows() && (alone || self.text.contains(column)) => {
                 let all = significant_tokens(&self.text)
                     .is_ok_and(|tokens| tokens.iter().any(|token| &self.text[token.span.clone()] == "*"));
                 Some(if all && !self.text.contains(column) { How::Star } else { How::Named })

@@ -96,12 +96,12 @@ impl Look<'_> {
         }
         // Table functions and dictionaries are given names as strings or arguments.
         if self.is_named_aside(query, tokens, &places) {
-            is_sure &= reaches || self.is_asked_by_function(query, tokens);
+            is_sure &= reaches || is_asked_by_function(query, tokens);
             reaches = true;
         }
         if reaches {
             let names = self.speaks(query) && self.is_ours(query, tokens, &own, &foreign);
-            let in_string = self.is_asked_by_function(query, tokens) && has_string(query, tokens, self.column);
+            let in_string = is_asked_by_function(query, tokens) && has_string(query, tokens, self.column);
             let all = asks_for_all(query, tokens);
             match (names || in_string, all) {
                 (true, _) => _ = found.insert(if is_sure { How::Named } else { How::Perhaps }),
@@ -229,14 +229,7 @@ impl Look<'_> {
                 }
                 _ => false,
             }
-        }) && (self.is_asked_by_function(query, tokens) || has_table_function(query, tokens))
-    }
-
-    /// `dictGet…(` and its like.
-    fn is_asked_by_function(&self, query: &str, tokens: &[Token]) -> bool {
-        tokens
-            .windows(2)
-            .any(|pair| query[pair[0].span.clone()].starts_with("dict") && &query[pair[1].span.clone()] == "(")
+        }) && (is_asked_by_function(query, tokens) || has_table_function(query, tokens))
     }
 
     /// `db.t` or `t`, of anything that leads to the table.
@@ -310,6 +303,12 @@ fn has_table_function(query: &str, tokens: &[Token]) -> bool {
     tokens
         .windows(2)
         .any(|pair| FUNCTIONS.contains(&&query[pair[0].span.clone()]) && &query[pair[1].span.clone()] == "(")
+}
+
+/// `dictGet…(` and its like.
+fn is_asked_by_function(query: &str, tokens: &[Token]) -> bool {
+    let asks = |pair: &[Token]| query[pair[0].span.clone()].starts_with("dict") && &query[pair[1].span.clone()] == "(";
+    tokens.windows(2).any(asks)
 }
 
 /// `outer.inner` as two names with a dot between them.

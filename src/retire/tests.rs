@@ -160,8 +160,7 @@ fn question() -> Unread {
 /// A line as a replica answers it.
 fn line(query: &str, client: &str, is_first: bool, listed: u8, ids: &str) -> String {
     let first = u8::from(is_first);
-    let [query, database, user, client, host] =
-        [query, "d", "me", client, "::ffff:10.0.0.1"].map(|text| hex::encode_upper(text));
+    let [query, database, user, client, host] = [query, "d", "me", client, "::ffff:10.0.0.1"].map(hex::encode_upper);
     format!("{query}\t{database}\t{user}\t{client}\t{host}\t{first}\t3\t1700000000\t{listed}\t0\t{ids}")
 }
 
@@ -196,6 +195,7 @@ fn what_servers_send_each_other_counts_once() {
 fn what_the_server_lists_is_believed() {
     assert_eq!(uses(&[line("SELECT id FROM merge('d', '^t')", "curl", true, 2, "")], &[])[0].how, How::Named);
     assert_eq!(uses(&[line("SELECT * FROM merge('d', '^t')", "curl", true, 2, "")], &[])[0].how, How::Star);
+    assert_eq!(uses(&[line("ALTER TABLE d.t ADD COLUMN c String", "curl", true, 2, "")], &[]), []);
     assert_eq!(uses(&[line("SELECT * FROM (SELECT id FROM d.t)", "curl", true, 1, "")], &[]), []);
     assert_eq!(uses(&[line("SELECT count() FROM (SELECT c FROM d.t)", "curl", true, 1, "")], &[])[0].how, How::Named);
 }

@@ -1,16 +1,20 @@
 //! Plans of ALTERs as wholes: what is built passes the check, what is spoilt does not.
 
-use super::super::{Action, Gate, Plan, Run, Step, Strategy, Undo, check, file};
+use super::super::{Action, Asked, Gate, Plan, Run, Step, Strategy, Undo, check, file, unread};
 use super::build;
-use crate::alter::{Altered, Back, Tried, resolve};
-use crate::assess::{AlterCase, Fixture, assess_alter};
+use crate::alter::{Altered, Back, Tried, mark_retired, resolve};
+use crate::assess::{AlterCase, Fixture, Retirement, Usage, assess_alter};
 use crate::ddl::with_body_of;
 use crate::names::{ReplicaId, TableName};
 use crate::render;
 
 /// What a server would make of each stage is not known here: each gives another comment to the table.
-fn tried(fixture: &Fixture, sql: &str) -> Plan {
-    let alter = resolve(sql, &fixture.snapshot).unwrap();
+fn tried(fixture: &Fixture, sql: &str, retirement: Option<&Retirement>) -> Plan {
+    let mut alter = resolve(sql, &fixture.snapshot).unwrap();
+    if retirement.is_some() {
+        mark_retired(&mut alter, &fixture.snapshot, "2026-11-24").unwrap();
+    }
+    let alter = alter;
     let local = fixture.snapshot.table(ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
     let orders = alter.orders.clone().into_iter().map(|order| {
         let mut text = order.definition.to_sql();
@@ -27,12 +31,18 @@ fn tried(fixture: &Fixture, sql: &str) -> Plan {
         Tried { order, stages }
     });
     let tried: Vec<Tried> = orders.collect();
-    let case = AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &tried, local, retirement: None };
-    build(&case, assess_alter(&case), None).unwrap()
+    let case = AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &tried, local, retirement };
+    let logs = fixture.snapshot.replicas.keys().map(|id| (*id, Vec::new())).collect();
+    let unread = retirement.map(|it| {
+        let asked =
+            Asked { table: &alter.change.table, columns: &it.columns, seconds: it.seconds, by_star: it.by_star };
+        unread(&asked, &logs)
+    });
+    build(&case, assess_alter(&case), unread.as_ref()).unwrap()
 }
 
 fn plan(sql: &str) -> Plan {
-    tried(&Fixture::new(), sql)
+    tried(&Fixture::new(), sql, None)
 }
 
 const ADD: &str = "ALTER TABLE d.events_all ADD COLUMN a UInt8";
@@ -174,4 +184,67 @@ fn what_is_expected_of_a_replica_is_in_its_own_words() {
             .starts_with("CREATE TABLE d.events (a Int8) ENGINE = ReplicatedMergeTree('/clickhouse/{shard}/events'")
     );
     assert!(expected.ends_with(" ORDER BY a"));
+}
+
+/// [`DROP`] once nobody has read the column for a week, on servers that take comments.
+fn retiring() -> Plan {
+    let mut fixture = Fixture::new();
+    for id in ["s1r1", "s1r2", "s2r1", "s2r2"] {
+        fixture.state(id).capabilities.insert(crate::snapshot::Capability::MutationsSync);
+    }
+    let retirement =
+        Retirement { columns: vec!["value".to_owned()], seconds: 604_800, by_star: true, usage: Usage::default() };
+    tried(&fixture, DROP, Some(&retirement))
+}
+
+#[test]
+fn a_column_is_marked_asked_for_and_asked_for_again_before_it_goes() {
+    let plan = retiring();
+    assert_eq!(check(&plan), [""; 0]);
+    assert_eq!(file::read(&file::write(&plan).unwrap().0).unwrap().plan, plan);
+    let ids = ids(&plan);
+    let places = [
+        "gate.start",
+        "alter.mark.s1",
+        "alter.unread",
+        "alter.before.s1",
+        "gate.finalize",
+        "finalize.unread",
+        "finalize.local.s1",
+    ]
+    .map(|id| ids.iter().position(|known| *known == id).unwrap_or_else(|| panic!("{id}: {ids:?}")));
+    assert!(places.is_sorted(), "{ids:?}");
+    let mark = &run(&mut plan.clone(), "alter.mark.s1").sql[0].clone();
+    assert!(mark.contains("COMMENT COLUMN `value` 'deprecated since 2026-11-24, to be dropped"), "{mark}");
+    for text in [render::terminal(&plan, 100, false), render::markdown(&plan), render::html(&plan)] {
+        assert!(text.contains("Uses") && text.contains("7 d"), "{text}");
+    }
+}
+
+#[test]
+fn a_plan_without_the_question_is_objected_to() {
+    #[track_caller]
+    fn assert_objects(spoil: impl FnOnce(&mut Plan), expected: &str) {
+        let mut plan = retiring();
+        spoil(&mut plan);
+        let found = check(&plan);
+        assert!(found.iter().any(|objection| objection.contains(expected)), "{expected:?} is not among {found:#?}");
+    }
+    fn without(plan: &mut Plan, id: &str) {
+        plan.edges.retain(|edge| edge.from.as_str() != id && edge.to.as_str() != id);
+        plan.steps.retain(|step| step.id.as_str() != id);
+    }
+    fn question<'a>(plan: &'a mut Plan, id: &str) -> &'a mut crate::plan::Unread {
+        match &mut step(plan, id).action {
+            Action::Unread(unread) => unread,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_objects(|plan| without(plan, "alter.unread"), "alter.before.s1 drops a column, and no step before it asks");
+    assert_objects(|plan| without(plan, "finalize.unread"), "finalize.local.s2 destroys values, and not right before");
+    assert_objects(|plan| question(plan, "finalize.unread").seconds = 1, "not right before it is asked");
+    assert_objects(|plan| question(plan, "finalize.unread").by_star = false, "not right before it is asked");
+    assert_objects(|plan| question(plan, "alter.unread").columns.clear(), "no step before it asks");
+    assert_objects(|plan| _ = question(plan, "alter.unread").logs[0].on.pop(), "no step before it asks");
+    assert_objects(|plan| plan.retirement = None, "none is to go for that");
 }

@@ -111,6 +111,25 @@ pub(super) fn choices(sheet: &Sheet<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
+    choices.extend(unmarked(sheet));
     choices.extend(sheet.case.alter.reached.iter().map(|reached| format!("nothing to do: {reached}")));
     choices
+}
+
+/// Tables that lose a column once nobody reads it, and do not bear a mark meanwhile.
+fn unmarked(sheet: &Sheet<'_>) -> Option<String> {
+    sheet.unread?;
+    let is_marked = |tried: &&crate::alter::Tried| tried.stages.iter().any(|stage| stage.place() == Place::Mark);
+    let mut names: Vec<String> = sheet
+        .case
+        .tried
+        .iter()
+        .filter(|tried| !tried.stages.is_empty() && !is_marked(tried))
+        .map(|tried| tried.order.table.to_string())
+        .collect();
+    names.sort();
+    names.dedup();
+    let why =
+        "marked already, or these servers would lose the column by a comment or could not take the comment off again";
+    (!names.is_empty()).then(|| format!("no mark is put on columns of {}: {why}", names.join(", ")))
 }

@@ -17,16 +17,20 @@ pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
         let Some(last) = uses.iter().map(|one| one.last).max() else { continue };
         let queries: u64 = uses.iter().map(|one| one.queries).sum();
         let by_star: u64 = uses.iter().filter(|one| one.how == How::Star).map(|one| one.queries).sum();
-        let who = uses.iter().map(|one| {
+        let mut who: Vec<String> = Vec::new();
+        for one in &uses {
             let client = if one.client.is_empty() { String::new() } else { format!(" ({})", one.client) };
-            format!("{}{client} from {}", one.user, one.host)
-        });
+            let who_else = format!("{}{client} from {}", one.user, one.host);
+            if !who.contains(&who_else) {
+                who.push(who_else);
+            }
+        }
         let what = format!(
             "column {column} of {} was used {queries} times within {}, {by_star} of them by * alone, last at {}: {}",
             case.alter.change.table,
             span(retirement.seconds),
             moment(last),
-            first(who, NAMED_MAX)
+            first(who.iter(), NAMED_MAX)
         );
         let why = if uses.iter().all(|one| one.how == How::Star) && !retirement.by_star {
             "what asks for * gets one column less; by --except-star the plan does not wait for that"

@@ -106,3 +106,61 @@ fn a_view_of_a_column_whose_type_changes_blocks_it_on_old_servers() {
     let view = "CREATE MATERIALIZED VIEW d.v TO d.w (a Int8) AS SELECT sign AS a FROM d.events";
     assert_eq!(codes("ALTER TABLE d.events MODIFY COLUMN sign Int16", &[view])[0], "blocker SW071");
 }
+
+/// What is found about [`DROP`] once nobody reads the column, as the logs are.
+fn retiring(usage: crate::assess::Usage, by_star: bool) -> Vec<String> {
+    let fixture = Fixture::new();
+    let alter = resolve(DROP, &fixture.snapshot).unwrap();
+    let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
+    let retirement = crate::assess::Retirement { columns: vec!["value".to_owned()], seconds: 604_800, by_star, usage };
+    let case =
+        AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &[], local, retirement: Some(&retirement) };
+    let own = |finding: &Finding| ["SW074", "SW075"].contains(&finding.code.as_str());
+    let line = |finding: Finding| format!("{} {}: {}; {}", finding.severity, finding.code, finding.what, finding.why);
+    assess_alter(&case).into_iter().filter(own).map(line).collect()
+}
+
+fn usage(how: crate::assess::How, reaches: Option<u64>, flaw: Option<&str>) -> crate::assess::Usage {
+    let text = |text: &str| text.to_owned();
+    let one = crate::assess::ColumnUse {
+        column: text("value"),
+        how,
+        user: text("app"),
+        client: text("curl"),
+        host: text("10.0.0.1"),
+        queries: 4,
+        last: 1_700_000_000,
+        query: text("SELECT value FROM d.events"),
+    };
+    let log = crate::assess::LogOf {
+        on: crate::names::ReplicaId::new(2, 1),
+        reaches,
+        at: 1_700_000_100,
+        flaw: flaw.map(text),
+    };
+    crate::assess::Usage { uses: vec![one], standing: Vec::new(), logs: vec![log] }
+}
+
+#[test]
+fn who_reads_a_column_that_is_to_go_is_said() {
+    use crate::assess::{How, Usage};
+    let found = retiring(usage(How::Named, Some(604_800), None), true);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with(
+        "hazard SW074: column value of d.events was used 4 times within 7 d, 0 of them by * alone, last at 2023-11-14T22:13:20Z: app (curl) from 10.0.0.1"
+    ), "{found:?}");
+    assert!(retiring(usage(How::Star, Some(604_800), None), false)[0].contains("does not wait for that"));
+    assert_eq!(retiring(Usage::default(), true), [""; 0]);
+}
+
+#[test]
+fn a_log_that_proves_nothing_is_said() {
+    use crate::assess::{How, Usage};
+    let only = |usage: Usage| retiring(Usage { uses: Vec::new(), ..usage }, true);
+    assert_eq!(only(usage(How::Named, Some(604_800), None)), [""; 0]);
+    assert!(only(usage(How::Named, Some(3600), None))[0].contains(
+        "SW075: the query log of s2r1 does not prove that nobody reads the column: it reaches back 1 h only"
+    ));
+    assert!(only(usage(How::Named, Some(604_800), Some("log_queries is off")))[0].contains("log_queries is off"));
+    assert!(only(usage(How::Named, None, Some("there is no system.query_log")))[0].contains("there is no"));
+}

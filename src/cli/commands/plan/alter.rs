@@ -84,10 +84,10 @@ async fn drop_bad_marks(connected: &Connected, alter: &mut Alter) -> Result<(), 
         let mut is_good = false;
         for trial in trials_of(std::slice::from_ref(mark)) {
             let found = on_scratch(connected, order, &trial).await?;
-            let [before, after, again] = found.definitions.as_slice() else { continue };
+            let [live, marked, again] = found.definitions.as_slice() else { continue };
             let columns =
                 |text: &String| read_table(text).map(|read| read.column_names().map(str::to_owned).collect::<Vec<_>>());
-            is_good |= before == again && matches!((columns(before), columns(after)), (Ok(a), Ok(b)) if a == b);
+            is_good |= live == again && matches!((columns(live), columns(marked)), (Ok(a), Ok(b)) if a == b);
         }
         if !is_good {
             unmark(order);
