@@ -268,3 +268,29 @@ fn next_state(state: &StepState, direction: Direction, event: &Event) -> Result<
         _ => Err("undone though its undoing had not begun"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_is_postponed_is_pending_and_tells_why_until_it_is_asked_again() {
+        let step = StepId::new("alter.unread");
+        let mut progress = Progress::default();
+        let started = Event::Started { step: step.clone() };
+        let postponed =
+            Event::Postponed { step: step.clone(), why: "somebody reads it".to_owned(), again: "later".to_owned() };
+        progress.advance(&Event::Opened { plan_sha256: "0".to_owned() }).unwrap();
+        assert!(progress.advance(&postponed).is_err(), "it was not asked");
+        for event in [&started, &postponed] {
+            progress.advance(event).unwrap();
+        }
+        assert_eq!(progress.step(&step), &StepState::Pending);
+        assert_eq!(progress.postponed(&step), Some("somebody reads it; later"));
+        progress.advance(&started).unwrap();
+        assert_eq!(progress.postponed(&step), None);
+        let done = Event::Done { step: step.clone(), milliseconds: 1, evidence: String::new() };
+        progress.advance(&done).unwrap();
+        assert!(progress.advance(&postponed).is_err(), "it is done");
+    }
+}

@@ -1,12 +1,13 @@
 //! Columns that go once nobody reads them: who reads is seen wherever it is, and holds the plan.
 
 use std::fs;
-use std::thread::sleep;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{scope, sleep};
 use std::time::Duration;
 
 use shardwright::names::ReplicaId;
 
-use crate::harness::{Running, block_on, on_both_ends};
+use crate::harness::{End, Running, block_on, on_both_ends};
 use crate::load::http::send;
 use crate::tool::{PLAN, Ran, Tool};
 use crate::world::{assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync};
@@ -15,12 +16,13 @@ on_both_ends! {
     shared: a_reader_holds_the_column_until_it_stops,
         who_reads_is_told_from_who_does_not,
         whoever_fails_because_the_column_is_gone_holds_its_values,
-        a_log_that_proves_nothing_holds_the_column;
+        a_log_that_is_too_short_holds_the_column;
+    alone: a_log_that_is_lost_on_one_replica_holds_the_column;
 }
 
 /// For so long nobody must have read.
-const UNREAD: &str = "4s";
-const UNREAD_SECONDS: u64 = 4;
+const UNREAD: &str = "3s";
+const UNREAD_SECONDS: u64 = 3;
 
 /// A local table, a Distributed one over it and views, with rows.
 struct Scene<'a> {
@@ -59,6 +61,24 @@ impl<'a> Scene<'a> {
     #[track_caller]
     fn read(&self, sql: &str) {
         self.cluster.query(self.last(), &self.sql(sql));
+    }
+
+    /// Runs a query again and again on the last replica, whether it fails or not, until the story is told.
+    #[track_caller]
+    fn while_reading<T>(&self, sql: &str, story: impl FnOnce() -> T) -> T {
+        let (sql, stop) = (self.sql(sql), AtomicBool::new(false));
+        let port = self.cluster.replicas().last().expect("replicas").1.http;
+        scope(|scope| {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    _ = block_on(send(port, "", &sql));
+                    sleep(Duration::from_millis(100));
+                }
+            });
+            let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(story));
+            stop.store(true, Ordering::Relaxed);
+            told.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
     }
 
     fn last(&self) -> ReplicaId {
@@ -122,8 +142,8 @@ fn a_reader_holds_the_column_until_it_stops(cluster: &Running) {
         assert!(shown.stdout.contains("Uses") && shown.stdout.contains("WHERE c = ?"), "{shown}");
     }
     scene.tool.approve(&["start", "finalize"]);
-    scene.read("SELECT count() FROM DB.read WHERE c = 'x'");
-    let held = scene.postponed("column c was used");
+    let reader = "SELECT count() FROM DB.read WHERE c = 'x'";
+    let held = scene.while_reading(reader, || scene.postponed("column c was used"));
     assert!(held.stderr.contains("ask again at 20"), "{held}");
     assert!(scene.is_there("t") && scene.is_there("read"), "nothing is dropped");
     let marks = scene.comments().matches("deprecated since 20").count();
@@ -179,15 +199,15 @@ fn who_reads_is_told_from_who_does_not(cluster: &Running) {
 
     // Reads by * alone hold the column unless they are not to count.
     unread_by_now();
-    scene.read("SELECT * FROM DB.t LIMIT 1");
-    scene.plan(UNREAD, &[]);
-    scene.tool.approve(&["start"]);
-    scene.postponed("by * alone");
-    scene.tool.expect(0, &["rollback", PLAN]);
-    scene.read("SELECT * FROM DB.t LIMIT 1");
-    scene.plan(UNREAD, &["--except-star"]);
-    scene.tool.approve(&["start"]);
-    let waits = scene.tool.expect(4, &["execute", PLAN]);
+    let waits = scene.while_reading("SELECT * FROM DB.t LIMIT 1", || {
+        scene.plan(UNREAD, &[]);
+        scene.tool.approve(&["start"]);
+        scene.postponed("by * alone");
+        scene.tool.expect(0, &["rollback", PLAN]);
+        scene.plan(UNREAD, &["--except-star"]);
+        scene.tool.approve(&["start"]);
+        scene.tool.expect(4, &["execute", PLAN])
+    });
     assert_eq!(scene.tool.state(), "waiting finalize", "{waits}");
     scene.tool.expect(0, &["rollback", PLAN]);
 
@@ -208,19 +228,18 @@ fn whoever_fails_because_the_column_is_gone_holds_its_values(cluster: &Running) 
     assert!(scene.is_there("t") && !scene.is_there("read"));
     cluster.refusal(scene.last(), &scene.sql("SELECT c FROM DB.read"));
     scene.tool.approve(&["finalize"]);
-    scene.postponed("column c was used once");
+    scene.while_reading("SELECT c FROM DB.read", || scene.postponed("column c was used"));
     assert!(scene.is_there("t"), "the values are there");
     // What another run saw is asked again.
     unread_by_now();
     scene.tool.expect(0, &["execute", PLAN, "--until", "finalize.local.s1"]);
-    scene.read("SELECT c FROM DB.t LIMIT 1");
-    scene.postponed("column c was used");
+    scene.while_reading("SELECT c FROM DB.t LIMIT 1", || scene.postponed("column c was used"));
     assert!(scene.is_there("t"), "the values are there");
     scene.tool.expect(0, &["rollback", PLAN]);
     assert_eq!(definitions(cluster, scene.db), before);
 }
 
-fn a_log_that_proves_nothing_holds_the_column(cluster: &Running) {
+fn a_log_that_is_too_short_holds_the_column(cluster: &Running) {
     let scene = Scene::new(cluster, "retire_log");
     // No sandbox is that old.
     let planned = scene.plan("500w", &[]);
@@ -228,5 +247,43 @@ fn a_log_that_proves_nothing_holds_the_column(cluster: &Running) {
     scene.tool.approve(&["start", "finalize"]);
     scene.postponed("proves nothing: it reaches back");
     assert!(scene.is_there("t") && scene.is_there("read"));
+    scene.tool.expect(0, &["rollback", PLAN]);
+}
+
+fn a_log_that_is_lost_on_one_replica_holds_the_column(cluster: &Running) {
+    let scene = Scene::new(cluster, "retire_lost");
+    // Its first entry is the tool's own, from now on.
+    cluster.query(scene.last(), "SYSTEM FLUSH LOGS");
+    cluster.query(scene.last(), "DROP TABLE system.query_log");
+    let planned = scene.plan("30s", &[]);
+    let last = scene.last().to_string();
+    let says = |text: &str, words: &str| text.lines().any(|line| line.contains(words) && line.contains(&last));
+    assert!(says(&planned.stdout, "SW075"), "{planned}");
+    scene.tool.approve(&["start", "finalize"]);
+    let held = scene.postponed("proves nothing: it reaches back");
+    assert!(says(&held.stderr, "postponed"), "{held}");
+    assert!(scene.is_there("t") && scene.is_there("read"));
+    scene.tool.expect(0, &["rollback", PLAN]);
+}
+
+/// Servers read changed files of users by themselves, within seconds.
+#[test]
+fn a_log_that_is_switched_off_holds_the_column() {
+    const OFF: &str = "<yandex><profiles><default><log_queries>0</log_queries></default></profiles></yandex>";
+    let cluster = &*End::Old.alone();
+    let scene = Scene::new(cluster, "retire_off");
+    let file = cluster.dir().join(scene.last().to_string()).join("users.d/off.xml");
+    let setting = "SELECT value FROM system.settings WHERE name = 'log_queries'";
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, OFF).unwrap();
+    cluster.eventually(scene.last(), setting, "0");
+    let planned = scene.plan(UNREAD, &[]);
+    let off = planned.stdout.contains("log_queries is off");
+    scene.tool.approve(&["start"]);
+    let held = scene.tool.run(&["execute", PLAN]);
+    fs::remove_file(&file).unwrap();
+    cluster.eventually(scene.last(), setting, "1");
+    assert!(off && planned.stdout.contains("SW075"), "{planned}");
+    assert!(held.code == Some(4) && held.stderr.contains("log_queries is off"), "{held}");
     scene.tool.expect(0, &["rollback", PLAN]);
 }
