@@ -21,8 +21,8 @@ on_both_ends! {
 }
 
 /// For so long nobody must have read.
-const UNREAD: &str = "3s";
-const UNREAD_SECONDS: u64 = 3;
+const UNREAD: &str = "2s";
+const UNREAD_SECONDS: u64 = 2;
 
 /// A local table, a Distributed one over it and views, with rows.
 struct Scene<'a> {
@@ -127,7 +127,7 @@ impl Drop for Scene<'_> {
 }
 
 fn unread_by_now() {
-    sleep(Duration::from_secs(UNREAD_SECONDS + 2));
+    sleep(Duration::from_secs(UNREAD_SECONDS + 1));
 }
 
 fn a_reader_holds_the_column_until_it_stops(cluster: &Running) {
