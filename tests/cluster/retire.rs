@@ -134,15 +134,14 @@ fn a_reader_holds_the_column_until_it_stops(cluster: &Running) {
     let scene = Scene::new(cluster, "retire_held");
     let before = definitions(cluster, scene.db);
     // On the last replica, through the Distributed table.
-    scene.read("SELECT count() FROM DB.read WHERE c = 'x'");
-    let planned = scene.plan(UNREAD, &[]);
+    let reader = "SELECT count() FROM DB.read WHERE c = 'x'";
+    let planned = scene.while_reading(reader, || scene.plan(UNREAD, &[]));
     assert!(planned.stdout.contains("SW074") && planned.stdout.contains("by name"), "{planned}");
     for format in ["markdown", "html"] {
         let shown = scene.tool.expect(0, &["show", PLAN, "--format", format]);
         assert!(shown.stdout.contains("Uses") && shown.stdout.contains("WHERE c = ?"), "{shown}");
     }
     scene.tool.approve(&["start", "finalize"]);
-    let reader = "SELECT count() FROM DB.read WHERE c = 'x'";
     let held = scene.while_reading(reader, || scene.postponed("column c was used"));
     assert!(held.stderr.contains("ask again at 20"), "{held}");
     assert!(scene.is_there("t") && scene.is_there("read"), "nothing is dropped");
