@@ -385,14 +385,17 @@ async fn waits_after_death_at(stage: &Stage, at_call: usize) -> bool {
     fake.set_fault(Some(Fault { at_call, kind: FaultKind::DiesBeforeSending }));
     assert!(stage.run(&fake, &journal, &Until::default()).await.is_none());
     fake.set_fault(None);
-    let late = Duration::from_secs(5);
+    let late = Duration::from_mins(1);
     let claim = Claim { late_seconds: late.as_secs(), ..claim("here", false, |_| true) };
     let engine = stage.engine_of(&fake, &journal, claim);
     let until = Until { before: Some(StepId::new("gate.cutover")), ask_each_step: false };
-    tokio::time::timeout(late, engine.execute(&until, &mut ApproveAll)).await.is_err()
+    let began = tokio::time::Instant::now();
+    engine.execute(&until, &mut ApproveAll).await.unwrap();
+    began.elapsed() >= late
 }
 
-#[tokio::test]
+// Time passes when nothing else happens, however busy the machine is.
+#[tokio::test(start_paused = true)]
 async fn what_a_dead_run_may_have_sent_is_waited_for() {
     let stage = Stage::of_one_shard(false);
     assert!(!waits_after_death_at(&stage, 5).await, "preflight changes nothing");
