@@ -423,6 +423,17 @@ fn what_these_servers_lack_is_refused(cluster: &Running) {
     if cluster.replicates() {
         let comment = plan("ALTER TABLE DB.t COMMENT COLUMN z 'text'");
         assert!(comment.code == Some(3) && comment.stdout.contains("SW070"), "{comment}");
+        let default = plan("ALTER TABLE DB.t MODIFY COLUMN w DEFAULT 5");
+        assert!(default.code == Some(3) && default.stdout.contains("SW076"), "{default}");
+        assert!(default.stdout.contains("MODIFY COLUMN `w` UInt32 DEFAULT"), "{default}");
+        // What would come of it.
+        let first = firsts(cluster)[0];
+        cluster
+            .query(first, &name(db, "CREATE TABLE DB.of_default (a UInt64, w UInt32) ENGINE = MergeTree ORDER BY a"));
+        cluster.query(first, &name(db, "ALTER TABLE DB.of_default MODIFY COLUMN w DEFAULT 5"));
+        let kind = "SELECT type FROM system.columns WHERE database = 'DB' AND table = 'of_default' AND name = 'w'";
+        assert_eq!(cluster.query(first, &name(db, kind)), "UInt8");
+        cluster.query(first, &name(db, "DROP TABLE DB.of_default"));
         let rename = plan("ALTER TABLE DB.t RENAME COLUMN w TO weight");
         assert!(rename.code == Some(1) && rename.stderr.contains("does not take"), "{rename}");
     } else {

@@ -4,6 +4,7 @@ use super::AlterCase;
 use crate::assess::finding::Finding;
 
 mod comment_on_old;
+mod default_without_type;
 mod dictionary;
 mod expression;
 mod no_proof;
@@ -32,7 +33,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 11] = rules![
+pub(super) const ALL: [Rule; 12] = rules![
     view_reads,
     view_writes,
     expression,
@@ -44,6 +45,7 @@ pub(super) const ALL: [Rule; 11] = rules![
     window,
     read_lately,
     no_proof,
+    default_without_type,
 ];
 
 #[cfg(test)]

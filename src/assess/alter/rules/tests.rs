@@ -102,6 +102,21 @@ fn old_servers_are_not_given_comments() {
 }
 
 #[test]
+fn a_default_without_a_type_is_refused_where_servers_take_the_type_from_it() {
+    let alter = "ALTER TABLE d.events MODIFY COLUMN value DEFAULT 5";
+    assert_eq!(codes(alter, &[]), ["blocker SW076"]);
+    assert!(
+        !codes("ALTER TABLE d.events MODIFY COLUMN value Float64 DEFAULT 5", &[]).contains(&"blocker SW076".to_owned())
+    );
+    let new = |fixture: &mut Fixture| {
+        for id in ["s1r1", "s1r2", "s2r1", "s2r2"] {
+            fixture.state(id).capabilities.insert(crate::snapshot::Capability::MutationsSync);
+        }
+    };
+    assert_eq!(found(alter, new), [""; 0]);
+}
+
+#[test]
 fn a_view_of_a_column_whose_type_changes_blocks_it_on_old_servers() {
     let view = "CREATE MATERIALIZED VIEW d.v TO d.w (a Int8) AS SELECT sign AS a FROM d.events";
     assert_eq!(codes("ALTER TABLE d.events MODIFY COLUMN sign Int16", &[view])[0], "blocker SW071");
