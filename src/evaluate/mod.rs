@@ -13,6 +13,7 @@ mod reach;
 mod report;
 mod scale;
 mod search;
+mod skip_index;
 mod text;
 mod twin;
 mod verdict;
@@ -29,6 +30,7 @@ pub use report::{
 };
 pub use scale::{Scale, Volume};
 pub use search::{Ground as SearchGround, Need, Search};
+pub use skip_index::{SkipIndex, skip_indexes};
 pub use text::{Written, normal_form, statements};
 pub use twin::{Dialect, OWNER_TABLE, Plan, SCRATCH_PREFIX, holds_sample};
 pub use verdict::NoVerdict;

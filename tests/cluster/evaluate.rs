@@ -17,6 +17,7 @@ on_both_ends! {
         literals_are_kept_out_unless_asked_for,
         what_cannot_be_evaluated_is_said,
         an_engine_that_merges_rows_keeps_them_and_its_key,
+        a_skip_index_is_told_with_what_it_truly_leaves,
         an_evaluation_that_is_ended_leaves_nothing;
 }
 
@@ -348,6 +349,45 @@ fn an_engine_that_merges_rows_keeps_them_and_its_key(cluster: &Running) {
         assert!(key.contains("tenant") && key.contains("id"), "{report:#}");
     }
     assert_nothing_left(cluster, "evaluate_merging");
+}
+
+/// Users lie all over the table, each in some of its granules: in fewer of a sample of rows than of the table.
+fn a_skip_index_is_told_with_what_it_truly_leaves(cluster: &Running) {
+    let scene = Scene::new(cluster, "evaluate_index");
+    let over = |table: &str| [5, 77, 4000].map(|user| format!("SELECT sum(size) FROM {table} WHERE user = {user}"));
+    fs::write(scene.tool.dir().join("users.sql"), over("t").join(";\n")).unwrap();
+    let before = databases(cluster);
+    let arguments = ["--order-by", "(ts)", "--suggest", "--budget", "2", "--queries", "users.sql", "--no-log"];
+    let whole = scene.report(&arguments);
+    let sampled = scene.report(&[arguments.as_slice(), &["--sample-bytes", "2000000"]].concat());
+    assert_eq!(databases(cluster), before);
+    let told = |report: &Value| {
+        let is_index = |other: &&Value| other["kind"] == "skip index";
+        report["alternatives"].as_array().unwrap().iter().find(is_index).cloned()
+    };
+    if cluster.replicates() {
+        assert_eq!((told(&whole), told(&sampled)), (None, None), "ClickHouse 18.16.1 has no skip indexes");
+        return;
+    }
+    cluster.query(first(), "CREATE TABLE evaluate_index.indexed AS evaluate_index.t");
+    let (whole, sampled) = (told(&whole).expect("an index"), told(&sampled).expect("an index"));
+    let index = whole["sql"].as_str().unwrap();
+    assert!(index.contains(" user TYPE bloom_filter"), "{index}");
+    cluster.query(first(), &format!("ALTER TABLE evaluate_index.indexed ADD {index}"));
+    cluster.query(first(), "INSERT INTO evaluate_index.indexed SELECT * FROM evaluate_index.t");
+    cluster.query(first(), "OPTIMIZE TABLE evaluate_index.indexed FINAL");
+    let explained =
+        |sql: String| format!("SELECT rows FROM (EXPLAIN ESTIMATE {sql}) SETTINGS use_skip_indexes_on_data_read = 0");
+    let truth: u64 = over("evaluate_index.indexed")
+        .map(|sql| cluster.query(first(), &explained(sql)).parse::<u64>().unwrap())
+        .iter()
+        .sum();
+    assert!(truth * 2 < 3 * ROWS, "the index does something: {truth}");
+    for told in [whole, sampled] {
+        let rows = told["rows_read_weighted"].as_u64().unwrap();
+        assert!(rows.abs_diff(truth) * 4 < truth, "{rows}, not {truth}: {told}");
+    }
+    assert_nothing_left(cluster, scene.database);
 }
 
 fn an_evaluation_that_is_ended_leaves_nothing(cluster: &Running) {

@@ -23,13 +23,13 @@ use crate::server::QueryError;
 
 /// The table of the sample in the scratch database.
 const SAMPLE: &str = "sample";
-/// Projections that are told, at most.
-const ALTERNATIVES_MAX: usize = 3;
+/// Projections that are told, at most; and skip indexes.
+pub(super) const ALTERNATIVES_MAX: usize = 3;
 
 /// One key, its twin and what it showed.
 pub(super) struct Measurement {
     pub(super) key: Key,
-    twin: Twin,
+    pub(super) twin: Twin,
     held: Held,
     sizes: Sizes,
     pub(super) reads: Vec<Reads>,
@@ -73,7 +73,7 @@ pub(super) async fn measure(
         format_version: FORMAT_VERSION,
         table: subject.table.name.to_string(),
         cluster: connected.cluster.topology().cluster.clone(),
-        alternatives: alternatives(&workload, &candidates, &reads, &found.others),
+        alternatives: [alternatives(&workload, &candidates, &reads, &found.others), found.indexes].concat(),
         candidates,
         queries: queries(&workload.groups, &reads, args.show_literals),
         coverage: Coverage::of(&workload),
@@ -103,7 +103,7 @@ fn refuse_full_disk(subject: &Subject<'_>, sample_bytes: u64, keys: usize) -> Re
 pub(super) struct Run<'a> {
     pub(super) maker: &'a Maker<'a>,
     pub(super) subject: &'a Subject<'a>,
-    scale: Scale,
+    pub(super) scale: Scale,
     pub(super) sample: TableName,
     pub(super) sample_rows: u64,
     pub(super) method: Method,

@@ -2,6 +2,7 @@
 
 mod ask;
 mod ground;
+mod indexes;
 mod measure;
 mod sizes;
 mod suggest;

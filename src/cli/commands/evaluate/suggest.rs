@@ -6,10 +6,12 @@ use super::super::super::args::Evaluate as Args;
 use super::super::super::failure::Failure;
 use super::super::super::output::say;
 use super::ask::Asked;
+use super::indexes;
 use super::measure::{Measurement, Run};
 use crate::catalog::Column;
 use crate::evaluate::{
-    Candidate, Conditions, Key, Need, Reads, Scale, Search, SearchGround, Suggested, Volume, Workload, weighted,
+    Alternative, Candidate, Conditions, Key, Need, Reads, Scale, Search, SearchGround, Suggested, Volume, Workload,
+    weighted,
 };
 use crate::names::TableName;
 use crate::words::count;
@@ -29,6 +31,8 @@ pub(super) struct Found {
     pub(super) suggested: Vec<Suggested>,
     /// Everything that was measured in the end, also what is not suggested.
     pub(super) others: Vec<(Candidate, Vec<Reads>)>,
+    /// Skip indexes that would serve without a new key.
+    pub(super) indexes: Vec<Alternative>,
     pub(super) tried: usize,
     pub(super) notes: Vec<String>,
 }
@@ -41,10 +45,11 @@ pub(super) async fn search(
     args: &Args,
 ) -> Result<Found, Failure> {
     let needs = needs(run, workload, measured);
+    let indexes = indexes::measure(run, workload, &needs, measured).await?;
     let values = values(run, &needs).await?;
     if values.is_empty() {
         let note = "nothing is suggested: no query compares a column in a way that a key could serve".to_owned();
-        return Ok(Found { notes: vec![note], ..Found::default() });
+        return Ok(Found { notes: vec![note], indexes, ..Found::default() });
     }
     let small = small(run).await?;
     let merging = run.maker.merges();
@@ -67,7 +72,7 @@ pub(super) async fn search(
             None => refused += 1,
         }
     }
-    let mut found = finish(run, workload, measured, &search).await?;
+    let mut found = Found { indexes, ..finish(run, workload, measured, &search).await? };
     if refused > 0 {
         found.notes.push(format!("{} refused by the server", count(refused as u64, "proposed key")));
     }
@@ -239,7 +244,7 @@ async fn finish(
         },
     );
     let suggested = suggested.collect();
-    Ok(Found { suggested, others, tried: search.tried(), notes: Vec::new() })
+    Ok(Found { suggested, others, tried: search.tried(), ..Found::default() })
 }
 
 /// How many groups read less and more than today, and what the key costs besides.

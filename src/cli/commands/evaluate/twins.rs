@@ -151,6 +151,16 @@ impl Maker<'_> {
         self.count(name).await
     }
 
+    /// A table with today's key and some of the table's granules, as they are: as many rows as a sample has. False if the server does not
+    /// number rows, or would have to take more than it may.
+    pub(super) async fn whole_granules(&self, scale: &Scale, name: &TableName) -> Result<bool, Failure> {
+        let granule_rows = self.volume.granule_rows;
+        self.create(&self.plan(None, granule_rows), name).await?;
+        let all = self.copy(&self.table.name, name, |_| true);
+        let some = format!("{all} WHERE intHash32(intDiv(_part_offset, {granule_rows})) < {}", scale.threshold());
+        Ok(self.ground.attempt(&some, &[("use_query_condition_cache", "0")]).await.is_ok())
+    }
+
     fn not_sampled(&self, error: &QueryError) -> Failure {
         Failure::new(format!("rows of {} cannot be sampled: {error}", self.table.name))
             .hint("a smaller --sample-bytes takes less memory and disk")
