@@ -157,7 +157,8 @@ async fn all(place: &Place<'_>) -> Result<(), Box<dyn Error>> {
     println!("evaluated in {:.1} s: {}", began.elapsed().as_secs_f64(), report["measured"]);
     compare(client, &report).await?;
     for (name, shapes) in WORKLOADS {
-        suggest(place, name, shapes, &sample)?;
+        let found = suggest(place, name, shapes, &sample)?;
+        compare_index(client, shapes, &found).await?;
     }
     Ok(())
 }
@@ -191,8 +192,9 @@ async fn compare(client: &Client, report: &Value) -> Result<(), Box<dyn Error>> 
         for (shape, literals, ranges) in SHAPES {
             let mut truth = 0.0;
             for literal in literals {
-                truth +=
-                    estimate(client, &shape.replace("{}", literal).replace("events", "bench.rebuilt")).await? / 3.0;
+                truth += estimate(client, &shape.replace("{}", literal).replace("events", "bench.rebuilt"), "rebuilt")
+                    .await?
+                    / 3.0;
             }
             total += 3.0 * truth;
             let Some(predicted) = predicted(report, shape, at) else { continue };
@@ -243,18 +245,18 @@ struct Estimate {
     rows: u64,
 }
 
-async fn estimate(client: &Client, sql: &str) -> Result<f64, Box<dyn Error>> {
+async fn estimate(client: &Client, sql: &str, table: &str) -> Result<f64, Box<dyn Error>> {
     let explain = format!("SELECT table, rows FROM (EXPLAIN ESTIMATE {sql})");
     let client = client
         .clone()
         .with_setting("use_skip_indexes_on_data_read", "0")
         .with_setting("use_query_condition_cache", "0");
     let rows: Vec<Estimate> = client.query(&explain).fetch_all().await?;
-    Ok(rows.iter().filter(|row| row.table == "rebuilt").map(|row| row.rows as f64).sum())
+    Ok(rows.iter().filter(|row| row.table == table).map(|row| row.rows as f64).sum())
 }
 
 /// What the search finds, against keys that a person would pick, all judged by the same measure.
-fn suggest(place: &Place<'_>, name: &str, shapes: &[usize], sample: &str) -> Result<(), Box<dyn Error>> {
+fn suggest(place: &Place<'_>, name: &str, shapes: &[usize], sample: &str) -> Result<Value, Box<dyn Error>> {
     write_queries(place.dir, shapes)?;
     let began = Instant::now();
     let found = evaluate(place, &["--suggest", "--sample-bytes", sample])?;
@@ -273,5 +275,28 @@ fn suggest(place: &Place<'_>, name: &str, shapes: &[usize], sample: &str) -> Res
         "{name}: {ours:.2} M rows with {key} in {seconds:.0} s ({} keys tried); picked {theirs:.2} M with {other}: {verdict}",
         found["measured"]["keys_tried"]
     );
+    Ok(found)
+}
+
+/// Builds the first skip index that was told, over all rows, and holds what was told against what it leaves.
+async fn compare_index(client: &Client, shapes: &[usize], report: &Value) -> Result<(), Box<dyn Error>> {
+    let alternatives = report["alternatives"].as_array().cloned().unwrap_or_default();
+    let Some(told) = alternatives.iter().find(|other| other["kind"] == "skip index") else { return Ok(()) };
+    let sql = told["sql"].as_str().ok_or("no SQL")?;
+    let name = sql.split(' ').nth(1).ok_or("no name")?;
+    client.query(&format!("ALTER TABLE bench.events ADD {sql}")).execute().await?;
+    let materialize = format!("ALTER TABLE bench.events MATERIALIZE INDEX {name}");
+    client.query(&materialize).with_setting("mutations_sync", "2").execute().await?;
+    let mut truth = 0.0;
+    for at in shapes {
+        let (shape, literals, _) = SHAPES[*at];
+        for literal in literals {
+            let query = shape.replace("{}", literal).replace("events", "bench.events");
+            truth += estimate(client, &query, "events").await?;
+        }
+    }
+    client.query(&format!("ALTER TABLE bench.events DROP INDEX {name}")).execute().await?;
+    let rows = told["rows_read_weighted"].as_f64().unwrap_or_default();
+    println!("  with {sql}: {:.2} M rows for {:.2} M", rows / 1e6, truth / 1e6);
     Ok(())
 }

@@ -18,7 +18,7 @@ use super::part::PARTITIONS_SHOWN_MAX;
 use super::ports::{Reporter, Servers};
 use super::repair::repair;
 use super::watch;
-use crate::names::{ReplicaId, quoted_list};
+use crate::names::{ReplicaId, TableName, quoted_list};
 use crate::plan::{Compare, CompareMode, SUSPECTS_MAX, Step, StepId, Truth};
 use crate::words::{self, count};
 
@@ -68,6 +68,12 @@ struct Repaired {
     rows: u64,
     /// Where rows differed; a row under way may have made one of them differ.
     partitions: BTreeSet<String>,
+    /// Rows that views were shown, since they had met none.
+    shown: u64,
+    /// Rows that views may have missed.
+    unseen: u64,
+    /// These views.
+    views: Vec<TableName>,
 }
 
 impl fmt::Display for Repaired {
@@ -76,7 +82,19 @@ impl fmt::Display for Repaired {
             return Ok(());
         }
         let partitions = words::first(self.partitions.iter(), PARTITIONS_SHOWN_MAX);
-        write!(f, "; {} were put right in the partitions {partitions}", self.rows)
+        write!(f, "; {} were put right in the partitions {partitions}", self.rows)?;
+        if self.shown > 0 {
+            write!(f, "; {} of them had met no view, and were inserted through the views", self.shown)?;
+        }
+        if self.unseen > 0 {
+            let views = words::first(self.views.iter(), PARTITIONS_SHOWN_MAX);
+            write!(
+                f,
+                "; {} of them were in the new table alone, merged with others: {views} may have missed them; compare what they wrote",
+                self.unseen
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -120,7 +138,11 @@ pub(super) async fn agree<S: Servers, R: Reporter>(
                 return Err(ExecuteError::Altered { step, replica, rows: told(differing), altered });
             }
         }
-        repaired.rows += repair(engine, step, compare, work, truth, &differing.difference).await?;
+        let mended = repair(engine, step, compare, work, truth, &differing.difference).await?;
+        repaired.rows += mended.rows;
+        repaired.shown += mended.shown;
+        repaired.unseen += mended.unseen;
+        repaired.views = work.unseen.as_ref().map_or_else(Vec::new, |unseen| unseen.views.clone());
         repaired.partitions.extend(differing.difference.partitions.iter().cloned());
     }
 }
@@ -324,9 +346,19 @@ mod tests {
     #[test]
     fn a_repair_says_where() {
         assert_eq!(Repaired::default().to_string(), "");
-        let repaired = Repaired { rows: 3, partitions: ["202402", "202401"].map(str::to_owned).into() };
+        let repaired =
+            Repaired { rows: 3, partitions: ["202402", "202401"].map(str::to_owned).into(), ..Repaired::default() };
         assert_eq!(repaired.to_string(), "; 3 were put right in the partitions 202401, 202402");
-        let many = Repaired { rows: 1, partitions: (10..30).map(|number| number.to_string()).collect() };
+        let seen = Repaired { shown: 2, unseen: 1, views: vec![TableName::new("d", "v")], ..repaired };
+        assert!(
+            seen.to_string().ends_with(
+                "; 2 of them had met no view, and were inserted through the views; 1 of them were in the new table alone, merged with \
+                 others: d.v may have missed them; compare what they wrote"
+            ),
+            "{seen}"
+        );
+        let partitions = (10..30).map(|number| number.to_string()).collect();
+        let many = Repaired { rows: 1, partitions, ..Repaired::default() };
         assert!(many.to_string().ends_with("18, 19 and 10 more"), "{many}");
     }
 

@@ -32,6 +32,7 @@ mod take_back;
 #[cfg(test)]
 mod tests;
 mod unread;
+mod unseen;
 mod watch;
 
 pub use compare::verify;

@@ -9,13 +9,15 @@ use super::agree::{Difference, Reading, numbers};
 use super::carry_out::lines;
 use super::engine::Engine;
 use super::error::ExecuteError;
+use super::place::Place;
 use super::ports::{Reporter, Servers};
+use super::unseen;
 use crate::names::{ReplicaId, quoted_list};
 use crate::plan::{Compare, Repair, Step, Template, Truth};
 use crate::words::count;
 
 /// Hashes in one statement. A mutation is kept in Keeper, where a value is at most a megabyte.
-const HASHES_AT_ONCE: usize = 5_000;
+pub(super) const HASHES_AT_ONCE: usize = 5_000;
 /// Hashes named in a report.
 const HASHES_SHOWN_MAX: usize = 10;
 /// How long a mutation of the table that nobody reads may take.
@@ -23,7 +25,24 @@ const MUTATION_PATIENCE: Duration = Duration::from_hours(6);
 /// How often a wait looks again.
 const POLL: Duration = Duration::from_millis(500);
 
-/// Puts one round's differences right. Gives the number of rows that were touched.
+/// What one round put right.
+#[derive(Debug, Default)]
+pub(super) struct Mended {
+    /// Rows that were touched.
+    pub(super) rows: u64,
+    /// Of these, rows that the left table alone had after a swap, and that its views were shown.
+    pub(super) shown: u64,
+    /// The same of which it is not known whether its views saw them.
+    pub(super) unseen: u64,
+}
+
+impl From<u64> for Mended {
+    fn from(rows: u64) -> Self {
+        Self { rows, ..Self::default() }
+    }
+}
+
+/// Puts one round's differences right.
 pub(super) async fn repair<S: Servers, R: Reporter>(
     engine: &Engine<'_, S, R>,
     step: &Step,
@@ -31,7 +50,7 @@ pub(super) async fn repair<S: Servers, R: Reporter>(
     work: &Repair,
     truth: Truth,
     difference: &Difference,
-) -> Result<u64, ExecuteError> {
+) -> Result<Mended, ExecuteError> {
     let mender = Mender { engine, step, work, partitions: quoted_list(&difference.partitions) };
     let owed = match truth {
         Truth::Left | Truth::Kept => (ByTimes::new(), ByTimes::new()),
@@ -40,17 +59,17 @@ pub(super) async fn repair<S: Servers, R: Reporter>(
     // A single copy is of an insert that met no view at all: those of an insert that met them are two.
     let (single, several) = owed;
     if !single.is_empty() {
-        return mender.copy(&work.pass, &single).await;
+        return mender.copy(&work.pass, &single).await.map(Mended::from);
     }
     if !several.is_empty() {
-        return mender.give(several).await;
+        return mender.give(several).await.map(Mended::from);
     }
     let lacking = by_times(&difference.rows, Reading::lacking);
     if !lacking.is_empty() {
-        return mender.add(lacking).await;
+        return mender.add(lacking, difference).await;
     }
     let beyond: Vec<u64> = difference.rows.iter().filter(|(_, row)| row.beyond() > 0).map(|(hash, _)| *hash).collect();
-    mender.remove(&beyond, compare).await
+    mender.remove(&beyond, compare).await.map(Mended::from)
 }
 
 struct Mender<'a, 'p, S, R> {
@@ -106,9 +125,13 @@ impl<S: Servers, R: Reporter> Mender<'_, '_, S, R> {
         Ok(rows)
     }
 
-    /// Writes rows of the left table into the right one.
-    async fn add(&self, lacking: ByTimes) -> Result<u64, ExecuteError> {
-        self.copy(&self.work.add, &lacking).await
+    /// Writes rows of the left table into the right one. After a swap, its views may have missed them as the mirror did.
+    async fn add(&self, lacking: ByTimes, difference: &Difference) -> Result<Mended, ExecuteError> {
+        let rows = self.copy(&self.work.add, &lacking).await?;
+        let Some(unseen) = &self.work.unseen else { return Ok(rows.into()) };
+        let home = Place { engine: self.engine, step: &self.step.id, on: self.work.on };
+        let shown = unseen::show(&home, unseen, &self.partitions, &difference.rows).await?;
+        Ok(Mended { rows, shown, unseen: rows.saturating_sub(shown) })
     }
 
     async fn copy(&self, template: &Template, rows: &ByTimes) -> Result<u64, ExecuteError> {

@@ -35,7 +35,7 @@ pub use unread::{Asked, LOG_SHAPES_MAX, QUERY_BYTES_MAX, log_columns, unread};
 pub use work::{
     AwaitMutations, Backfill, CatchUp, Compare, CompareMode, Drain, Drill, Feed, Gap, GapBy, Give, LogQueries,
     MutationGroup, Otherwise, PartitionSize, Probe, ProbeOn, Ready, Repair, Run, Settle, Signal, SignalKind, Slices,
-    Swap, Truth, Unread, Watch,
+    Swap, Truth, Unread, Unseen, Watch,
 };
 
 use crate::assess::{Evaluation, Finding, Retirement};
@@ -44,7 +44,7 @@ use crate::names::{ReplicaId, TableName, own_name};
 use crate::snapshot::Capability;
 
 /// The version of the plan file that this build writes and reads.
-pub const FORMAT_VERSION: u32 = 6;
+pub const FORMAT_VERSION: u32 = 7;
 /// Most rows that are looked at one by one when two tables differ.
 pub const SUSPECTS_MAX: usize = 100_000;
 

@@ -1,7 +1,7 @@
 //! Plans as wholes: what is built passes the check, what is spoilt does not, what is written reads back.
 
 use super::file::{PlanFileError, read, write};
-use super::{Action, Edge, Fence, Phase, Plan, Step, StepId, Undo, build, check};
+use super::{Action, Edge, FORMAT_VERSION, Fence, Phase, Plan, Step, StepId, Undo, build, check};
 use crate::assess::{Fixture, assess};
 use crate::names::{ReplicaId, TableName};
 
@@ -257,7 +257,7 @@ fn an_edited_plan_is_refused() {
     let edited = text.replacen("create the shadow table", "create a shadow table", 1);
     assert!(matches!(read(&edited), Err(PlanFileError::Edited { .. })));
     assert!(matches!(
-        read(&text.replace("\"format_version\": 6", "\"format_version\": 99")),
+        read(&text.replace(&format!("\"format_version\": {FORMAT_VERSION}"), "\"format_version\": 99")),
         Err(PlanFileError::OtherVersion(99))
     ));
     assert!(matches!(read(&text[..text.len() / 2]), Err(PlanFileError::NotJson(_))));

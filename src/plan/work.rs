@@ -471,6 +471,26 @@ pub struct Repair {
     pub pass: Template,
     /// Brings rows from the right table into the left one, past all views.
     pub give: Give,
+    /// What becomes of rows of inserts that met the left table and none of its views; none where it has none of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Unseen>,
+}
+
+/// Rows of the left table that its views never saw. While `EXCHANGE TABLES` swaps the names, current servers know of no views over
+/// them for a moment: an insert of that moment writes to the new table alone. Where its part holds nothing else, its rows are kept in the
+/// right table, the part is dropped, and they are inserted once more, through the views.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unseen {
+    /// The views.
+    pub views: Vec<TableName>,
+    /// Lists the active parts of the left table: name, partition id, rows.
+    pub list: String,
+    /// How often each part of the left table has each of `{hashes}` in `{partitions}`: part, hash and number.
+    pub parts: Template,
+    /// Drops the part `{chunk}` of the left table.
+    pub drop: Template,
+    /// Writes `{times}` copies of each row from the right table into the left one, through its views, whatever was inserted before.
+    pub show: Template,
 }
 
 /// Bringing rows into the table that is written to, through a staging table, so that no view sees them.

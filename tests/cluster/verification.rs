@@ -4,13 +4,20 @@ use std::collections::BTreeMap;
 
 use shardwright::names::ReplicaId;
 
-use crate::harness::{Running, on_both_ends};
+use crate::harness::{End, Running, on_both_ends};
 use crate::tool::{PLAN, Ran, Tool};
 use crate::world::{ask, assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync};
 
-/// A table, planned and executed up to the comparison.
+/// A table, planned and executed up to the gate of the swap.
 #[track_caller]
 fn copied(cluster: &Running, family: &str, database: &str) -> Tool {
+    fill(cluster, family, database);
+    planned(cluster, database)
+}
+
+/// A table with rows in three partitions.
+#[track_caller]
+fn fill(cluster: &Running, family: &str, database: &str) {
     let engine = engine(cluster.replicates(), family, database, "t", "");
     prepare(
         cluster,
@@ -27,6 +34,11 @@ fn copied(cluster: &Running, family: &str, database: &str) -> Tool {
         );
     }
     sync(cluster, &[&format!("{database}.t")]);
+}
+
+/// Another key for it, executed up to the gate of the swap.
+#[track_caller]
+fn planned(cluster: &Running, database: &str) -> Tool {
     let tool = Tool::new(cluster);
     tool.plan(&format!("ALTER TABLE {database}.t MODIFY ORDER BY (a, day)"));
     tool.approve(&["start", "cutover", "finalize"]);
@@ -214,7 +226,7 @@ fn without_the_mirror_nothing_is_swapped(cluster: &Running) {
 /// The same up to the comparison after the swap.
 #[track_caller]
 fn swapped(cluster: &Running, database: &str) -> Tool {
-    let tool = copied(cluster, "MergeTree", database);
+    fill(cluster, "MergeTree", database);
     everywhere(
         cluster,
         &[
@@ -222,6 +234,7 @@ fn swapped(cluster: &Running, database: &str) -> Tool {
             &format!("CREATE MATERIALIZED VIEW {database}.feed TO {database}.seen AS SELECT a FROM {database}.t"),
         ],
     );
+    let tool = planned(cluster, database);
     tool.expect(0, &["execute", PLAN, "--until", "reconcile.verify.s1"]);
     tool
 }
@@ -253,6 +266,44 @@ fn what_a_swap_misplaced_is_brought_over(cluster: &Running) {
     assert_eq!(sum, of_shard.iter().map(expected).collect::<Vec<_>>(), "each row was seen once");
     assert_nothing_left(cluster, database);
     everywhere(cluster, &[&format!("DROP DATABASE {database}")]);
+}
+
+/// While names are exchanged, servers know of no views for a moment: an insert of that moment is in the new table alone. A part of its
+/// own is shown to the views; what was merged with other rows stays, and is told.
+#[test]
+fn what_met_no_view_while_names_were_exchanged_is_shown_to_them() {
+    let (cluster, database) = (&*End::New.shared(), "unseen");
+    for (merged, said) in [
+        (false, "3 of them had met no view, and were inserted through the views"),
+        (true, "3 of them were in the new table alone, merged with others: unseen.feed may have missed them"),
+    ] {
+        let tool = swapped(cluster, database);
+        let home = cluster.ids()[0];
+        let values = "('2024-02-03', 555555, 'x'), ('2024-02-04', 666666, 'y'), ('2024-03-04', 777777, 'z')";
+        for sql in [
+            format!("CREATE TABLE {database}.arrivals AS {database}.t"),
+            format!("INSERT INTO {database}.arrivals VALUES {values}"),
+            format!("ALTER TABLE {database}.t ATTACH PARTITION ID '202402' FROM {database}.arrivals"),
+            format!("ALTER TABLE {database}.t ATTACH PARTITION ID '202403' FROM {database}.arrivals"),
+            format!("DROP TABLE {database}.arrivals"),
+        ] {
+            cluster.query(home, &sql);
+        }
+        if merged {
+            cluster.query(home, &format!("OPTIMIZE TABLE {database}.t FINAL"));
+        }
+        let ran = tool.expect(0, &["execute", PLAN]);
+        assert!(ran.stderr.contains(said), "{said}: {ran}");
+        let each = |table: &str| {
+            let sql =
+                format!("SELECT count(), uniqExact(a) FROM {database}.{table} WHERE a IN (555555, 666666, 777777)");
+            cluster.query(home, &sql)
+        };
+        assert_eq!(each("t"), "3\t3");
+        assert_eq!(each("seen"), if merged { "0\t0" } else { "3\t3" });
+        assert_nothing_left(cluster, database);
+        everywhere(cluster, &[&format!("DROP DATABASE {database}")]);
+    }
 }
 
 /// The mirror does not delete: the old data still has what was deleted from the new table, as if a swap had misplaced it.

@@ -34,6 +34,12 @@ fn statements(plan: &Plan, tables: &RebuildTables, objections: &mut Vec<String>)
                 objections.push(format!("{} is to change {table}, but changes something else: {sql}", step.id));
             }
         }
+        if let Action::Compare(compare) = &step.action
+            && step.phase < Phase::Reconcile
+            && compare.repair.as_ref().is_some_and(|repair| repair.unseen.is_some())
+        {
+            objections.push(format!("{} may take parts out of the source, which is not the new table yet", step.id));
+        }
         if let Action::Settle(settle) = &step.action {
             let is_restarted = |feed: &&Feed| feed.stop.split(' ').next_back() == feed.start.split(' ').next_back();
             if let Some(feed) = settle.feeds.iter().find(|feed| !is_restarted(feed)) {

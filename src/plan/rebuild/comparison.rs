@@ -9,7 +9,7 @@ use crate::names::TableName;
 use crate::plan::sql;
 use crate::plan::step::Phase;
 use crate::plan::template::Template;
-use crate::plan::work::{Compare, CompareMode, Drill, Give, Repair, Truth, Watch};
+use crate::plan::work::{Compare, CompareMode, Drill, Give, Repair, Truth, Unseen, Watch};
 use crate::snapshot::Capability;
 
 /// Aggregate functions whose result does not depend on the order in which states are merged.
@@ -43,7 +43,7 @@ pub(super) fn compare(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, truth: T
         drill: drill(blueprint, mode),
         drain: landing::drain(blueprint, shard),
         truth,
-        repair: repair(blueprint, shard, mode, staging),
+        repair: repair(blueprint, shard, truth, staging),
         watch: None,
     }
 }
@@ -125,10 +125,11 @@ fn is_repaired(blueprint: &Blueprint<'_>) -> bool {
 /// How single rows are put right, where they can be.
 ///
 /// `staging` has the definition of the table under the source's name, so that its parts can be attached there.
-fn repair(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, mode: CompareMode, staging: &TableName) -> Option<Repair> {
+fn repair(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, truth: Truth, staging: &TableName) -> Option<Repair> {
     if !is_repaired(blueprint) {
         return None;
     }
+    let mode = mode(blueprint);
     let objects = &blueprint.objects;
     let (left, right) = (&objects.source, &blueprint.own.shadow);
     let hash = merged_hash(blueprint);
@@ -158,6 +159,30 @@ fn repair(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, mode: CompareMode, s
             staged: sql::list_partitions(staging),
             attach: sql::attach_partition(left, staging),
         },
+        unseen: (truth == Truth::TwoCopies).then(|| unseen(blueprint, shard, &pick(&given, right), &given)).flatten(),
+    })
+}
+
+/// Only where names are exchanged are there such rows, and only where nothing merges rows is one known by its hash alone.
+fn unseen(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, picked: &Template, given: &str) -> Option<Unseen> {
+    let objects = &blueprint.objects;
+    let exchanges = shard.replicas.iter().all(|id| blueprint.case.exchanges_on(*id));
+    if objects.views.is_empty() || !exchanges || mode(blueprint) != CompareMode::Rows {
+        return None;
+    }
+    let (left, hash) = (objects.source.sql(), blueprint.row_hash());
+    Some(Unseen {
+        views: objects.views.clone(),
+        list: sql::list_parts(&objects.source),
+        parts: Template::text(&format!(
+            "SELECT _part, toString({hash}), count() FROM {left} WHERE {} IN (",
+            partition_label(blueprint)
+        ))
+        .hole("partitions", &format!(") AND {hash} IN ("))
+        .hole("hashes", &format!(") GROUP BY _part, {hash}")),
+        drop: Template::text(&format!("ALTER TABLE {left} DROP PART ")).hole("chunk", ""),
+        // Replicated tables remember the block that they just lost.
+        show: Template::text(&format!("INSERT INTO {left} ({given}) SETTINGS insert_deduplicate = 0 ")).then(picked),
     })
 }
 
