@@ -128,7 +128,7 @@ pub(super) struct Finalize {
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Inspect {
-    /// Only this table, in detail: DB.T.
+    /// Only this table, in detail, with what feeds it and what it reaches: DB.T.
     #[arg(long, value_name = "DB.T")]
     pub(super) table: Option<String>,
     /// As tables for people, or as JSON.

@@ -2,7 +2,7 @@
 
 use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
 
-use super::related::{self, Branch};
+use super::related::{self, Branch, Way};
 use super::{Difference, ReplicaReport, Report, TableReplica, TableReport, differences};
 use crate::catalog::Replication;
 use crate::names::TableName;
@@ -103,8 +103,8 @@ impl Page<'_> {
             self.replicas(table),
             self.partitions(table),
             self.columns(table),
-            self.dependents(&name),
-            self.writers(&name),
+            self.tree("Upstream: where its rows come from", &name, Way::Up),
+            self.tree("Downstream: where they go and what reads them", &name, Way::Down),
             self.differences(|difference| difference.concerns(&name)),
         ]
     }
@@ -175,23 +175,17 @@ impl Page<'_> {
         titled("Columns", &grid)
     }
 
-    fn dependents(&self, name: &TableName) -> String {
-        let branches = related::dependents(self.report, name);
+    fn tree(&self, title: &str, name: &TableName, way: Way) -> String {
+        let (branches, more) = related::tree(&self.report.graph, name, way);
         if branches.is_empty() {
             return String::new();
         }
-        let lines = (0..branches.len()).map(|index| tree_line(&branches, index));
-        format!("Dependents\n {}\n{}", visible(&name.to_string()), lines.collect::<Vec<_>>().join("\n"))
-    }
-
-    fn writers(&self, name: &TableName) -> String {
-        let writers = related::writers(self.report, name);
-        if writers.is_empty() {
-            return String::new();
+        let mut lines = vec![title.to_owned(), format!(" {}", visible(&name.to_string()))];
+        lines.extend((0..branches.len()).map(|index| tree_line(&branches, index)));
+        if more {
+            lines.push(" and more, which are in JSON".to_owned());
         }
-        let lines: Vec<String> =
-            writers.iter().map(|(kind, writer)| format!(" {kind} {}", visible(&writer.to_string()))).collect();
-        format!("Written by\n{}", lines.join("\n"))
+        lines.join("\n")
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod differences;
 mod display;
+mod graph;
 mod related;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use serde::Serialize;
 
 pub use differences::{Difference, Subject};
 pub use display::tables;
+pub use graph::{Edge, Graph, Node, Relation};
 
 use crate::catalog::{Column, Keys, Partition, Replication, Table};
 use crate::ddl;
@@ -33,6 +35,8 @@ pub struct Report {
     pub shards: Vec<ShardReport>,
     /// Its tables and views, by name.
     pub tables: Vec<TableReport>,
+    /// How tables feed, fill and read each other.
+    pub graph: Graph,
     /// What differs between replicas that should be alike.
     pub differences: Vec<Difference>,
 }
@@ -166,6 +170,7 @@ impl Report {
             cluster: snapshot.topology.cluster.clone(),
             shards: snapshot.topology.shards.iter().map(|shard| shard_report(snapshot, shard)).collect(),
             differences: differences::find(snapshot, &tables),
+            graph: graph::graph(&tables.iter().filter_map(|(name, on)| Some((*name, *on.values().next()?))).collect()),
             tables: tables.iter().filter_map(|(name, on)| table_report(name, on)).collect(),
         }
     }
@@ -175,10 +180,11 @@ impl Report {
         self.tables.iter().find(|table| table.is(name))
     }
 
-    /// The same, of one table and the differences that concern it.
+    /// The same, of one table, the part of the graph that it is in, and the differences that concern it.
     #[must_use]
     pub fn narrowed(mut self, name: &TableName) -> Self {
         self.tables.retain(|table| table.is(name));
+        self.graph = related::around(&self.graph, name);
         self.differences.retain(|difference| difference.concerns(name));
         self
     }

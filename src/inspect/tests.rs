@@ -5,7 +5,7 @@ use crate::catalog::Catalog;
 use crate::snapshot::ReplicaState;
 use crate::topology::Topology;
 
-fn bare(name: &str, engine: &str, engine_full: &str, create_query: &str) -> Table {
+pub(super) fn bare(name: &str, engine: &str, engine_full: &str, create_query: &str) -> Table {
     Table {
         name: TableName::new("d", name),
         engine: engine.into(),
@@ -263,14 +263,15 @@ fn one_table_is_shown_with_what_hangs_on_it() {
      a    UInt32
      day  Date
 
-    Dependents
+    Upstream: where its rows come from
      d.t
-     ├─ Distributed over it d.all
-     └─ materialized view d.mv
-        └─ writes to d.daily
+     └─ written by Distributed d.all
 
-    Written by
-     Distributed d.all
+    Downstream: where they go and what reads them
+     d.t
+     ├─ materialized view d.mv
+     │  └─ writes to MergeTree d.daily
+     └─ Distributed over it d.all
     ");
     assert_eq!(tables(&report, 100, Some(&TableName::new("d", "u\u{1b}"))), "no table d.u\\u{1b} on cluster main\n");
 }
@@ -283,6 +284,7 @@ fn narrowing_keeps_what_concerns_the_table() {
     let report = Report::new(&snapshot).narrowed(&TableName::new("d", "t"));
     assert_eq!(report.tables.len(), 1);
     assert_eq!(report.differences.len(), 1);
+    assert_eq!(report.graph.edges.len(), 4);
 }
 
 #[test]
@@ -295,5 +297,5 @@ fn views_in_a_circle_end() {
             .insert(TableName::new("d", "back"), bare("back", "MaterializedView", "", view));
     }
     let shown = tables(&Report::new(&snapshot), 100, Some(&TableName::new("d", "t")));
-    assert!(shown.contains("writes to d.t (see above)"), "{shown}");
+    assert!(shown.contains("writes to ReplicatedMergeTree d.t (see above)"), "{shown}");
 }

@@ -32,7 +32,7 @@ fn feed(into: &str) -> String {
 /// Null -> view -> writable Distributed -> local -> read Distributed; below it a view with a target, beside it a plain view, and a
 /// dictionary where servers have such.
 #[track_caller]
-fn set_up(cluster: &Running, db: &str) {
+pub(crate) fn set_up(cluster: &Running, db: &str) {
     let (local, daily) = (
         engine(cluster.replicates(), "MergeTree", db, "t", ""),
         engine(cluster.replicates(), "SummingMergeTree", db, "daily_data", ""),

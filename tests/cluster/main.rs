@@ -20,6 +20,7 @@ mod evaluate;
 mod exact;
 mod faults;
 mod fence;
+mod graph;
 mod harness;
 mod in_place;
 mod kill;
