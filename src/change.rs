@@ -1,5 +1,9 @@
 //! What a person wants changed, tied to the tables of a cluster.
 
+mod types;
+
+pub use types::TypeChange;
+
 use crate::catalog::Table;
 use crate::ddl::{Alteration, CreateTable, Engine, Name, Statement, read_engine};
 use crate::names::TableName;
@@ -9,7 +13,7 @@ use crate::words::{SIMILAR_MAX, are_similar, offered};
 /// The database of names that are written without one.
 pub const DEFAULT_DATABASE: &str = "default";
 
-/// A change of the keys of one local table.
+/// A change of one local table for which it is made anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
     /// The statement as the person wrote it.
@@ -22,7 +26,7 @@ pub struct Change {
     pub wanted: Wanted,
 }
 
-/// The wanted keys as expressions, as the person wrote them; none where a key is to stay.
+/// The wanted keys and types as expressions, as the person wrote them; none where a key is to stay.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
     /// `ORDER BY`.
@@ -31,6 +35,8 @@ pub struct Wanted {
     pub primary_key: Option<String>,
     /// `PARTITION BY`.
     pub partition_by: Option<String>,
+    /// Other types of columns that keys need, by name.
+    pub types: Vec<(String, String)>,
     /// The whole definition, where the person gave one: beyond its keys it must be the table's own.
     pub definition: Option<Box<CreateTable>>,
 }
@@ -88,6 +94,7 @@ impl Change {
                     order_by: text(&alter.order_by),
                     primary_key: text(&alter.primary_key),
                     partition_by: text(&alter.partition_by),
+                    types: Vec::new(),
                     definition: None,
                 };
                 (&alter.table, &alter.on_cluster, wanted)
@@ -127,6 +134,7 @@ fn wanted_by(create: &CreateTable) -> Wanted {
         order_by: text(&clauses.order_by).or_else(|| text(&clauses.primary_key)).or_else(|| Some("tuple()".to_owned())),
         primary_key: Some(text(&clauses.primary_key).unwrap_or_default()),
         partition_by: Some(text(&clauses.partition_by).unwrap_or_default()),
+        types: Vec::new(),
         definition: Some(Box::new(create.clone())),
     }
 }

@@ -1,5 +1,5 @@
-//! `shardwright` changes the sorting, primary or partition key of sharded ClickHouse tables, and plans the ALTERs that need no
-//! rebuild: it observes a cluster, plans the change as a graph of steps, shows the plan, carries it out with a journal, and undoes it
+//! `shardwright` changes the sorting, primary or partition key of sharded ClickHouse tables and the types of columns in them, and plans
+//! the ALTERs that need no rebuild: it observes a cluster, plans the change as a graph of steps, shows the plan, carries it out with a journal, and undoes it
 //! or makes it final.
 //!
 //! # Architecture
@@ -107,6 +107,14 @@
 //! could be undone; a server runs them on an empty table of the same definition, and its own words before and after are what the
 //! steps expect on each replica. An undo that does not lead back to the same words is none, and the gate `finalize` comes before it.
 //! A mutation that leaves the definition alone is known by a mark in its condition, or as the last one of its kind since the plan was made.
+//!
+//! ## A new table with other types
+//!
+//! The mirror follows names, so before the swap it writes old types into new ones and after it the other way round; servers with
+//! `EXCHANGE TABLES` convert both. Every hash, and the label of a partition, is taken of `CAST(column, type after)`, an expression that is
+//! the same over both tables, so comparison, repair and the boundary need not know which is which. What the old type cannot hold, told by
+//! casting there and back, is left out by the mirror and by comparisons; before anything is undone such rows are looked for
+//! ([`plan::Otherwise::Beyond`]), and once more when the names are swapped back.
 //!
 //! ## Where I/O is allowed
 //!

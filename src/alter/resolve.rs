@@ -60,7 +60,10 @@ fn refuse_unplanned(table: &TableName, commands: &[Command]) -> Result<(), Alter
     let row = |command: &Command| crate::classify::row(command.form);
     for command in commands {
         let other = commands.iter().find(|other| matches!(other.class, Class::MetadataOnly | Class::Mutation));
-        let is_key = matches!(command.form, Form::ModifyOrderBy | Form::ModifyPartitionBy | Form::ModifyPrimaryKey);
+        let is_key = matches!(
+            command.form,
+            Form::ModifyOrderBy | Form::ModifyPartitionBy | Form::ModifyPrimaryKey | Form::ModifyKeyColumnType
+        );
         match (command.class, other) {
             (Class::Rebuild, Some(other)) if is_key => {
                 return Err(AlterError::Mixed {

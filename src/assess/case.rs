@@ -2,7 +2,7 @@
 
 use super::evaluation::Evaluation;
 use crate::catalog::Table;
-use crate::change::Change;
+use crate::change::{Change, TypeChange};
 use crate::names::{ReplicaId, TableName};
 use crate::snapshot::{Capability, ReplicaState, Snapshot};
 
@@ -37,6 +37,18 @@ impl<'a> Case<'a> {
     /// The table on the first replica that has it.
     pub fn source(&self) -> Option<&'a Table> {
         self.sources().next().map(|(_, table)| table)
+    }
+
+    /// Columns that get another type, in the server's words.
+    pub fn types(&self) -> Vec<TypeChange> {
+        let kind = |table: &Table, name: &str| {
+            table.columns.iter().find(|column| column.name == name).map(|column| column.kind.clone())
+        };
+        let change = |(column, _): &(String, String)| {
+            let (before, after) = (kind(self.source()?, column)?, kind(self.target, column)?);
+            (before != after).then(|| TypeChange { column: column.clone(), before, after })
+        };
+        self.change.wanted.types.iter().filter_map(change).collect()
     }
 
     /// A replica with its address, for people.

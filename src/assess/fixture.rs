@@ -98,7 +98,7 @@ impl Fixture {
     }
 
     /// Replaces text in the target's definition.
-    pub(super) fn aim(&mut self, from: &str, to: &str) {
+    pub(crate) fn aim(&mut self, from: &str, to: &str) {
         let plain = "ENGINE = MergeTree";
         let replicated = "ENGINE = ReplicatedMergeTree('/clickhouse/{shard}/events', '{replica}')";
         self.target = table(&self.target.create_query.replace(replicated, plain));

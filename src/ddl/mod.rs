@@ -27,6 +27,7 @@ mod several;
 mod sources;
 mod speaking;
 pub mod statement;
+mod substitution;
 pub mod view;
 
 pub use alteration::{AlterCommand, Alteration, Form, read_alteration};
@@ -45,4 +46,5 @@ pub use speaking::{asks_for_all, speaks_of};
 pub use statement::{
     AlterKeys, CreateTable, Item, ItemKind, Name, Statement, Text, read_change, read_name, read_table,
 };
+pub use substitution::with_columns;
 pub use view::{View, read_view};

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::alter::read_alter;
 use super::create::read_create;
+use super::declaration::{Declaration, read_declaration};
 use super::engine::Engine;
 use super::error::DdlError;
 use super::reader::Reader;
@@ -143,6 +144,22 @@ impl CreateTable {
             ItemKind::Column { name } => Some(name.as_str()),
             _ => None,
         })
+    }
+
+    /// The same with another type of a column, which keeps its default and all else that is declared of it. A column whose
+    /// declaration cannot be read keeps its type.
+    #[must_use]
+    pub fn with_type(mut self, column: &str, kind: &str) -> Self {
+        for item in &mut self.items {
+            if matches!(&item.kind, ItemKind::Column { name } if name == column)
+                && let Ok(declared) = read_declaration(&item.text.text)
+            {
+                item.text = Text::new(Declaration { kind: Some(kind.to_owned()), ..declared }.to_sql(column));
+            }
+        }
+        let items: Vec<&str> = self.items.iter().map(|item| item.text.text.as_str()).collect();
+        self.body = Text::new(items.join(", "));
+        self
     }
 
     /// Writes the statement from its parts, in ClickHouse's own order of clauses.

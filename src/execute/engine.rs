@@ -14,7 +14,7 @@ use super::next_move::{Next, backward, forward, point_of_no_return};
 use super::place::{start_feeds, start_merges};
 use super::ports::{Approver, Clock, Decision, News, Pace, Reporter, Servers};
 use super::renew::Seen;
-use super::take_back::take_back;
+use super::take_back::{require_way_back, take_back};
 use crate::journal::{Approval, Direction, Event, File, Progress, StepState};
 use crate::lock::Claim;
 use crate::names::ReplicaId;
@@ -251,6 +251,10 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
                     && *progress.step(&step.id) != StepState::Pending
             })
         };
+        // Before anything is undone on any shard.
+        for step in self.plan.steps.iter().filter(|step| is_swapped(step.shard)) {
+            require_way_back(self, step).await?;
+        }
         let looks = |step: &&Step| matches!(step.action, Action::CatchUp(_) | Action::Compare(_));
         let reconcile = self.plan.steps.iter().filter(|step| step.phase == Phase::Reconcile).filter(looks);
         for step in reconcile.filter(|step| is_swapped(step.shard)) {

@@ -241,6 +241,9 @@ impl ExecuteError {
             Self::Drift { otherwise: Otherwise::Unfit, .. } => {
                 "see to it, then run `execute` again: it goes on from here; or `rollback` to undo what was done"
             }
+            Self::Drift { otherwise: Otherwise::Beyond, .. } => {
+                "take these rows out of the table and run `rollback` again, or keep the new table: `finalize`"
+            }
             Self::Drift { otherwise: Otherwise::Changed, .. } => {
                 "somebody changed the table since the plan was made; `rollback` undoes what was done, then make a new plan"
             }

@@ -4,7 +4,7 @@ use super::carry_out::act;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::ports::{Reporter, Servers};
-use crate::plan::{Step, Undo};
+use crate::plan::{Otherwise, Step, Undo};
 
 /// Undoes a step that was done, was begun or failed half way: wherever it left something, and nowhere else.
 pub(super) async fn take_back<S: Servers, R: Reporter>(
@@ -22,4 +22,20 @@ pub(super) async fn take_back<S: Servers, R: Reporter>(
         }
         Undo::Impossible { because } => Err(ExecuteError::NoReturn { step: step.id.clone(), because: because.clone() }),
     }
+}
+
+/// Looks for rows that undoing a step would lose.
+pub(super) async fn require_way_back<S: Servers, R: Reporter>(
+    engine: &Engine<'_, S, R>,
+    step: &Step,
+) -> Result<(), ExecuteError> {
+    let Undo::Run { runs, .. } = &step.undo else { return Ok(()) };
+    for run in runs {
+        for probe in run.before.iter().filter(|probe| probe.otherwise == Otherwise::Beyond) {
+            for on in &run.on {
+                engine.require(&step.id, *on, std::slice::from_ref(probe)).await?;
+            }
+        }
+    }
+    Ok(())
 }

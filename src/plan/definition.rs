@@ -27,9 +27,12 @@ pub fn live(table: &Table) -> Result<CreateTable, DefinitionError> {
     read_table(&table.create_query).map_err(unreadable)
 }
 
-/// The live definition under another name, with the wanted keys.
+/// The live definition under another name, with the wanted keys and types.
 pub fn with_keys(live: &CreateTable, wanted: &Wanted, name: &TableName) -> CreateTable {
     let mut new = renamed(live, name);
+    for (column, kind) in &wanted.types {
+        new = new.with_type(column, kind);
+    }
     let clauses = &mut new.engine.clauses;
     for (clause, wanted) in [
         (&mut clauses.order_by, &wanted.order_by),

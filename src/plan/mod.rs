@@ -40,6 +40,7 @@ pub use work::{
 
 use crate::assess::{Evaluation, Finding, Retirement};
 use crate::catalog::Keys;
+use crate::change::TypeChange;
 use crate::names::{ReplicaId, TableName, own_name};
 use crate::snapshot::Capability;
 
@@ -170,6 +171,9 @@ pub struct Rebuild {
     pub after: Keys,
     /// Engine before and after, without arguments.
     pub engine: [String; 2],
+    /// Columns that get another type.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub types: Vec<TypeChange>,
     /// The tables that it makes. They bear names that no other plan uses at the same time.
     pub tables: RebuildTables,
     /// What `evaluate` measured of the change, if that was given.
@@ -182,7 +186,7 @@ pub struct Rebuild {
 pub struct Objects {
     /// The local table that changes.
     pub source: TableName,
-    /// `Distributed` tables over it. A rebuild does not touch them.
+    /// `Distributed` tables over it. A rebuild touches them only where types of columns change.
     pub distributed: Vec<TableName>,
     /// Materialized views that read from it; they are not touched.
     pub views: Vec<TableName>,

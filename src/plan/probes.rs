@@ -124,31 +124,66 @@ pub fn may_change(source: &TableName, own: &[&TableName], mirror: &TableName) ->
     }
 }
 
-/// Holds while a table has this engine and these keys.
-pub fn has_keys(table: &TableName, engine: &str, keys: &Keys) -> Probe {
+/// Types of columns, by name.
+pub type Types = [(String, String)];
+
+/// Holds while a table has this engine, these keys and, of some columns, these types.
+pub fn has_keys(table: &TableName, engine: &str, keys: &Keys, types: &Types) -> Probe {
+    let asked = if types.is_empty() { String::new() } else { format!(", {}", has_types(table, types)) };
+    let expect = [engine, &keys.sorting, &keys.partition, &keys.primary].join("\t");
     Probe {
         says: format!(
-            "{table} is a {engine} table with sorting key ({}), partition key ({}) and primary key ({})",
-            keys.sorting, keys.partition, keys.primary
+            "{table} is a {engine} table with sorting key ({}), partition key ({}) and primary key ({}){}",
+            keys.sorting,
+            keys.partition,
+            keys.primary,
+            if types.is_empty() { String::new() } else { format!(", in which {}", told(types)) }
         ),
         sql: format!(
-            "SELECT engine, sorting_key, partition_key, primary_key FROM system.tables WHERE {}",
+            "SELECT engine, sorting_key, partition_key, primary_key{asked} FROM system.tables WHERE {}",
             named(table)
         ),
-        expect: [engine, &keys.sorting, &keys.partition, &keys.primary].join("\t"),
+        expect: if types.is_empty() { expect } else { format!("{expect}\t1") },
         otherwise: Otherwise::Changed,
     }
 }
 
-/// Holds while a table does not exist or has these keys: what a drop must know before it drops.
-pub fn absent_or_has_keys(table: &TableName, keys: &Keys) -> Probe {
+/// Holds while columns of a table have these types.
+pub(super) fn typed(table: &TableName, types: &Types) -> Probe {
+    Probe {
+        says: format!("in {table} {}", told(types)),
+        sql: format!("SELECT {}", has_types(table, types)),
+        expect: "1".to_owned(),
+        otherwise: Otherwise::Changed,
+    }
+}
+
+/// Types for people: `id is UInt64`.
+fn told(types: &Types) -> String {
+    types.iter().map(|(column, kind)| format!("{column} is {kind}")).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether all of these columns have these types, as an expression.
+fn has_types(table: &TableName, types: &Types) -> String {
+    let pair = |(column, kind): &(String, String)| format!("({}, {})", quote_string(column), quote_string(kind));
+    let all = types.iter().map(pair).collect::<Vec<_>>().join(", ");
+    format!(
+        "(SELECT count() = {} FROM system.columns WHERE {} AND (name, type) IN ({all}))",
+        types.len(),
+        of_table(table)
+    )
+}
+
+/// Holds while a table does not exist or has these keys and types: what a drop must know before it drops.
+pub fn absent_or_has_keys(table: &TableName, keys: &Keys, types: &Types) -> Probe {
+    let asked = if types.is_empty() { String::new() } else { format!(" AND {}", has_types(table, types)) };
     Probe {
         says: format!(
             "{table}, if it is there, has sorting key ({}) and partition key ({})",
             keys.sorting, keys.partition
         ),
         sql: format!(
-            "SELECT count() FROM system.tables WHERE {} AND NOT (sorting_key = {} AND partition_key = {} AND primary_key = {})",
+            "SELECT count() FROM system.tables WHERE {} AND NOT (sorting_key = {} AND partition_key = {} AND primary_key = {}{asked})",
             named(table),
             quote_string(&keys.sorting),
             quote_string(&keys.partition),
@@ -169,19 +204,38 @@ pub fn has_engine(table: &TableName, engine: &str) -> Probe {
     }
 }
 
-/// Holds while two tables have the same columns: one that only one of them has would be lost with the other.
-pub fn same_columns(one: &TableName, other: &TableName) -> Probe {
+/// Holds while two tables have the same columns: one that only one of them has would be lost with the other. The types of some
+/// `differ`.
+pub fn same_columns(one: &TableName, other: &TableName, differ: &[String]) -> Probe {
+    let kind = if differ.is_empty() {
+        "type".to_owned()
+    } else {
+        format!("if(name IN ({}), '', type) AS kind", quoted_list(differ))
+    };
+    let by = if differ.is_empty() { "type" } else { "kind" };
     Probe {
         says: format!("{one} and {other} have the same columns"),
         sql: format!(
-            "SELECT count() FROM (SELECT name, type FROM system.columns WHERE database = {} AND table IN ({}, {}) \
-             GROUP BY name, type HAVING count() != 2)",
+            "SELECT count() FROM (SELECT name, {kind} FROM system.columns WHERE database = {} AND table IN ({}, {}) \
+             GROUP BY name, {by} HAVING count() != 2)",
             quote_string(&one.database),
             quote_string(&one.table),
             quote_string(&other.table)
         ),
         expect: "0".to_owned(),
         otherwise: Otherwise::Changed,
+    }
+}
+
+/// Holds while the old types of columns could hold all values of a table: `fits` says whether they can.
+pub fn all_fit(table: &TableName, fits: &str) -> Probe {
+    Probe {
+        says: format!(
+            "every row of {table} has values that the types before could hold, so that nothing is lost by going back"
+        ),
+        sql: format!("SELECT count() FROM {} WHERE NOT ({fits})", table.sql()),
+        expect: "0".to_owned(),
+        otherwise: Otherwise::Beyond,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The SQL of a plan. Every statement and query that a step carries is written here.
 
 use crate::catalog::Column;
+use crate::change::TypeChange;
 use crate::names::{TableName, quote_identifier, quote_string};
 
 use super::template::Template;
@@ -18,10 +19,20 @@ pub(super) fn column_list<'a>(columns: impl IntoIterator<Item = &'a Column>) -> 
 
 /// An expression over one row: equal rows have equal values, and different rows, but for a collision of 64 bits, different ones.
 ///
-/// `any_type` says whether the servers hash values of every type ([`Capability::HashesAnyType`](crate::snapshot::Capability)).
-pub fn row_hash<'a>(columns: impl IntoIterator<Item = &'a Column>, any_type: bool) -> String {
-    let arguments: Vec<String> = columns.into_iter().map(|column| hash_argument(column, any_type)).collect();
+/// `types` are those of columns that have another type in the other table. `any_type` says whether the servers hash values of every
+/// type ([`Capability::HashesAnyType`](crate::snapshot::Capability)).
+pub fn row_hash<'a>(columns: impl IntoIterator<Item = &'a Column>, types: &[TypeChange], any_type: bool) -> String {
+    let argument = |column: &'a Column| common_argument(column, types, any_type);
+    let arguments: Vec<String> = columns.into_iter().map(argument).collect();
     hash(&arguments)
+}
+
+/// A column as an argument of [`hash`]. One that gets another type goes in as a value of that type, from either table.
+pub(super) fn common_argument(column: &Column, types: &[TypeChange], any_type: bool) -> String {
+    match types.iter().find(|change| change.column == column.name) {
+        Some(change) => hash_of(&change.common(), &change.after, any_type),
+        None => hash_argument(column, any_type),
+    }
 }
 
 /// The hash of these expressions together; of nothing it is a constant.
@@ -37,8 +48,12 @@ pub(super) fn hash(arguments: &[String]) -> String {
 /// it is read and written again. Text costs time: on 26.9.2 a row of a `DateTime64`, a `UUID` and six others hashes 1.7 times as fast
 /// without it.
 pub fn hash_argument(column: &Column, any_type: bool) -> String {
-    let name = quote_identifier(&column.name);
-    let kind = without_low_cardinality(&column.kind);
+    hash_of(&quote_identifier(&column.name), &column.kind, any_type)
+}
+
+/// The same of an expression, `name`, with values of a type.
+fn hash_of(name: &str, kind: &str, any_type: bool) -> String {
+    let kind = without_low_cardinality(kind);
     if let Some(inner) = kind.strip_prefix("Nullable(").and_then(|rest| rest.strip_suffix(')')) {
         match inner {
             "String" => format!("isNull({name}), ifNull({name}, '')"),
@@ -54,7 +69,7 @@ pub fn hash_argument(column: &Column, any_type: bool) -> String {
             _ => format!("toString({name})"),
         }
     } else if hashes_as_it_is(kind) || any_type && holds_only_plain_values(kind) {
-        name
+        name.to_owned()
     } else {
         format!("toString({name})")
     }
@@ -170,6 +185,13 @@ pub(super) fn crowded(table: &TableName) -> String {
     )
 }
 
+/// Gives columns of a `Distributed` table other types.
+pub(super) fn modify_types(table: &TableName, types: &[(String, String)]) -> String {
+    let command = |(column, kind): &(String, String)| format!("MODIFY COLUMN {} {kind}", quote_identifier(column));
+    let commands: Vec<String> = types.iter().map(command).collect();
+    format!("ALTER TABLE {} {}", table.sql(), commands.join(", "))
+}
+
 /// Empties a table that is not Replicated; see [`drop_partition`] for the others.
 pub(super) fn truncate(table: &TableName) -> String {
     format!("TRUNCATE TABLE {}", table.sql())
@@ -241,11 +263,11 @@ mod tests {
             Column::new("n", "Map(LowCardinality(String), Array(UInt8))"),
         ];
         assert_eq!(
-            row_hash(&columns, false),
+            row_hash(&columns, &[], false),
             r"cityHash64(`a`, isNull(`b\`c`), ifNull(`b\`c`, ''), isNull(`d`), ifNull(`d`, ''), toString(`e`), toString(`f`), `g`, toString(`h`), `i`, `j`, isNull(`k`), ifNull(`k`, 0), isNull(`l`), ifNull(toString(`l`), ''), toString(`m`), toString(`n`))"
         );
         assert_eq!(
-            row_hash(&columns, true),
+            row_hash(&columns, &[], true),
             r"cityHash64(`a`, isNull(`b\`c`), ifNull(`b\`c`, ''), isNull(`d`), ifNull(`d`, ''), `e`, `f`, `g`, `h`, `i`, `j`, isNull(`k`), ifNull(`k`, 0), isNull(`l`), ifNull(toString(`l`), ''), toString(`m`), `n`)"
         );
     }

@@ -1,12 +1,22 @@
 //! Plans as wholes: what is built passes the check, what is spoilt does not, what is written reads back.
 
 use super::file::{PlanFileError, read, write};
-use super::{Action, Edge, FORMAT_VERSION, Fence, Phase, Plan, Step, StepId, Undo, build, check};
+use super::{Action, Edge, FORMAT_VERSION, Fence, Otherwise, Phase, Plan, Step, StepId, Undo, build, check};
 use crate::assess::{Fixture, assess};
 use crate::names::{ReplicaId, TableName};
 
 fn plan() -> Plan {
     let fixture = Fixture::new();
+    let case = fixture.case();
+    build(&case, assess(&case), Fence::Auto).unwrap()
+}
+
+/// The same table, of which a column of the key gets a wider type.
+fn wider(redefine: impl FnOnce(&mut Fixture)) -> Plan {
+    let mut fixture = Fixture::new();
+    redefine(&mut fixture);
+    fixture.change.wanted.types = vec![("team".to_owned(), "UInt64".to_owned())];
+    fixture.aim("team UInt32", "team UInt64");
     let case = fixture.case();
     build(&case, assess(&case), Fence::Auto).unwrap()
 }
@@ -289,4 +299,35 @@ fn feeds_are_stopped_only_where_the_plan_says_so_and_always_started_again() {
         (vec![ReplicaId::new(shard, 1)], stop, start)
     };
     assert_eq!(feeds(Fence::Feeds), [stream(1), stream(2)]);
+}
+
+#[test]
+fn another_type_is_compared_as_one_and_comes_to_distributed_tables_with_the_swap() {
+    let mut plan = wider(|_| {});
+    assert_eq!(check(&plan), Vec::<String>::new());
+    let fits = "CAST(CAST(`team`, 'UInt32'), 'UInt64') = CAST(`team`, 'UInt64')";
+    assert!(statement(&mut plan, "boundary.s1").ends_with(&format!("FROM `d`.`events` WHERE {fits}")));
+    assert_eq!(
+        *statement(&mut plan, "reconcile.distributed"),
+        "ALTER TABLE `d`.`events_all` MODIFY COLUMN `team` UInt64"
+    );
+    let compared: Vec<&str> = plan.comparison_queries().map(|(_, sql)| sql).collect();
+    assert!(
+        compared.iter().all(|sql| sql.contains("CAST(`team`, 'UInt64'), ") && sql.contains(&format!("WHERE {fits}")))
+    );
+    let Undo::Run { runs, then, .. } = &step(&mut plan, "cutover.s1").undo else { panic!("a swap is undone by a run") };
+    assert!(runs.iter().all(|run| run.before.iter().any(|probe| probe.otherwise == Otherwise::Beyond)));
+    assert!(matches!(then.as_slice(), [Action::Compare(_), Action::Check { .. }]));
+    *statement(&mut plan, "reconcile.distributed") =
+        "ALTER TABLE `d`.`daily_data` MODIFY COLUMN `team` UInt64".to_owned();
+    assert!(check(&plan)[0].contains("changes something other than the plan's own tables"));
+}
+
+#[test]
+fn partitions_by_a_column_of_another_type_are_told_by_the_common_one() {
+    let plan = wider(|fixture| {
+        fixture.redefine("toYYYYMM(day)", "intDiv(team, 10)");
+    });
+    let (_, sql) = plan.comparison_queries().next().unwrap();
+    assert!(sql.starts_with("SELECT toString(intDiv(CAST(`team`, 'UInt64'), 10)), count()"), "{sql}");
 }

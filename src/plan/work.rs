@@ -44,6 +44,8 @@ pub enum Otherwise {
     Busy,
     /// Somebody has to make room, grant or remove something; the plan is as good as before.
     Unfit,
+    /// Rows came in that a table before the change cannot hold: they would be lost by going back.
+    Beyond,
 }
 
 impl Otherwise {

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::dialect::Dialect;
 use super::recreate::on_target;
 use crate::catalog::{Column, Keys};
+use crate::change::TypeChange;
 use crate::ddl::read_table;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::{
@@ -112,10 +113,14 @@ fn replacements(plan: &Plan, target: &Target, words: &Words) -> Vec<(Probe, Prob
     let Some(rebuild) = plan.rebuild() else { return pairs };
     let here = [&rebuild.before, &rebuild.after];
     for (index, keys) in here.into_iter().enumerate() {
+        let kind = |change: &TypeChange| if index == 0 { change.before.clone() } else { change.after.clone() };
+        let types: Vec<_> = rebuild.types.iter().map(|change| (change.column.clone(), kind(change))).collect();
         let (name, there) = (&rebuild.engine[index], &words.keys[index]);
         for table in [&plan.objects.source, &rebuild.tables.shadow] {
-            pairs.push((probes::has_keys(table, name, keys), probes::has_keys(table, &engine(name), there)));
-            pairs.push((probes::absent_or_has_keys(table, keys), probes::absent_or_has_keys(table, there)));
+            let other = probes::has_keys(table, &engine(name), there, &types);
+            pairs.push((probes::has_keys(table, name, keys, &types), other));
+            let other = probes::absent_or_has_keys(table, there, &types);
+            pairs.push((probes::absent_or_has_keys(table, keys, &types), other));
         }
     }
     pairs

@@ -131,7 +131,8 @@ pub(super) fn changes(change: &ChangeSummary) -> Vec<(String, String)> {
 pub(super) fn changed(change: &ChangeSummary) -> Vec<(String, [String; 2])> {
     match &change.what {
         Changed::Keys(rebuild) => {
-            changed_keys(rebuild).into_iter().map(|(name, pair)| (name.to_owned(), pair)).collect()
+            let keys = changed_keys(rebuild).into_iter().map(|(name, pair)| (name.to_owned(), pair));
+            keys.chain(changed_types(rebuild)).collect()
         }
         Changed::Commands(tables) => tables.iter().flat_map(commands).collect(),
     }
@@ -141,6 +142,10 @@ fn commands(table: &TableCommands) -> impl Iterator<Item = (String, [String; 2])
     let statement = |commands: &String| (format!("Changes {}", table.table), [String::new(), commands.clone()]);
     let effect = (!table.effect.is_empty()).then(|| ("Effect".to_owned(), [String::new(), table.effect.clone()]));
     table.statements.iter().map(statement).chain(effect)
+}
+
+fn changed_types(change: &Rebuild) -> impl Iterator<Item = (String, [String; 2])> + '_ {
+    change.types.iter().map(|one| (format!("Column {}", one.column), [one.before.clone(), one.after.clone()]))
 }
 
 fn changed_keys(change: &Rebuild) -> Vec<(&'static str, [String; 2])> {
@@ -191,7 +196,7 @@ pub(super) fn evaluated(evaluation: &Evaluation) -> String {
 /// `d.all (Distributed), d.per_day (view)`: what goes on by name, as it is.
 pub(super) fn untouched(plan: &Plan) -> Option<String> {
     let changes = |name: &&TableName| match &plan.change.what {
-        Changed::Keys(_) => false,
+        Changed::Keys(rebuild) => !rebuild.types.is_empty() && plan.objects.distributed.contains(name),
         Changed::Commands(tables) => tables.iter().any(|table| table.table == **name),
     };
     let objects = &plan.objects;

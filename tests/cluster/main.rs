@@ -23,6 +23,7 @@ mod fence;
 mod graph;
 mod harness;
 mod in_place;
+mod key_types;
 mod kill;
 mod load;
 mod lock;

@@ -213,7 +213,7 @@ fn what_is_no_target_is_refused(cluster: &Running) {
     let other =
         if cluster.replicates() { wanted.replace(&replicated, &plain) } else { wanted.replace(&plain, &replicated) };
     refused(3, &other, &["SW010"]);
-    refused(1, &wanted.replace("id UInt64", "id UInt32"), &["does not take", "MODIFY COLUMN `id` UInt32"]);
+    refused(3, &wanted.replace("id UInt64", "id UInt32"), &["SW077", "column id of target_refused.t is to be UInt32"]);
     let over =
         format!("CREATE TABLE target_refused.read ({COLUMNS}) ENGINE = Distributed(main, 'target_refused', t, v)");
     refused(1, &over, &["another engine", "target_refused.read"]);

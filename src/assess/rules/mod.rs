@@ -13,6 +13,7 @@ mod differing_definitions;
 mod disk_space;
 mod engine_change;
 mod hidden_columns;
+mod key_type;
 mod large_drop;
 mod leftovers;
 mod long_names;
@@ -30,6 +31,7 @@ mod slower_queries;
 mod unhealthy_replication;
 mod unknown_disk_space;
 mod unreachable_replica;
+mod values_beyond;
 
 /// A rule.
 pub(super) struct Rule {
@@ -46,7 +48,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 25] = rules![
+pub(super) const ALL: [Rule; 27] = rules![
     unreachable_replica,
     differing_definitions,
     leftovers,
@@ -72,6 +74,8 @@ pub(super) const ALL: [Rule; 25] = rules![
     hidden_columns,
     changing_column,
     slower_queries,
+    key_type,
+    values_beyond,
 ];
 
 /// The rules that look at the cluster and at how the table is there, whatever is to change.

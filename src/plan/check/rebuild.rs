@@ -8,7 +8,7 @@ use crate::names::{ReplicaId, TableName};
 
 /// Objections to a rebuild.
 pub(super) fn check(plan: &Plan, graph: &Graph, rebuild: &Rebuild, objections: &mut Vec<String>) {
-    statements(plan, &rebuild.tables, objections);
+    statements(plan, rebuild, objections);
     coverage(plan, objections);
     all_or_none(plan, graph, objections);
 }
@@ -21,13 +21,16 @@ pub(super) fn swaps(plan: &Plan, step: &Step) -> bool {
 }
 
 /// Every statement changes nothing but the plan's own tables, and every drop is behind the point of no return or an undo.
-fn statements(plan: &Plan, tables: &RebuildTables, objections: &mut Vec<String>) {
+fn statements(plan: &Plan, rebuild: &Rebuild, objections: &mut Vec<String>) {
+    let tables = &rebuild.tables;
+    // Where types change, the tables over the source get them too.
+    let typed: &[TableName] = if rebuild.types.is_empty() { &[] } else { &plan.objects.distributed };
     for step in &plan.steps {
         for run in runs(&step.action) {
-            statements_of(tables, step, run, matches!(step.undo, Undo::Impossible { .. }), objections);
+            statements_of(tables, typed, step, run, matches!(step.undo, Undo::Impossible { .. }), objections);
         }
         for run in undo_runs(&step.undo) {
-            statements_of(tables, step, run, true, objections);
+            statements_of(tables, typed, step, run, true, objections);
         }
         for (sql, table) in copying(tables, &step.action) {
             if verb_and_target(&sql).1 != Some(table.sql()) {
@@ -78,12 +81,20 @@ pub(super) fn copying<'a>(tables: &'a RebuildTables, action: &Action) -> Vec<(St
     }
 }
 
-fn statements_of(tables: &RebuildTables, step: &Step, run: &Run, may_drop: bool, objections: &mut Vec<String>) {
+fn statements_of(
+    tables: &RebuildTables,
+    typed: &[TableName],
+    step: &Step,
+    run: &Run,
+    may_drop: bool,
+    objections: &mut Vec<String>,
+) {
     for sql in &run.sql {
         let (verb, target) = verb_and_target(sql);
         let own = own_tables(tables).iter().any(|table| target.as_deref() == Some(table.sql().as_str()));
         let is_swap = matches!(verb.as_str(), "RENAME" | "EXCHANGE");
-        if !own && !is_swap {
+        let gives_type = |table: &TableName| sql.starts_with(&format!("ALTER TABLE {} MODIFY COLUMN ", table.sql()));
+        if !own && !is_swap && !typed.iter().any(gives_type) {
             objections.push(format!("{} changes something other than the plan's own tables: {sql}", step.id));
         }
         if verb == "DROP" && !may_drop {

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Fence, feeds};
 use crate::assess::Case;
 use crate::catalog::{Column, Keys, Table};
-use crate::ddl::{CreateTable, DdlError, Engine, key_items, read_engine};
+use crate::change::TypeChange;
+use crate::ddl::{CreateTable, DdlError, Engine, key_items, read_engine, with_columns};
 use crate::names::{ReplicaId, TableName, own_name};
 use crate::plan::definition::{self, DefinitionError};
 use crate::plan::frame;
@@ -13,6 +14,7 @@ use crate::plan::related::definitions;
 use crate::plan::work::{Probe, Run};
 use crate::plan::{Fingerprint, GraphError, Objects, RebuildTables, probes, sql};
 use crate::snapshot::Capability;
+use crate::words::list;
 
 /// Threads that sort and write one chunk. Each holds a block of rows in memory.
 const COPY_THREADS: &str = "max_insert_threads = 2, ";
@@ -56,10 +58,12 @@ pub(super) struct Shape {
     pub(super) sorting: Vec<String>,
     /// The partition key, item by item.
     pub(super) partition: Vec<String>,
+    /// The types that columns have in this table alone.
+    pub(super) types: Vec<(String, String)>,
 }
 
 impl Shape {
-    fn new(engine: &str, keys: &Keys) -> Result<Self, BuildError> {
+    fn new(engine: &str, keys: &Keys, types: Vec<(String, String)>) -> Result<Self, BuildError> {
         let items = |key: &str| {
             key_items(key).map_err(|source| BuildError::Key { key: key.to_owned(), source: Box::new(source) })
         };
@@ -68,6 +72,7 @@ impl Shape {
             keys: keys.clone(),
             sorting: items(&keys.sorting)?,
             partition: items(&keys.partition)?,
+            types,
         })
     }
 }
@@ -98,7 +103,10 @@ pub(super) struct Blueprint<'a> {
     pub(super) old: Shape,
     pub(super) new: Shape,
     pub(super) engine: Engine,
+    /// The source's columns.
     pub(super) columns: &'a [Column],
+    /// Those of which the new table has another type.
+    pub(super) types: Vec<TypeChange>,
     pub(super) fingerprints: Vec<Fingerprint>,
     pub(super) shards: Vec<ShardSite<'a>>,
     pub(super) swaps_by_exchange: bool,
@@ -123,13 +131,18 @@ impl<'a> Blueprint<'a> {
         let objects = objects(case);
         let fingerprints = fingerprints(case, &objects);
         let own = RebuildTables::of(&objects.source);
+        let types = case.types();
+        let each = |kind: fn(&TypeChange) -> &String| -> Vec<(String, String)> {
+            types.iter().map(|change| (change.column.clone(), kind(change).clone())).collect()
+        };
         Ok(Self {
             case,
             id: frame::plan_id(case.snapshot, &case.change.statement, &fingerprints),
-            old: Shape::new(&source.engine, &source.keys)?,
-            new: Shape::new(&source.engine, &case.target.keys)?,
+            old: Shape::new(&source.engine, &source.keys, each(|change| &change.before))?,
+            new: Shape::new(&source.engine, &case.target.keys, each(|change| &change.after))?,
             engine,
             columns: &source.columns,
+            types,
             fingerprints,
             shards,
             swaps_by_exchange: case.swaps_by_exchange(),
@@ -151,9 +164,31 @@ impl<'a> Blueprint<'a> {
         self.columns.iter().filter(|column| column.is_stored())
     }
 
-    /// A hash of a whole row.
+    /// A hash of a whole row, the same in both tables.
     pub(super) fn row_hash(&self) -> String {
-        sql::row_hash(self.stored(), self.all_have(Capability::HashesAnyType))
+        sql::row_hash(self.stored(), &self.types, self.all_have(Capability::HashesAnyType))
+    }
+
+    /// A column as an argument of a hash, the same in both tables.
+    pub(super) fn hash_argument(&self, column: &Column) -> String {
+        sql::common_argument(column, &self.types, self.all_have(Capability::HashesAnyType))
+    }
+
+    /// An expression over columns that has the same value in both tables.
+    pub(super) fn in_both(&self, expression: &str) -> String {
+        let change = |name: &str| self.types.iter().find(|change| change.column == name);
+        with_columns(expression, |name| change(name).map(TypeChange::common))
+    }
+
+    /// Whether the old table can hold a row, as an expression over either table; none where it can hold every row.
+    pub(super) fn fits(&self) -> Option<String> {
+        let fits: Vec<String> = self.types.iter().map(TypeChange::fits).collect();
+        (!fits.is_empty()).then(|| fits.join(" AND "))
+    }
+
+    /// What more a query over one of both tables asks for, so that it is about rows that both can hold. `before` is WHERE or AND.
+    pub(super) fn only_fitting(&self, before: &str) -> String {
+        self.fits().map(|fits| format!(" {before} {fits}")).unwrap_or_default()
     }
 
     /// Columns that the mirror gives to the shadow table.
@@ -205,12 +240,12 @@ impl<'a> Blueprint<'a> {
 
     /// Holds while the live name has the old keys, or the new ones.
     pub(super) fn source_is(&self, shape: &Shape) -> Probe {
-        probes::has_keys(&self.objects.source, &shape.engine, &shape.keys)
+        probes::has_keys(&self.objects.source, &shape.engine, &shape.keys, &shape.types)
     }
 
     /// Holds while the shadow's name has the new keys, or the old ones.
     pub(super) fn shadow_is(&self, shape: &Shape) -> Probe {
-        probes::has_keys(&self.own.shadow, &shape.engine, &shape.keys)
+        probes::has_keys(&self.own.shadow, &shape.engine, &shape.keys, &shape.types)
     }
 
     /// `DROP TABLE IF EXISTS`, at once and for good where the server would otherwise take its time.
@@ -250,7 +285,8 @@ impl<'a> Blueprint<'a> {
             "tables are dropped without SYNC, which not every replica has or needs"
         };
         let mut choices = vec![
-            "strategy mirror: a sorting, primary or partition key cannot be changed in place".to_owned(),
+            "strategy mirror: a sorting, primary or partition key, and the type of a column in it, cannot be changed in place"
+                .to_owned(),
             swap.to_owned(),
             attach.to_owned(),
             format!("a row's partition is told by {rows}"),
@@ -264,6 +300,13 @@ impl<'a> Blueprint<'a> {
                 "the mirror gives MATERIALIZED columns too, since not every replica computes them behind a view"
             };
             choices.push(mirror.to_owned());
+        }
+        if !self.types.is_empty() {
+            let columns = list(self.types.iter().map(|change| &change.column));
+            choices.push(format!(
+                "rows are compared by their values of the types after ({columns}); after the swap the mirror leaves out rows that \
+                 the types before cannot hold"
+            ));
         }
         if !self.feeders.is_empty() {
             let names: Vec<String> = self.feeders.iter().map(|(name, engine)| format!("{name} ({engine})")).collect();

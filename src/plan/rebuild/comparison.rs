@@ -110,7 +110,8 @@ fn rows(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> Temp
             format!("(SELECT DISTINCT {partition} AS __sw_partition, {} AS __sw_h FROM {from}", key_hash(blueprint))
         }
     };
-    Template::text(&format!("{select} WHERE {partition} IN (")).hole("partitions", "))")
+    let end = format!("){})", blueprint.only_fitting("AND"));
+    Template::text(&format!("{select} WHERE {partition} IN (")).hole("partitions", &end)
 }
 
 /// Rows can be put right one by one where the engine keeps rows as they are, or the last of several.
@@ -136,7 +137,7 @@ fn repair(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, truth: Truth, stagin
     let last = if mode == CompareMode::Final { " FINAL" } else { "" };
     let pick = |columns: &str, from: &TableName| {
         Template::text(&format!("SELECT {columns} FROM {}{last} WHERE {} IN (", from.sql(), partition_label(blueprint)))
-            .hole("partitions", &format!(") AND {hash} IN ("))
+            .hole("partitions", &format!("){} AND {hash} IN (", blueprint.only_fitting("AND")))
             .hole("hashes", ") LIMIT ")
             .hole("times", &format!(" BY {hash}"))
     };
@@ -222,19 +223,21 @@ pub(super) fn merged_hash(blueprint: &Blueprint<'_>) -> String {
 }
 
 fn key_hash(blueprint: &Blueprint<'_>) -> String {
-    let key: Vec<String> = blueprint.new.sorting.iter().map(|item| format!("toString({item})")).collect();
+    let key = blueprint.new.sorting.iter().map(|item| format!("toString({})", blueprint.in_both(item)));
+    let key: Vec<String> = key.collect();
     sql::hash(&key)
 }
 
 fn query(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> String {
     let partition = partition_label(blueprint);
-    let table = table.sql();
+    let (table, fitting) = (table.sql(), blueprint.only_fitting("WHERE"));
     match mode {
-        CompareMode::Rows => grouped(&partition, &blueprint.row_hash(), &table),
-        CompareMode::Final => grouped(&partition, &merged_hash(blueprint), &format!("{table} FINAL")),
+        CompareMode::Rows => grouped(&partition, &blueprint.row_hash(), &format!("{table}{fitting}")),
+        CompareMode::Final => grouped(&partition, &merged_hash(blueprint), &format!("{table} FINAL{fitting}")),
         CompareMode::Keys => {
             let hash = key_hash(blueprint);
-            let distinct = format!("(SELECT DISTINCT {partition} AS __sw_partition, {hash} AS __sw_hash FROM {table})");
+            let distinct =
+                format!("(SELECT DISTINCT {partition} AS __sw_partition, {hash} AS __sw_hash FROM {table}{fitting})");
             grouped("__sw_partition", "__sw_hash", &distinct)
         }
     }
@@ -248,10 +251,12 @@ fn grouped(partition: &str, hash: &str, from: &str) -> String {
 /// value as text.
 fn partition_label(blueprint: &Blueprint<'_>) -> String {
     let key = &blueprint.old.partition;
-    if key == &blueprint.new.partition && blueprint.all_have(Capability::PartitionIdColumn) {
+    let in_both: Vec<String> = key.iter().map(|item| blueprint.in_both(item)).collect();
+    let is_same = key == &blueprint.new.partition && *key == in_both;
+    if is_same && blueprint.all_have(Capability::PartitionIdColumn) {
         return "_partition_id".to_owned();
     }
-    let items: Vec<String> = key.iter().map(|item| format!("toString({item})")).collect();
+    let items: Vec<String> = in_both.iter().map(|item| format!("toString({item})")).collect();
     match items.as_slice() {
         [] => "'all'".to_owned(),
         [only] => only.clone(),
@@ -268,9 +273,5 @@ fn merged_argument(blueprint: &Blueprint<'_>, column: &Column) -> Option<String>
     }
     // Sums of floating-point numbers depend on the order of summing.
     let sums = matches!(blueprint.engine.plain_name(), "SummingMergeTree" | "AggregatingMergeTree");
-    if sums && !in_key && column.kind.contains("Float") {
-        None
-    } else {
-        Some(sql::hash_argument(column, blueprint.all_have(Capability::HashesAnyType)))
-    }
+    if sums && !in_key && column.kind.contains("Float") { None } else { Some(blueprint.hash_argument(column)) }
 }

@@ -5,7 +5,7 @@ use super::{comparison, copy, step_id};
 use crate::names::ReplicaId;
 use crate::plan::step::{Action, Cost, Phase, Step, Undo};
 use crate::plan::template::Template;
-use crate::plan::work::{ProbeOn, Run, Swap, Truth};
+use crate::plan::work::{Probe, ProbeOn, Run, Swap, Truth};
 use crate::plan::{probes, sql};
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
@@ -35,20 +35,19 @@ fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     });
     let back = shard.runs(|id, _| Run {
         on: Vec::new(),
-        before: vec![
-            blueprint.source_is(&blueprint.new),
-            blueprint.shadow_is(&blueprint.old),
-            // Without the mirror, or with a column that it does not know, the old data lacks what came in since.
-            probes::has_engine(&blueprint.own.mirror, "MaterializedView"),
-            probes::same_columns(&blueprint.objects.source, &blueprint.own.shadow),
-        ],
+        before: may_go_back(blueprint),
         sql: vec![statement(blueprint, id)],
         after: vec![blueprint.source_is(&blueprint.old), blueprint.shadow_is(&blueprint.new)],
     });
     let (source, shadow) = (&blueprint.objects.source, &blueprint.own.shadow);
     let (action, undo) = if shard.replicas.iter().all(|id| blueprint.case.exchanges_on(*id)) {
         let after = comparison::compare(blueprint, shard, Truth::TwoCopies, &blueprint.own.snapshot);
-        let then = vec![Action::Compare(Box::new(after))];
+        let mut then = vec![Action::Compare(Box::new(after))];
+        // An insert that the way back overtook may have brought such a row after the look before it.
+        then.extend(blueprint.fits().map(|fits| {
+            let probe = probes::all_fit(shadow, &fits);
+            Action::Check { probes: vec![ProbeOn { on: shard.replicas.clone(), probe }] }
+        }));
         (Action::Run { one_by_one: true, runs: forward }, Undo::Run { one_by_one: true, runs: back, then })
     } else {
         let then = vec![Action::Swap(Box::new(renames(blueprint, shard, false, back)))];
@@ -68,6 +67,21 @@ fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
         undo,
         cost: Cost::default(),
     }
+}
+
+/// What must hold for the old data to take the place of the new table again.
+fn may_go_back(blueprint: &Blueprint<'_>) -> Vec<Probe> {
+    let source = &blueprint.objects.source;
+    let typed: Vec<String> = blueprint.types.iter().map(|change| change.column.clone()).collect();
+    let mut probes = vec![
+        blueprint.source_is(&blueprint.new),
+        blueprint.shadow_is(&blueprint.old),
+        // Without the mirror, or with a column that it does not know, the old data lacks what came in since.
+        probes::has_engine(&blueprint.own.mirror, "MaterializedView"),
+        probes::same_columns(source, &blueprint.own.shadow, &typed),
+    ];
+    probes.extend(blueprint.fits().map(|fits| probes::all_fit(source, &fits)));
+    probes
 }
 
 /// A swap whose renames an insert can fall between.

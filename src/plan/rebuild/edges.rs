@@ -1,6 +1,6 @@
 //! What waits for what in a rebuild. Each rule is one sentence, and the sentence goes into the plan.
 
-use super::ready;
+use super::{over, ready};
 use crate::plan::Edge;
 use crate::plan::frame;
 use crate::plan::step::{Gate, Phase, Step};
@@ -71,6 +71,10 @@ const AROUND_GATES: [(&str, Gate, &str, &str, &str); 3] = [
 const BEFORE_ALL_SWAPS: &str = "no shard is swapped unless every shard was compared once more";
 const ALL_OR_NONE: &str = "all shards are swapped or none: where only some are, one name has two keys";
 
+/// `Distributed` tables get other types between the swaps of all shards and the look at what readers meet.
+const TYPES_AFTER_SWAPS: &str = "until every shard has the new types, some would give others than are expected";
+const TYPES_BEFORE_LOOK: &str = "readers are looked at last";
+
 /// The edges between these steps.
 pub(super) fn between(steps: &[Step]) -> Vec<Edge> {
     let mut edges: Vec<Edge> = Vec::new();
@@ -92,6 +96,8 @@ pub(super) fn between(steps: &[Step]) -> Vec<Edge> {
         }
         add(on("cutover.verify"), ready::id(), BEFORE_ALL_SWAPS);
         add(ready::id(), on("cutover"), ALL_OR_NONE);
+        add(on("cutover"), over::id(), TYPES_AFTER_SWAPS);
+        add(over::id(), on("reconcile.check"), TYPES_BEFORE_LOOK);
     }
     edges.sort();
     edges

@@ -11,6 +11,7 @@ mod feeds;
 mod finalize;
 mod gates;
 mod landing;
+mod over;
 mod preflight;
 mod ready;
 mod settle;
@@ -42,6 +43,7 @@ pub fn build(case: &Case<'_>, findings: Vec<Finding>, fence: Fence) -> Result<Pl
     let blueprint = Blueprint::new(case, fence)?;
     let mut steps = gates::steps();
     steps.push(ready::step(&blueprint));
+    steps.extend(over::step(&blueprint));
     for shard in &blueprint.shards {
         steps.extend(preflight::steps(&blueprint, shard));
         steps.extend(create::steps(&blueprint, shard));
@@ -65,6 +67,7 @@ pub fn build(case: &Case<'_>, findings: Vec<Finding>, fence: Fence) -> Result<Pl
                 before: blueprint.old.keys.clone(),
                 after: blueprint.new.keys.clone(),
                 engine: [blueprint.old.engine.clone(), blueprint.new.engine.clone()],
+                types: blueprint.types.clone(),
                 tables: blueprint.own.clone(),
                 evaluation: case.evaluation.cloned(),
             })),

@@ -75,11 +75,12 @@ fn settle(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Settle {
 fn mirror(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Run> {
     let (source, shadow, mirror) = (&blueprint.objects.source, &blueprint.own.shadow, &blueprint.own.mirror);
     let create = format!(
-        "CREATE MATERIALIZED VIEW IF NOT EXISTS {} TO {} AS SELECT {} FROM {}",
+        "CREATE MATERIALIZED VIEW IF NOT EXISTS {} TO {} AS SELECT {} FROM {}{}",
         mirror.sql(),
         shadow.sql(),
         sql::column_list(blueprint.mirrored()),
-        source.sql()
+        source.sql(),
+        blueprint.only_fitting("WHERE")
     );
     shard.runs(|id, _| Run {
         on: Vec::new(),

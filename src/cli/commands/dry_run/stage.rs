@@ -8,12 +8,13 @@ use super::super::super::output::say;
 use super::ground::Ground;
 use super::{Rows, sample};
 use crate::catalog::{Keys, Table};
-use crate::change::Wanted;
+use crate::change::{TypeChange, Wanted};
 use crate::ddl::read_engine;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::{Action, PartitionSize, Plan, definition};
 use crate::rehearse::{Fill, Target, Words, fill, view_targets};
 use crate::server::{QueryError, Statement, normal_form};
+use crate::snapshot::Capability;
 use crate::words::count;
 
 const STATEMENT_TIMEOUT: Duration = Duration::from_mins(10);
@@ -38,6 +39,8 @@ pub(super) struct Stage<'a> {
     pub(super) words: Words,
     pub(super) source: Table,
     pub(super) fill: Fill,
+    /// Columns that get another type.
+    pub(super) types: Vec<TypeChange>,
     /// Rows that the table was filled with, over all shards.
     pub(super) rows: u64,
     pub(super) rows_from: String,
@@ -51,6 +54,7 @@ impl<'a> Stage<'a> {
         ground: &'a Ground,
         rows: &Rows,
     ) -> Result<Self, Failure> {
+        refuse_types(plan, &ground.target)?;
         say(&format!("making {} on the sandbox", count(ground.made.len(), "object")));
         let mut not_covered = ground.not_covered.clone();
         for one in &ground.made {
@@ -98,7 +102,8 @@ impl<'a> Stage<'a> {
         let left_out = fill.left_out.iter().map(|column| format!("values of column {column}: its type is not known"));
         let not_covered = left_out.collect();
         let rows_from = "generated to the columns' types and the table's partitions".to_owned();
-        Ok(Self { target, words, source, fill, rows, rows_from, not_covered })
+        let types = plan.rebuild().map(|rebuild| rebuild.types.clone()).unwrap_or_default();
+        Ok(Self { target, words, source, fill, types, rows, rows_from, not_covered })
     }
 
     /// Fills the table, a shard after the other, with inserts that the server takes: where one meets too many partitions, the
@@ -223,6 +228,16 @@ fn partitions(plan: &Plan) -> Vec<PartitionSize> {
     plan.steps.iter().flat_map(|step| of(&step.action)).collect()
 }
 
+/// A mirror between two types needs views that convert what they write, as those of servers with EXCHANGE TABLES do.
+fn refuse_types(plan: &Plan, target: &Target) -> Result<(), Failure> {
+    let has_types = plan.rebuild().is_some_and(|rebuild| !rebuild.types.is_empty());
+    if !has_types || target.capabilities.contains(&Capability::Exchange) {
+        return Ok(());
+    }
+    Err(Failure::new("the plan gives columns of a key other types, and views of the sandbox's servers do not convert what they write")
+        .hint("rehearse it on current servers: `sandbox up --engine chdb`, or leave out --on"))
+}
+
 /// An insert of generated rows.
 pub(super) fn insert_sql(table: &TableName, fill: &Fill, first: u64, count: u64) -> String {
     format!("INSERT INTO {} ({}) {}", table.sql(), fill.columns.join(", "), fill.select(first, count))
@@ -232,11 +247,13 @@ pub(super) fn insert_sql(table: &TableName, fill: &Fill, first: u64, count: u64)
 async fn wanted_keys(connected: &Connected, plan: &Plan, on: ReplicaId, source: &Table) -> Result<Keys, Failure> {
     let live = definition::live(source).map_err(|error| Failure::of(&error))?;
     let key = |text: &String| Some(if text.is_empty() { "tuple()".to_owned() } else { format!("({text})") });
-    let after = plan.rebuild().map(|rebuild| rebuild.after.clone()).unwrap_or_default();
+    let (after, types) =
+        plan.rebuild().map(|rebuild| (rebuild.after.clone(), rebuild.types.clone())).unwrap_or_default();
     let wanted = Wanted {
         order_by: key(&after.sorting),
         partition_by: Some(after.partition.clone()),
         primary_key: (after.primary != after.sorting).then(|| format!("({})", after.primary)),
+        types: types.into_iter().map(|change| (change.column, change.after)).collect(),
         definition: None,
     };
     let wanted = definition::with_keys(&live, &wanted, &plan.objects.source);

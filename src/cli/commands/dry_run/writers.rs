@@ -103,7 +103,7 @@ async fn found(
         column.is_stored() && !column.is_materialized() && !stage.fill.left_out.contains(&column.name)
     });
     // As text: a generated value may be of a type that hashes otherwise than its column's.
-    let hash = row_hash(given, false);
+    let hash = row_hash(given, &stage.types, false);
     let made = format!(
         "SELECT {hash} FROM (SELECT {} FROM (SELECT number + {first} AS number FROM system.numbers LIMIT {count}))",
         named(stage)

@@ -2,8 +2,10 @@
 
 mod alter;
 mod evaluation;
+mod reached;
 mod retire;
 mod target;
+mod types;
 
 use std::fs;
 use std::io::Write;
@@ -18,9 +20,9 @@ use super::super::output::{data, is_coloured, say, width};
 use super::planned;
 use crate::alter::is_alter;
 use crate::assess::{self, Case, Finding};
-use crate::catalog::{Keys, Table};
+use crate::catalog::Table;
 use crate::change::Change;
-use crate::ddl::{CreateTable, Statement, key_items, one_statement, read_change, read_engine};
+use crate::ddl::{CreateTable, Statement, one_statement, read_change};
 use crate::evaluate::Report;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::file::PlanFileError;
@@ -32,26 +34,22 @@ use crate::snapshot::Snapshot;
 pub(in super::super) async fn run(global: &Global, args: &Args) -> Result<Exit, Failure> {
     let accepted = args.accepted.iter().map(|text| accepted(text)).collect::<Result<Vec<_>, _>>()?;
     let asked = asked(args)?;
-    refuse_other_strategy(args.strategy, &asked)?;
     let is_alter = matches!(asked, Asked::Alter(_));
     refuse_unread_for(args, matches!(asked, Asked::Keys(..)))?;
     let report = args.evaluation.as_deref().map(|path| evaluation::read(path, is_alter)).transpose()?;
     let connected = connect(global).await?;
     let snapshot = connected.cluster.observe(timeout(&connected.config), None).await;
     refuse_unreachable(&snapshot)?;
-    let asked = match asked {
-        Asked::Target(statement, sql) => target::asked(&connected, &snapshot, *statement, sql, args).await?,
-        other => Some(other),
-    };
-    if let (Some(Asked::Alter(_)), Some(path)) = (&asked, &args.evaluation) {
+    let work = work(&connected, &snapshot, asked, args).await?;
+    if let (Some(Work::Alter(_)), Some(path)) = (&work, &args.evaluation) {
         evaluation::read(path, true)?;
     }
-    refuse_unread_for(args, matches!(asked, Some(Asked::Keys(..) | Asked::Target(..))))?;
-    let plan = match &asked {
+    refuse_unread_for(args, matches!(work, Some(Work::Rebuild(_))))?;
+    let plan = match work {
         None => None,
-        Some(Asked::Alter(sql)) => alter::plan(&connected, &snapshot, sql, args, &accepted).await?,
-        Some(Asked::Keys(statement, sql) | Asked::Target(statement, sql)) => {
-            rebuild(&connected, &snapshot, statement, sql, args, report.as_ref(), &accepted).await?
+        Some(Work::Alter(sql)) => alter::plan(&connected, &snapshot, &sql, args, &accepted).await?,
+        Some(Work::Rebuild(change)) => {
+            rebuild(&connected, &snapshot, *change, args, report.as_ref(), &accepted).await?
         }
     };
     let Some(plan) = plan else { return Ok(Exit::Done) };
@@ -72,6 +70,33 @@ enum Asked {
     Keys(Box<Statement>, String),
     /// A definition to be reached.
     Target(Box<Statement>, String),
+}
+
+/// What is to be done about it.
+enum Work {
+    /// ALTERs of the tables that are there.
+    Alter(String),
+    /// The table is made anew.
+    Rebuild(Box<Change>),
+}
+
+/// What the cluster's tables make of what was asked; none where they are as wanted.
+async fn work(connected: &Connected, snapshot: &Snapshot, asked: Asked, args: &Args) -> Result<Option<Work>, Failure> {
+    let work = match asked {
+        Asked::Target(statement, sql) => target::work(connected, snapshot, *statement, sql, args).await?,
+        Asked::Keys(statement, sql) => {
+            let change = Change::resolve(&statement, &sql, snapshot).map_err(|error| Failure::of(&error))?;
+            Some(Work::Rebuild(Box::new(change)))
+        }
+        Asked::Alter(sql) => Some(match types::change(&sql, snapshot) {
+            Some(change) => Work::Rebuild(Box::new(change)),
+            None => Work::Alter(sql),
+        }),
+    };
+    if let Some(work) = &work {
+        refuse_other_strategy(args.strategy, work)?;
+    }
+    Ok(work)
 }
 
 fn asked(args: &Args) -> Result<Asked, Failure> {
@@ -105,16 +130,16 @@ fn refuse_answers(args: &Args) -> Result<(), Failure> {
 }
 
 /// A statement has one way to be carried out; a person who names another is told.
-fn refuse_other_strategy(choice: StrategyChoice, asked: &Asked) -> Result<(), Failure> {
-    match (choice, asked) {
-        (StrategyChoice::Mirror, Asked::Alter(_)) => {
+fn refuse_other_strategy(choice: StrategyChoice, work: &Work) -> Result<(), Failure> {
+    match (choice, work) {
+        (StrategyChoice::Mirror, Work::Alter(_)) => {
             Err(Failure::usage("--strategy mirror: the statement changes no key, so nothing is made anew")
                 .hint("leave the strategy to `auto`"))
         }
-        (StrategyChoice::InPlace | StrategyChoice::Mutation, Asked::Keys(..)) => {
-            Err(Failure::usage("a sorting, primary or partition key cannot be changed in place")
-                .hint("leave the strategy to `auto`"))
-        }
+        (StrategyChoice::InPlace | StrategyChoice::Mutation, Work::Rebuild(_)) => Err(Failure::usage(
+            "a sorting, primary or partition key, or the type of a column in it, cannot be changed in place",
+        )
+        .hint("leave the strategy to `auto`")),
         _ => Ok(()),
     }
 }
@@ -126,17 +151,15 @@ fn refuse_unread_for(args: &Args, is_rebuild: bool) -> Result<(), Failure> {
     Err(Failure::usage("--unread-for: the statement drops no column").hint("it goes with ALTER TABLE … DROP COLUMN"))
 }
 
-/// The plan for another key; none where the table has it.
+/// The plan for another key or type; none where the table has it.
 async fn rebuild(
     connected: &Connected,
     snapshot: &Snapshot,
-    statement: &Statement,
-    sql: &str,
+    change: Change,
     args: &Args,
     report: Option<&Report>,
     accepted: &[(String, String)],
 ) -> Result<Option<Plan>, Failure> {
-    let change = Change::resolve(statement, sql, snapshot).map_err(|error| Failure::of(&error))?;
     let targets = normalise(connected, snapshot, &change).await?;
     let case = Case {
         snapshot,
@@ -145,8 +168,8 @@ async fn rebuild(
         written: targets.written.as_ref(),
         evaluation: None,
     };
-    refuse_direction_alone(&case)?;
-    if is_reached(&case) {
+    reached::refuse_direction_alone(&case)?;
+    if reached::is_reached(&case) {
         say(&format!("no change: {} has these keys already", change.table));
         return Ok(None);
     }
@@ -247,45 +270,6 @@ async fn in_scratch(
             _ => failure,
         }
     })
-}
-
-/// Whether the table is as wanted already.
-fn is_reached(case: &Case<'_>) -> bool {
-    let same_keys = case.sources().all(|(_, table)| same_keys(&table.keys, &case.target.keys));
-    let wanted = case.change.wanted.definition.as_ref();
-    // Scratch tables are not replicated, whatever the tables are.
-    let replicates = |table: &Table| read_engine(&table.engine_full).is_ok_and(|engine| engine.replicated());
-    let same_engine =
-        wanted.is_none_or(|wanted| case.sources().all(|(_, table)| replicates(table) == wanted.engine.replicated()));
-    let same_definition = case
-        .written
-        .is_none_or(|written| written.engine_full == case.target.engine_full && written.columns == case.target.columns);
-    same_keys && same_engine && same_definition
-}
-
-/// Keys that are the same but for parentheses around them: `id` and `(id)`.
-fn same_keys(one: &Keys, other: &Keys) -> bool {
-    let pairs = [(&one.sorting, &other.sorting), (&one.primary, &other.primary), (&one.partition, &other.partition)];
-    pairs
-        .into_iter()
-        .all(|(one, other)| one == other || matches!((key_items(one), key_items(other)), (Ok(a), Ok(b)) if a == b))
-}
-
-/// `sorting_key` in `system.tables` leaves DESC out, so that nothing would tell the new table from the old one.
-fn refuse_direction_alone(case: &Case<'_>) -> Result<(), Failure> {
-    let order_by = |table: &Table| read_engine(&table.engine_full).ok()?.clauses.order_by.map(|key| key.text);
-    let directions = |key: Option<String>| key.unwrap_or_default().matches(" DESC").count();
-    let wanted = order_by(case.target);
-    let differs = |table: &Table| {
-        same_keys(&table.keys, &case.target.keys) && directions(order_by(table)) != directions(wanted.clone())
-    };
-    if !case.sources().any(|(_, table)| differs(table)) {
-        return Ok(());
-    }
-    let message = format!("the wanted key of {} differs from today's in direction (DESC) alone", case.name());
-    Err(Failure::new(message)
-        .exit(Exit::Blocked)
-        .hint("this version plans no such change; add or move a column as well"))
 }
 
 /// A finding's code and the reason for accepting it.

@@ -5,10 +5,10 @@ use super::super::super::connect::Connected;
 use super::super::super::exit_code::Exit;
 use super::super::super::failure::Failure;
 use super::super::super::output::say;
-use super::{Asked, refuse_other_strategy, refuse_without_scratch};
+use super::{Work, refuse_without_scratch, types};
 use crate::alter::definitions;
 use crate::change::{Change, DEFAULT_DATABASE};
-use crate::ddl::{CreateTable, Statement, joined, read_engine, read_table};
+use crate::ddl::{CreateTable, Statement, joined, read_declaration, read_engine, read_table};
 use crate::names::{ReplicaId, TableName};
 use crate::plan::definition::unreplicated;
 use crate::server::{Alterations, NormalizeCause, alterations};
@@ -17,16 +17,16 @@ use crate::target::{self, Answers, Difference, TargetError};
 use crate::words::list;
 
 /// What the target asks for; none where the table is so already.
-pub(super) async fn asked(
+pub(super) async fn work(
     connected: &Connected,
     snapshot: &Snapshot,
     statement: Statement,
     sql: String,
     args: &Args,
-) -> Result<Option<Asked>, Failure> {
+) -> Result<Option<Work>, Failure> {
     refuse_without_scratch(connected)?;
-    let change = Change::resolve(&statement, &sql, snapshot).map_err(|error| Failure::of(&error))?;
-    let Statement::Create(wanted) = &statement else { return Ok(Some(Asked::Keys(Box::new(statement), sql))) };
+    let mut change = Change::resolve(&statement, &sql, snapshot).map_err(|error| Failure::of(&error))?;
+    let Statement::Create(wanted) = &statement else { return Ok(Some(Work::Rebuild(Box::new(change)))) };
     let table = &compared(wanted, &change, snapshot);
     let bench = Bench { connected, table, wanted, removes: snapshot.all_have(Capability::MutationsSync) };
     let answers = Answers { renames: &args.renames, drop_and_add: args.drop_and_add };
@@ -40,22 +40,22 @@ pub(super) async fn asked(
             break;
         }
     }
-    let Some((live, on, difference)) = found else {
+    let Some((live, on, mut difference)) = found else {
         refuse_missing(table, &change, snapshot)?;
         say(&format!("no change: {table} is as wanted already"));
         return Ok(None);
     };
-    let asked = if difference.engine || !difference.keys.is_empty() {
+    let typed =
+        if *table == change.table { types::taken_out(&mut difference.commands, table, snapshot) } else { Vec::new() };
+    if difference.engine || !difference.keys.is_empty() || !typed.is_empty() {
         refuse_other_distributed(table, &live)?;
-        tell_of_rest(table, &difference);
-        Asked::Keys(Box::new(statement), sql)
-    } else {
-        bench.prove(&live, on, &difference).await?;
-        say(&format!("the target takes {}", alter(table, &difference)));
-        Asked::Alter(alter(table, &difference))
-    };
-    refuse_other_strategy(args.strategy, &asked)?;
-    Ok(Some(asked))
+        tell_of_rest(table, &difference, !typed.is_empty());
+        change.wanted.types = bench.types(&typed, on).await?;
+        return Ok(Some(Work::Rebuild(Box::new(change))));
+    }
+    bench.prove(&live, on, &difference).await?;
+    say(&format!("the target takes {}", alter(table, &difference)));
+    Ok(Some(Work::Alter(alter(table, &difference))))
 }
 
 /// The table whose definition is meant: the local one, unless the target is that of a `Distributed` table.
@@ -97,14 +97,16 @@ fn refuse_other_distributed(table: &TableName, live: &CreateTable) -> Result<(),
     ))
 }
 
-/// Other keys are a plan of their own: SW011 forbids the rest, and this is how to get there.
-fn tell_of_rest(table: &TableName, difference: &Difference) {
-    if difference.keys.is_empty() || difference.commands.is_empty() {
+/// Other keys and types of their columns are a plan of their own: SW011 forbids the rest, and this is how to get there.
+fn tell_of_rest(table: &TableName, difference: &Difference, types: bool) {
+    let types = types.then_some("types of key columns");
+    let anew: Vec<&str> = difference.keys.iter().copied().chain(types).collect();
+    if anew.is_empty() || difference.commands.is_empty() {
         return;
     }
     say(&format!(
         "{} of the target need {table} made anew, and the rest does not: they are two plans. First plan and execute {}",
-        list(&difference.keys),
+        list(&anew),
         alter(table, difference)
     ));
 }
@@ -152,6 +154,17 @@ impl Bench<'_> {
         Err(Failure::new(message).hint(
             "it was tried on an empty table of the same definition; write the ALTER TABLE yourself, part by part",
         ))
+    }
+
+    /// The types that the target gives to columns, in the server's words.
+    async fn types(&self, columns: &[String], on: ReplicaId) -> Result<Vec<(String, String)>, Failure> {
+        if columns.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted = self.definition(self.wanted, on, "the wanted").await?;
+        let declared = wanted.items.iter().filter_map(|item| read_declaration(&item.text.text).ok());
+        let of_keys = declared.filter(|column| columns.contains(&column.name));
+        Ok(of_keys.filter_map(|column| Some((column.name, column.kind?))).collect())
     }
 
     /// A definition in the server's words.
