@@ -287,7 +287,11 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
         }
         for replica in &self.desk.plan.cluster.replicas {
             // Whoever took the lock from us in the meantime must not have its queries ended.
-            self.desk.look_at_lock().await.map_err(lock_failed)?;
+            let looked = self.desk.look_at_lock().await;
+            looked.map_err(|source| match self.desk.hold.lost() {
+                Some(by) => ExecuteError::TakenOver { by },
+                None => lock_failed(source),
+            })?;
             self.desk.end_run_of(holder, replica.id).await?;
         }
         Ok(true)
