@@ -263,6 +263,20 @@ pub fn replication_healthy(table: &TableName) -> Probe {
     }
 }
 
+/// Holds while Keeper lets a Replicated table go. Without it, a server may forget the table and leave its files and its path in Keeper.
+pub fn keeper_lets_go(table: &TableName) -> Probe {
+    Probe {
+        says: format!("Keeper answers, and {table} can write to it, so that all of it goes with the table"),
+        sql: format!(
+            "SELECT (SELECT count() FROM system.zookeeper WHERE path = '/') > 0 AND \
+             (SELECT count() FROM system.replicas WHERE {} AND (is_readonly OR is_session_expired)) = 0",
+            of_table(table)
+        ),
+        expect: "1".to_owned(),
+        otherwise: Otherwise::Busy,
+    }
+}
+
 /// Holds while a path of Keeper does not exist. Its parent must exist.
 pub fn keeper_path_free(path: &str) -> Probe {
     let (parent, name) = path.rsplit_once('/').unwrap_or(("/", path));

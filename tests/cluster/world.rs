@@ -49,7 +49,19 @@ pub(crate) fn firsts(cluster: &Running) -> Vec<ReplicaId> {
 pub(crate) fn sync(cluster: &Running, tables: &[&str]) {
     for id in cluster.ids().into_iter().filter(|_| cluster.replicates()) {
         for table in tables {
-            cluster.query(id, &format!("SYSTEM SYNC REPLICA {table}"));
+            let sql = format!("SYSTEM SYNC REPLICA {table}");
+            // A server from which ZooKeeper was taken needs some seconds to find it again.
+            let synced = (0..30).any(|_| {
+                let answer = cluster.attempt(id, &sql);
+                let lost = answer.as_ref().is_err_and(|error| error.contains("Coordination::Exception"));
+                if lost {
+                    std::thread::sleep(std::time::Duration::from_secs(1));
+                } else {
+                    answer.unwrap_or_else(|error| panic!("{sql}\n{error}"));
+                }
+                !lost
+            });
+            assert!(synced, "{sql}: {id} has no session with ZooKeeper after 30 s");
         }
     }
 }

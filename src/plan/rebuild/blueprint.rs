@@ -248,6 +248,12 @@ impl<'a> Blueprint<'a> {
         probes::has_keys(&self.own.shadow, &shape.engine, &shape.keys, &shape.types)
     }
 
+    /// What must hold before what has the shadow table's name is dropped, where it is Replicated and servers tell.
+    pub(super) fn shadow_can_go(&self) -> Option<Probe> {
+        let asks = self.is_replicated() && self.all_have(Capability::Keeper);
+        asks.then(|| probes::keeper_lets_go(&self.own.shadow))
+    }
+
     /// `DROP TABLE IF EXISTS`, at once and for good where the server would otherwise take its time.
     pub(super) fn drop_table(&self, table: &TableName) -> String {
         let sync = if self.swaps_by_exchange { " SYNC" } else { "" };

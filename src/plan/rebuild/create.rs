@@ -20,7 +20,10 @@ fn shadow(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     });
     let drop = Run {
         on: shard.replicas.clone(),
-        before: vec![probes::absent_or_has_keys(&blueprint.own.shadow, &blueprint.new.keys, &blueprint.new.types)],
+        before: [probes::absent_or_has_keys(&blueprint.own.shadow, &blueprint.new.keys, &blueprint.new.types)]
+            .into_iter()
+            .chain(blueprint.shadow_can_go())
+            .collect(),
         sql: vec![blueprint.drop_table(&blueprint.own.shadow)],
         after: vec![probes::absent(&[&blueprint.own.shadow])],
     };

@@ -42,10 +42,13 @@ fn old_data(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     let run = Run {
         on: shard.replicas.clone(),
         // The name must still mean the old data: dropping the live table is the one thing that must never happen.
-        before: vec![
+        before: [
             blueprint.source_is(&blueprint.new),
             probes::absent_or_has_keys(shadow, &blueprint.old.keys, &blueprint.old.types),
-        ],
+        ]
+        .into_iter()
+        .chain(blueprint.shadow_can_go())
+        .collect(),
         sql: vec![blueprint.drop_table(shadow)],
         after: vec![probes::absent(&[shadow])],
     };
