@@ -3,6 +3,7 @@
 use super::evaluation::Evaluation;
 use crate::catalog::Table;
 use crate::change::{Change, TypeChange};
+use crate::ddl::{Engine, read_engine};
 use crate::names::{ReplicaId, TableName};
 use crate::snapshot::{Capability, ReplicaState, Snapshot};
 
@@ -49,6 +50,13 @@ impl<'a> Case<'a> {
             (before != after).then(|| TypeChange { column: column.clone(), before, after })
         };
         self.change.wanted.types.iter().filter_map(change).collect()
+    }
+
+    /// The engine that a whole definition gives the table, if rows are merged otherwise than today.
+    pub fn other_engine(&self) -> Option<&'a Engine> {
+        let before = read_engine(&self.source()?.engine_full).ok()?;
+        let after = &self.change.wanted.definition.as_ref()?.engine;
+        (before.plain_name() != after.plain_name()).then_some(after)
     }
 
     /// A replica with its address, for people.

@@ -33,6 +33,9 @@ pub fn with_keys(live: &CreateTable, wanted: &Wanted, name: &TableName) -> Creat
     for (column, kind) in &wanted.types {
         new = new.with_type(column, kind);
     }
+    if let Some(definition) = &wanted.definition {
+        take_engine(&mut new.engine, &definition.engine);
+    }
     let clauses = &mut new.engine.clauses;
     for (clause, wanted) in [
         (&mut clauses.order_by, &wanted.order_by),
@@ -47,6 +50,18 @@ pub fn with_keys(live: &CreateTable, wanted: &Wanted, name: &TableName) -> Creat
         }
     }
     new
+}
+
+/// Another engine of the family, replicated or not as the table is.
+fn take_engine(engine: &mut Engine, wanted: &Engine) {
+    if engine.plain_name() == wanted.plain_name() || !wanted.is_merge_tree_family() {
+        return;
+    }
+    let keeper = engine.args().len() - engine.merge_args().len();
+    let args: Vec<Text> = engine.args()[..keeper].iter().chain(wanted.merge_args()).cloned().collect();
+    let prefix = if engine.replicated() { "Replicated" } else { "" };
+    engine.name = format!("{prefix}{}", wanted.plain_name());
+    engine.args = (!args.is_empty()).then_some(args);
 }
 
 /// The shadow table: wanted keys, and a Keeper path that no other table has.
@@ -152,6 +167,24 @@ mod tests {
         });
         let staging = staging(&shadow, &columns, true, &TableName::new("d", "ev__sw_staging"));
         insta::assert_snapshot!(staging.to_sql(), @"CREATE TABLE IF NOT EXISTS `d`.`ev__sw_staging` (`id` UInt64, `m` UInt64) ENGINE = MergeTree PARTITION BY intDiv(id, 10) ORDER BY (m, id) SETTINGS index_granularity = 8192, max_bytes_to_merge_at_min_space_in_pool = 1, max_bytes_to_merge_at_max_space_in_pool = 1");
+    }
+
+    #[test]
+    fn another_engine_is_replicated_as_the_table_is() {
+        let engine = |live: &str, wanted: &str| {
+            let sql = |engine: &str| format!("CREATE TABLE d.t (id UInt64, v UInt64) ENGINE = {engine} ORDER BY id");
+            let definition = Some(Box::new(table(&sql(wanted))));
+            let wanted = Wanted { definition, ..Wanted::default() };
+            with_keys(&table(&sql(live)), &wanted, &TableName::new("d", "t")).engine.to_sql()
+        };
+        let replicated = "ReplicatedMergeTree('/c/{shard}/t', '{replica}')";
+        assert_eq!(
+            engine(replicated, "ReplicatedReplacingMergeTree('/x', 'y', v)"),
+            "ReplicatedReplacingMergeTree('/c/{shard}/t', '{replica}', v) ORDER BY id"
+        );
+        assert_eq!(engine("ReplacingMergeTree(v)", "MergeTree()"), "MergeTree ORDER BY id");
+        assert_eq!(engine("MergeTree", "ReplacingMergeTree"), "ReplacingMergeTree ORDER BY id");
+        assert_eq!(engine(replicated, "ReplicatedMergeTree('/other', 'y')"), format!("{replicated} ORDER BY id"));
     }
 
     #[test]

@@ -119,8 +119,11 @@ fn replacements(plan: &Plan, target: &Target, words: &Words) -> Vec<(Probe, Prob
         for table in [&plan.objects.source, &rebuild.tables.shadow] {
             let other = probes::has_keys(table, &engine(name), there, &types);
             pairs.push((probes::has_keys(table, name, keys, &types), other));
-            let other = probes::absent_or_has_keys(table, there, &types);
-            pairs.push((probes::absent_or_has_keys(table, keys, &types), other));
+            let tells = rebuild.engine[0] != rebuild.engine[1];
+            let here = tells.then_some(name.as_str());
+            let other = engine(name);
+            let other = probes::absent_or_has_keys(table, here.map(|_| other.as_str()), there, &types);
+            pairs.push((probes::absent_or_has_keys(table, here, keys, &types), other));
         }
     }
     pairs

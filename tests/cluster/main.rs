@@ -32,6 +32,7 @@ mod main_job;
 mod mishaps;
 mod mixed_versions;
 mod names;
+mod other_engine;
 mod pace;
 mod refusals;
 mod retire;

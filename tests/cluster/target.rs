@@ -207,7 +207,8 @@ fn what_is_no_target_is_refused(cluster: &Running) {
     refused(1, &wanted.replace("s String", "s Nothing3"), &["does not accept the wanted definition", "Nothing3"]);
     refused(1, "CREATE VIEW target_refused.w AS SELECT 1", &["expected `TABLE`, not `VIEW`"]);
     refused(1, "CREATE TABLE target_refused.t AS target_refused.read", &["a definition by AS is not read"]);
-    refused(3, &wanted.replace("MergeTree(", "ReplacingMergeTree("), &["SW010"]);
+    refused(3, &wanted.replace("MergeTree(", "ReplacingMergeTree("), &["SW007"]);
+    refused(3, &wanted.replace("MergeTree(", "SummingMergeTree("), &["SW010"]);
     let (replicated, plain) =
         (engine(true, "MergeTree", "target_refused", "t", ""), engine(false, "MergeTree", "target_refused", "t", ""));
     let other =

@@ -12,6 +12,9 @@ pub(super) const CODE: &str = "SW007";
 pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
     let Some(source) = case.source() else { return Vec::new() };
     let Ok(engine) = read_engine(&source.engine_full) else { return Vec::new() };
+    if let Some(after) = case.other_engine() {
+        return vec![other_merging(case, after)];
+    }
     if engine.plain_name() == "MergeTree" || engine.is_old_style() {
         return Vec::new();
     }
@@ -30,6 +33,27 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
         shown(&new)
     );
     vec![finding(CODE, what, why(&old, &new, &engine), help(&old))]
+}
+
+/// Another engine: rows that nothing merges today, or rows that nothing would merge any more.
+fn other_merging(case: &Case<'_>, after: &Engine) -> Finding {
+    let (name, key) = (case.name(), shown(&identity(&case.target.keys, after)));
+    if after.plain_name() == "MergeTree" {
+        return Finding::hazard(
+            CODE,
+            format!("{name} would keep rows of equal keys apart from now on"),
+            "duplicates stay: rows that come in again are no longer merged with those that are there; those not yet merged are copied as \
+             they are",
+            "have readers leave out FINAL, which the new engine does not take, only once duplicates cannot come",
+        );
+    }
+    Finding::blocker(
+        CODE,
+        format!("{name} keeps every row, and would then merge rows of equal {key} (sorting key and partition key)"),
+        "rows are lost by merging: of those that differ only in other columns one would be left, for good; until `finalize` the old data \
+         has them all",
+        "that is what the engine is for: accept it with `--accept SW007='…'` if the last row of each key is all that is wanted",
+    )
 }
 
 fn why(old: &[String], new: &[String], engine: &Engine) -> &'static str {
@@ -127,6 +151,23 @@ mod tests {
         let versioned = "VersionedCollapsingMergeTree(sign, version)";
         assert_eq!(found(versioned, "(team, id)", "(version, id, team)"), NONE);
         assert_eq!(found(versioned, "(team, id)", "id"), ["blocker a"]);
+    }
+
+    #[test]
+    fn an_engine_that_merges_where_nothing_did_is_to_be_accepted() {
+        let mut fixture = Fixture::new();
+        fixture.write("ReplicatedMergeTree(", "ReplicatedReplacingMergeTree(");
+        assert_eq!(
+            fixture.found(check),
+            [
+                "blocker SW007: d.events keeps every row, and would then merge rows of equal `(id, team, toYYYYMM(day))` (sorting key \
+                 and partition key)"
+            ]
+        );
+        let mut fixture = Fixture::new();
+        fixture.redefine("ReplicatedMergeTree(", "ReplicatedReplacingMergeTree(");
+        fixture.write("ReplicatedMergeTree(", "ReplicatedMergeTree(");
+        assert_eq!(fixture.found(check), ["hazard SW007: d.events would keep rows of equal keys apart from now on"]);
     }
 
     #[test]

@@ -102,7 +102,10 @@ pub(super) struct Blueprint<'a> {
     pub(super) own: RebuildTables,
     pub(super) old: Shape,
     pub(super) new: Shape,
+    /// The source's engine.
     pub(super) engine: Engine,
+    /// The new table's, as far as it says how rows are merged.
+    pub(super) new_engine: Engine,
     /// The source's columns.
     pub(super) columns: &'a [Column],
     /// Those of which the new table has another type.
@@ -128,6 +131,9 @@ impl<'a> Blueprint<'a> {
         };
         let engine = read_engine(&source.engine_full)
             .map_err(|error| DefinitionError::Unreadable { table: source.name.clone(), source: Box::new(error) })?;
+        let new_engine = case.other_engine().unwrap_or(&engine).clone();
+        let prefix = if engine.replicated() { "Replicated" } else { "" };
+        let new_name = format!("{prefix}{}", new_engine.plain_name());
         let objects = objects(case);
         let fingerprints = fingerprints(case, &objects);
         let own = RebuildTables::of(&objects.source);
@@ -139,8 +145,9 @@ impl<'a> Blueprint<'a> {
             case,
             id: frame::plan_id(case.snapshot, &case.change.statement, &fingerprints),
             old: Shape::new(&source.engine, &source.keys, each(|change| &change.before))?,
-            new: Shape::new(&source.engine, &case.target.keys, each(|change| &change.after))?,
+            new: Shape::new(&new_name, &case.target.keys, each(|change| &change.after))?,
             engine,
+            new_engine,
             columns: &source.columns,
             types,
             fingerprints,
@@ -223,9 +230,19 @@ impl<'a> Blueprint<'a> {
             return given.to_owned();
         }
         // Several threads only where the order of rows means nothing.
-        let threads = if self.engine.plain_name() == "MergeTree" { COPY_THREADS } else { "" };
+        let threads = if self.keeps_rows() { COPY_THREADS } else { "" };
         let before = if given.is_empty() { "SETTINGS ".to_owned() } else { format!("{}, ", given.trim_end()) };
         format!("{before}{threads}{COPY_BLOCKS} ")
+    }
+
+    /// Whether neither table merges rows.
+    pub(super) fn keeps_rows(&self) -> bool {
+        [&self.engine, &self.new_engine].iter().all(|engine| engine.plain_name() == "MergeTree")
+    }
+
+    /// Whether the new table merges rows as the source does.
+    pub(super) fn merges_alike(&self) -> bool {
+        self.engine.plain_name() == self.new_engine.plain_name()
     }
 
     pub(super) fn is_replicated(&self) -> bool {
@@ -252,6 +269,13 @@ impl<'a> Blueprint<'a> {
     pub(super) fn shadow_can_go(&self) -> Option<Probe> {
         let asks = self.is_replicated() && self.all_have(Capability::Keeper);
         asks.then(|| probes::keeper_lets_go(&self.own.shadow))
+    }
+
+    /// Holds while the shadow's name has nothing, or a table of this shape.
+    pub(super) fn shadow_is_none_or(&self, shape: &Shape) -> Probe {
+        // Where the engine stays it tells nothing.
+        let engine = (!self.merges_alike()).then_some(shape.engine.as_str());
+        probes::absent_or_has_keys(&self.own.shadow, engine, &shape.keys, &shape.types)
     }
 
     /// `DROP TABLE IF EXISTS`, at once and for good where the server would otherwise take its time.
@@ -291,7 +315,7 @@ impl<'a> Blueprint<'a> {
             "tables are dropped without SYNC, which not every replica has or needs"
         };
         let mut choices = vec![
-            "strategy mirror: a sorting, primary or partition key, and the type of a column in it, cannot be changed in place"
+            "strategy mirror: engine, sorting, primary and partition key, and the types of columns in keys, cannot be changed in place"
                 .to_owned(),
             swap.to_owned(),
             attach.to_owned(),

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::blueprint::{Blueprint, ShardSite};
 use super::{landing, step_id};
 use crate::catalog::Column;
+use crate::ddl::Engine;
 use crate::names::TableName;
 use crate::plan::sql;
 use crate::plan::step::Phase;
@@ -106,12 +107,44 @@ fn rows(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> Temp
     let select = match mode {
         CompareMode::Rows => format!("(SELECT {} AS __sw_h FROM {from}", blueprint.row_hash()),
         CompareMode::Final => format!("(SELECT {} AS __sw_h FROM {from} FINAL", merged_hash(blueprint)),
-        CompareMode::Keys => {
-            format!("(SELECT DISTINCT {partition} AS __sw_partition, {} AS __sw_h FROM {from}", key_hash(blueprint))
-        }
+        CompareMode::Keys => return keys(blueprint, &from, &partition),
     };
     let end = format!("){})", blueprint.only_fitting("AND"));
     Template::text(&format!("{select} WHERE {partition} IN (")).hole("partitions", &end)
+}
+
+/// Key by key, each with its highest version where there is one: merging leaves that alone, however far it has come.
+fn keys(blueprint: &Blueprint<'_>, from: &str, partition: &str) -> Template {
+    let (key, fitting) = (key_hash(blueprint), blueprint.only_fitting("AND"));
+    let end = match version(blueprint) {
+        None => {
+            let select = format!("(SELECT DISTINCT {partition} AS __sw_partition, {key} AS __sw_h FROM {from}");
+            return Template::text(&format!("{select} WHERE {partition} IN ("))
+                .hole("partitions", &format!("){fitting})"));
+        }
+        Some(_) => format!("){fitting} GROUP BY __sw_partition, __sw_k)"),
+    };
+    Template::text(&format!("({} WHERE {partition} IN (", of_keys(blueprint, partition, from))).hole("partitions", &end)
+}
+
+/// The beginning of a query for keys with their highest versions; GROUP BY is to follow.
+fn of_keys(blueprint: &Blueprint<'_>, partition: &str, from: &str) -> String {
+    let version = version(blueprint).unwrap_or_default();
+    format!(
+        "SELECT {partition} AS __sw_partition, {} AS __sw_k, cityHash64(__sw_k, toString(max({version}))) AS __sw_h FROM {from}",
+        key_hash(blueprint)
+    )
+}
+
+/// The column whose highest value outlives merging: of a `ReplacingMergeTree` beside a `MergeTree` with the same keys.
+pub(super) fn version(blueprint: &Blueprint<'_>) -> Option<String> {
+    let same = |old: &[String], new: &[String]| old.iter().collect::<BTreeSet<_>>() == new.iter().collect();
+    let (old, new) = (&blueprint.old, &blueprint.new);
+    if blueprint.merges_alike() || !same(&old.sorting, &new.sorting) || !same(&old.partition, &new.partition) {
+        return None;
+    }
+    let mut args = [&blueprint.engine, &blueprint.new_engine].into_iter().flat_map(Engine::merge_args);
+    args.next().map(|version| blueprint.in_both(&version.text))
 }
 
 /// Rows can be put right one by one where the engine keeps rows as they are, or the last of several.
@@ -191,9 +224,9 @@ fn unseen(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, picked: &Template, g
 pub(super) fn mode(blueprint: &Blueprint<'_>) -> CompareMode {
     let (old, new): (BTreeSet<&String>, BTreeSet<&String>) =
         (blueprint.old.sorting.iter().collect(), blueprint.new.sorting.iter().collect());
-    if blueprint.engine.plain_name() == "MergeTree" {
+    if blueprint.keeps_rows() {
         CompareMode::Rows
-    } else if old == new {
+    } else if old == new && blueprint.merges_alike() {
         CompareMode::Final
     } else {
         CompareMode::Keys
@@ -234,6 +267,11 @@ fn query(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> Str
     match mode {
         CompareMode::Rows => grouped(&partition, &blueprint.row_hash(), &format!("{table}{fitting}")),
         CompareMode::Final => grouped(&partition, &merged_hash(blueprint), &format!("{table} FINAL{fitting}")),
+        CompareMode::Keys if version(blueprint).is_some() => {
+            let keys = of_keys(blueprint, &partition, &table);
+            let keys = format!("({keys}{fitting} GROUP BY __sw_partition, __sw_k)");
+            grouped("__sw_partition", "__sw_h", &keys)
+        }
         CompareMode::Keys => {
             let hash = key_hash(blueprint);
             let distinct =

@@ -46,7 +46,7 @@ fn chunks(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Backfill {
     let hash = blueprint.row_hash();
     let partition = sql::partition_id_of_row(blueprint.all_have(Capability::PartitionIdColumn));
     // An engine that keeps the last of several rows must see them in the order in which they came.
-    let in_order = if blueprint.engine.plain_name() == "MergeTree" { "" } else { " SETTINGS max_threads = 1" };
+    let in_order = if blueprint.keeps_rows() { "" } else { " SETTINGS max_threads = 1" };
     Backfill {
         on: shard.home,
         before: vec![blueprint.source_unchanged(shard.home), blueprint.shadow_is(&blueprint.new)],
@@ -105,7 +105,7 @@ fn signals(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Signal> {
 fn landed(blueprint: &Blueprint<'_>, hash: &str, partition: &str) -> Template {
     let (staging, shadow) = (blueprint.own.staging.sql(), blueprint.own.shadow.sql());
     let there = format!(" AND {hash} IN (SELECT {hash} FROM {staging} WHERE {partition} = ");
-    if blueprint.engine.plain_name() == "MergeTree" {
+    if blueprint.new_engine.plain_name() == "MergeTree" {
         let staged = format!("SELECT count() >= (SELECT count() FROM {staging} WHERE {partition} = ");
         Template::new(&staged, &format!(") FROM {shadow} WHERE {partition} = ")).and(&there).and(")")
     } else {
@@ -156,6 +156,9 @@ pub(super) fn verify(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, phase: Ph
     let how = match compare.mode {
         CompareMode::Rows => "every row, by count and sum of row hashes",
         CompareMode::Final => "rows as FINAL shows them, by count and sum of row hashes",
+        CompareMode::Keys if comparison::version(blueprint).is_some() => {
+            "distinct sorting keys with the highest version of each, since the change alters which rows are merged"
+        }
         CompareMode::Keys => "distinct new sorting keys, since the change alters which rows are merged",
     };
     let repaired = match &compare.repair {

@@ -20,10 +20,7 @@ fn shadow(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     });
     let drop = Run {
         on: shard.replicas.clone(),
-        before: [probes::absent_or_has_keys(&blueprint.own.shadow, &blueprint.new.keys, &blueprint.new.types)]
-            .into_iter()
-            .chain(blueprint.shadow_can_go())
-            .collect(),
+        before: [blueprint.shadow_is_none_or(&blueprint.new)].into_iter().chain(blueprint.shadow_can_go()).collect(),
         sql: vec![blueprint.drop_table(&blueprint.own.shadow)],
         after: vec![probes::absent(&[&blueprint.own.shadow])],
     };

@@ -42,13 +42,10 @@ fn old_data(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     let run = Run {
         on: shard.replicas.clone(),
         // The name must still mean the old data: dropping the live table is the one thing that must never happen.
-        before: [
-            blueprint.source_is(&blueprint.new),
-            probes::absent_or_has_keys(shadow, &blueprint.old.keys, &blueprint.old.types),
-        ]
-        .into_iter()
-        .chain(blueprint.shadow_can_go())
-        .collect(),
+        before: [blueprint.source_is(&blueprint.new), blueprint.shadow_is_none_or(&blueprint.old)]
+            .into_iter()
+            .chain(blueprint.shadow_can_go())
+            .collect(),
         sql: vec![blueprint.drop_table(shadow)],
         after: vec![probes::absent(&[shadow])],
     };

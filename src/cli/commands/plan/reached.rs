@@ -17,7 +17,13 @@ pub(super) fn is_reached(case: &Case<'_>) -> bool {
     let same_definition = case
         .written
         .is_none_or(|written| written.engine_full == case.target.engine_full && written.columns == case.target.columns);
-    same_keys && same_types(case) && same_engine && same_definition
+    same_keys && same_types(case) && same_engine && same_merging(case) && same_definition
+}
+
+/// Whether the table merges rows on every replica as the wanted one does.
+fn same_merging(case: &Case<'_>) -> bool {
+    let plain = |table: &Table| read_engine(&table.engine_full).map(|engine| engine.plain_name().to_owned()).ok();
+    case.sources().all(|(_, table)| plain(table) == plain(case.target))
 }
 
 /// Whether columns of the table have the wanted types on every replica.
