@@ -58,10 +58,12 @@ pub fn fill(
     let day = day(partitions, rows);
     let items = key_items(sorting_key).unwrap_or_default();
     let in_key = |column: &Column| items.iter().any(|item| item.trim_matches('`') == column.name);
-    let telling = columns.iter().filter(|column| in_key(column)).rfind(|column| holds_any_number(&column.kind));
+    let stored: Vec<&Column> =
+        columns.iter().filter(|column| column.is_stored() && !column.is_materialized()).collect();
+    let telling = telling(&stored, in_key);
     let mut fill = Fill { columns: Vec::new(), values: Vec::new(), left_out: Vec::new() };
-    for column in columns.iter().filter(|column| column.is_stored() && !column.is_materialized()) {
-        let is_telling = telling.is_some_and(|telling| telling.name == column.name);
+    for column in stored {
+        let is_telling = telling.contains(&column.name.as_str());
         let value = if sign == Some(column.name.as_str()) {
             Some("toInt8(1)".to_owned())
         } else {
@@ -78,6 +80,18 @@ pub fn fill(
     fill
 }
 
+/// The columns that tell rows apart. Numbers of 32 bits begin anew after some four thousand million rows, so that another column must
+/// help them, where there is one.
+fn telling<'c>(columns: &[&'c Column], in_key: impl Fn(&Column) -> bool) -> Vec<&'c str> {
+    let last = |key: bool, holds: fn(&str) -> bool| {
+        columns.iter().rfind(|column| in_key(column) == key && holds(&column.kind)).map(|column| column.name.as_str())
+    };
+    match last(true, holds_any_number) {
+        Some(one) => vec![one],
+        None => [last(true, holds_many_numbers), last(false, holds_any_number)].into_iter().flatten().collect(),
+    }
+}
+
 /// How many different values a column gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Spread {
@@ -89,6 +103,10 @@ enum Spread {
 
 fn holds_any_number(kind: &str) -> bool {
     matches!(kind, "UInt64" | "Int64" | "String" | "UUID" | "LowCardinality(String)")
+}
+
+fn holds_many_numbers(kind: &str) -> bool {
+    matches!(kind, "UInt32" | "Int32")
 }
 
 /// A month or a day, by its first day, and the share of the rows that are in it.
@@ -297,6 +315,22 @@ mod tests {
         let slots = slots(&sizes(&ids), 10);
         assert!(slots.len() <= SLOTS_MAX && slots.len() > SLOTS_MAX / 2, "{}", slots.len());
         assert!(slots.iter().all(|slot| slot.rows == 1));
+    }
+
+    #[test]
+    fn rows_are_told_apart_by_a_key_that_can_or_by_what_can_beside_it() {
+        let told = |columns: &[(&str, &str)], key: &str| -> Vec<String> {
+            let columns: Vec<Column> = columns.iter().map(|(name, kind)| Column::new(*name, *kind)).collect();
+            let fill = fill(&columns, key, None, &[], 10);
+            let is_telling = |(_, value): &(&str, &str)| !value.contains("cityHash64");
+            fill.pairs().filter(is_telling).map(|(name, _)| name.to_owned()).collect()
+        };
+        let narrow = [("id", "UInt32"), ("ts", "DateTime"), ("v", "String"), ("n", "UInt64")];
+        assert_eq!(told(&narrow, "id, n"), ["`n`"]);
+        assert_eq!(told(&narrow, "id, ts"), ["`id`", "`n`"]);
+        assert_eq!(told(&narrow[1..3], "ts"), ["`v`"]);
+        assert_eq!(told(&narrow[..1], "id"), ["`id`"]);
+        assert_eq!(told(&narrow[1..2], "ts"), [""; 0]);
     }
 
     #[test]
