@@ -2,7 +2,7 @@
 
 use crate::catalog::Table;
 use crate::ddl::lexer::{TokenKind, significant_tokens};
-use crate::ddl::{DdlError, changing_function, columns_of, key_items};
+use crate::ddl::{DdlError, ItemKind, changing_function, columns_of, key_items, read_table};
 
 /// A sorting key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -83,6 +83,41 @@ impl Key {
     }
 }
 
+/// The projections of a table that keep its rows in the order in which this key begins: the key itself serves what they serve.
+pub fn projections_spared(key: &Key, create_query: &str) -> Vec<String> {
+    let Ok(live) = read_table(create_query) else { return Vec::new() };
+    let sorted_alike = |text: &str| {
+        let order = order_of(text).and_then(|order| Key::of(order).ok());
+        order.is_some_and(|order| !order.items.is_empty() && key.items.starts_with(&order.items))
+    };
+    let spared = live.items.iter().filter_map(|item| match &item.kind {
+        ItemKind::Projection { name } if sorted_alike(&item.text.text) => Some(name.clone()),
+        _ => None,
+    });
+    spared.collect()
+}
+
+/// What stands behind ORDER BY in `PROJECTION p (SELECT … ORDER BY …)`.
+fn order_of(projection: &str) -> Option<&str> {
+    let tokens = significant_tokens(projection).ok()?;
+    let text =
+        |at: usize| tokens.get(at).map_or("", |token: &crate::ddl::lexer::Token| &projection[token.span.clone()]);
+    let mut depth = 0_usize;
+    let mut begin = None;
+    for (at, token) in tokens.iter().enumerate() {
+        match token.kind {
+            TokenKind::Open => depth += 1,
+            TokenKind::Close if depth == 1 => return Some(projection[begin?..token.span.start].trim()),
+            TokenKind::Close => depth = depth.saturating_sub(1),
+            _ if depth == 1 && text(at).eq_ignore_ascii_case("ORDER") && text(at + 1).eq_ignore_ascii_case("BY") => {
+                begin = Some(tokens[at + 1].span.end);
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
 /// Whether one pair of round brackets holds all of it.
 fn is_in_brackets(text: &str) -> Result<bool, DdlError> {
     let tokens = significant_tokens(text)?;
@@ -120,6 +155,17 @@ mod tests {
         }
         assert_eq!(Key::of("a ASC, b DESC").unwrap().items, ["a", "b DESC"]);
         assert_eq!(Key::of("(a, b)").unwrap().items, Key::of("a , `b`").unwrap().items);
+    }
+
+    #[test]
+    fn a_projection_in_the_order_of_the_key_is_spared() {
+        let create = "CREATE TABLE d.t (`a` UInt8, `b c` UInt8, PROJECTION p (SELECT * ORDER BY `b c`, a), PROJECTION q (SELECT a, (b) \
+                      ORDER BY (a)), PROJECTION sums (SELECT a, sum(`b c`) GROUP BY a)) ENGINE = MergeTree ORDER BY a";
+        let spared = |key: &str| projections_spared(&Key::of(key).unwrap(), create);
+        assert_eq!(spared("`b c`, a, a + 1"), ["p"]);
+        assert_eq!(spared("(a, `b c`)"), ["q"]);
+        assert!(spared("`b c`").is_empty() && spared("tuple()").is_empty());
+        assert!(projections_spared(&Key::of("a").unwrap(), "CREATE VIEW").is_empty());
     }
 
     #[test]

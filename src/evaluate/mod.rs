@@ -21,7 +21,7 @@ mod workload;
 
 pub use aim::{Aimed, Unaimed, aim};
 pub use display::tables;
-pub use key::{Key, KeyError};
+pub use key::{Key, KeyError, projections_spared};
 pub use predicate::Conditions;
 pub use reach::{Defined, Reach, Way};
 pub use report::{

@@ -15,7 +15,7 @@ use super::suggest::{self, Found};
 use super::twins::{Held, Maker, Twin, codec, volume};
 use crate::evaluate::{
     Alternative, Candidate, Coverage, EXAMPLES_MAX, FORMAT_VERSION, Key, Measured, NotCovered, Reads, Report, Scale,
-    Volume, Workload, holds_sample, queries, weighted, weighted_bytes, whole,
+    Volume, Workload, holds_sample, projections_spared, queries, weighted, weighted_bytes, whole,
 };
 use crate::names::TableName;
 use crate::render::figures;
@@ -223,6 +223,11 @@ impl Run<'_> {
         }
         if !table.keys.sampling.is_empty() && !holds_sample(key, &table.keys.sampling) {
             notes.push(format!("SAMPLE BY {} cannot stay: it is not in this key", table.keys.sampling));
+        }
+        let spared = projections_spared(key, &table.create_query);
+        if !spared.is_empty() {
+            let names = crate::words::list(spared.iter());
+            notes.push(format!("projections in the order of this key would serve nothing that it does not: {names}"));
         }
         notes
     }
