@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn rows_are_told_apart_by_a_key_that_can_or_by_what_can_beside_it() {
         let told = |columns: &[(&str, &str)], key: &str| -> Vec<String> {
-            let columns: Vec<Column> = columns.iter().map(|(name, kind)| Column::new(*name, *kind)).collect();
+            let columns: Vec<Column> = columns.iter().map(|(name, kind)| Column::new(name, kind)).collect();
             let fill = fill(&columns, key, None, &[], 10);
             let is_telling = |(_, value): &(&str, &str)| !value.contains("cityHash64");
             fill.pairs().filter(is_telling).map(|(name, _)| name.to_owned()).collect()
