@@ -57,8 +57,8 @@ fn an_insert_reaches_the_other_replica_of_its_shard_alone() {
     cluster.eventually(replica(1, 1), queries, "1");
 }
 
-/// On servers of its own: those of 18.16.1 from which other tests took ZooKeeper may answer and take part in replication, and yet never
-/// carry out a statement ON CLUSTER again. Nothing else relies on it, for plans name each replica.
+/// On servers of its own: of those of 18.16.1 from which other tests had taken ZooKeeper, one answered and took part in replication, and
+/// yet did not carry out a statement ON CLUSTER within a minute. Nothing else relies on it, for plans name each replica.
 #[test]
 fn statements_on_cluster_reach_every_replica() {
     let cluster = Running::start(Engine::Debian, 2, 2).unwrap();
