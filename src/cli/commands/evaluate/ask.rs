@@ -10,6 +10,8 @@ use crate::evaluate::{Group, Reads};
 use crate::names::TableName;
 use crate::server::{QueryError, QueryErrorKind, Statement};
 
+/// Literals of a group that are tried on each of many tables.
+pub(super) const LITERALS_MAX: usize = 4;
 /// Questions at one time.
 const ASKED_AT_ONCE: usize = 2;
 

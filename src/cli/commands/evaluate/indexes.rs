@@ -6,18 +6,14 @@
 
 use super::super::super::failure::Failure;
 use super::super::super::output::say;
-use super::ask::Asked;
+use super::ask::LITERALS_MAX;
 use super::measure::{ALTERNATIVES_MAX, Measurement, Run};
-use crate::evaluate::{
-    Alternative, Candidate, Group, Key, Need, Reads, SkipIndex, Workload, skip_indexes, weighted, whole,
-};
+use crate::evaluate::{Alternative, Candidate, Group, Need, Reads, SkipIndex, Workload, skip_indexes, weighted, whole};
 use crate::names::{TableName, quote_string};
 use crate::plan::of_table;
 
 /// Indexes that are tried.
 const TRIED_MAX: usize = 8;
-/// Literals of a group that are tried.
-const LITERALS_MAX: usize = 4;
 /// On fewer granules a share says nothing.
 const GRANULES_MIN: u64 = 32;
 
@@ -30,14 +26,13 @@ pub(super) async fn measure(
 ) -> Result<Vec<Alternative>, Failure> {
     let Some(today) = measured.first() else { return Ok(Vec::new()) };
     let ground = run.maker.ground;
-    let key = Key::of(&run.subject.table.keys.sorting)?.items;
-    let proposed = skip_indexes(needs, &key, TRIED_MAX);
+    let proposed = skip_indexes(needs, &today.key.items, TRIED_MAX);
     if !ground.known.has("use_skip_indexes") || proposed.is_empty() {
         return Ok(Vec::new());
     }
     let Some(granules) = Granules::of(run, today).await? else { return Ok(Vec::new()) };
     say(&format!("trying {}", crate::words::count(proposed.len() as u64, "skip index")));
-    let before = granules.asked(run).all(&workload.groups, LITERALS_MAX).await;
+    let before = run.asked(&granules.table, granules.factor).all(&workload.groups, LITERALS_MAX).await;
     let before = before.map_err(|error| Failure::of(&error))?.reads;
     let candidate = run.report(true, today, workload);
     let mut found = Vec::new();
@@ -101,16 +96,6 @@ impl Granules {
         Ok((held.granules >= GRANULES_MIN).then_some(Self { table, factor }))
     }
 
-    fn asked<'a>(&'a self, run: &'a Run<'_>) -> Asked<'a> {
-        Asked {
-            ground: run.maker.ground,
-            method: run.method,
-            twin: &self.table,
-            factor: self.factor,
-            shards_factor: run.subject.shards_factor,
-        }
-    }
-
     /// What the groups read that it may serve, and the bytes that it takes; none if the server refuses it.
     async fn with(
         &self,
@@ -129,7 +114,8 @@ impl Granules {
         ground.attempt(&materialize, &wait).await.map_err(|error| Failure::of(&error))?;
         let some: Vec<Group> =
             groups.iter().zip(served).filter(|(_, served)| **served).map(|(group, _)| group.clone()).collect();
-        let told = self.asked(run).all(&some, LITERALS_MAX).await.map_err(|error| Failure::of(&error))?;
+        let told =
+            run.asked(&self.table, self.factor).all(&some, LITERALS_MAX).await.map_err(|error| Failure::of(&error))?;
         let mut told = told.reads.into_iter();
         let reads = served.iter().map(|served| if *served { told.next() } else { None }).collect();
         let bytes = self.bytes(run, &name).await?;

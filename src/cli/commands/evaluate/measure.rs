@@ -115,18 +115,21 @@ impl Run<'_> {
         self.maker.volume.rows as f64 / self.sample_rows.max(1) as f64
     }
 
+    /// Asks a table of the ground; of the table that is evaluated there are `factor` rows for each of its own.
+    pub(super) fn asked<'a>(&'a self, twin: &'a TableName, factor: f64) -> Asked<'a> {
+        let (ground, method, shards_factor) = (self.maker.ground, self.method, self.subject.shards_factor);
+        Asked { ground, method, twin, factor, shards_factor }
+    }
+
     pub(super) async fn candidate(&self, at: usize, key: Key, workload: &Workload) -> Result<Measurement, Failure> {
         say(&format!("measuring {}", key.sql));
         let other = (at > 0).then_some(&key);
         let twin = self.maker.twin(other, self.scale.granule_rows, &self.sample, &format!("twin_{at}")).await?;
-        let asked = Asked {
-            ground: self.maker.ground,
-            method: self.method,
-            twin: &twin.name,
-            factor: self.factor(),
-            shards_factor: self.subject.shards_factor,
-        };
-        let told = asked.all(&workload.groups, EXAMPLES_MAX).await.map_err(|error| Failure::of(&error))?;
+        let told = self
+            .asked(&twin.name, self.factor())
+            .all(&workload.groups, EXAMPLES_MAX)
+            .await
+            .map_err(|error| Failure::of(&error))?;
         let held = self.maker.held(&twin.name).await?;
         let sizes = sizes::measure(self.maker, &self.scale, &key, other, &twin, &held).await?;
         Ok(Measurement { key, twin, held, sizes, reads: told.reads, refused: told.refused })

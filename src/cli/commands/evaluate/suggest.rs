@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::super::args::Evaluate as Args;
 use super::super::super::failure::Failure;
 use super::super::super::output::say;
-use super::ask::Asked;
+use super::ask::LITERALS_MAX;
 use super::indexes;
 use super::measure::{Measurement, Run};
 use crate::catalog::Column;
@@ -18,8 +18,6 @@ use crate::words::count;
 
 /// Rows of the twins that the search makes.
 const SEARCH_ROWS: u64 = 300_000;
-/// Literals of a group that the search tries.
-const LITERALS_MAX: usize = 4;
 /// Keys that are measured as candidates are, in the end.
 const FINALISTS_MAX: usize = 5;
 /// Expressions that keys are made of, at most: those that most rows are read for.
@@ -187,13 +185,7 @@ impl Small {
         let told = match &made {
             Err(_) => None,
             Ok(twin) => {
-                let asked = Asked {
-                    ground,
-                    method: run.method,
-                    twin: &twin.name,
-                    factor: self.factor,
-                    shards_factor: run.subject.shards_factor,
-                };
+                let asked = run.asked(&twin.name, self.factor);
                 Some(asked.all(&workload.groups, LITERALS_MAX).await.map_err(|error| Failure::of(&error))?)
             }
         };
