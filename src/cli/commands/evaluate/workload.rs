@@ -54,7 +54,7 @@ fn nobody_asks(subject: &Subject<'_>, reach: &Reach, args: &Args) -> Failure {
         }
     };
     Failure::new(format!("{}: {message}", subject.table.name))
-        .hint("look further back with --window, or give queries with --queries FILE")
+        .hint("look further back with --window, see that log_queries is on for those who ask, or give queries with --queries FILE")
 }
 
 async fn from_logs(
