@@ -18,7 +18,7 @@ mod undo;
 pub use error::AlterError;
 pub use mutation::{MutationCommand, mark, marked};
 pub use resolve::{definitions, is_alter, resolve};
-pub use retire::{mark as mark_retired, retired, unmark};
+pub use retire::{mark as mark_retired, marked_since, retired, unmark};
 pub use trial::{Altered, Tried, trials_of};
 
 use crate::change::Change;

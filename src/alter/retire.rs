@@ -33,6 +33,12 @@ pub fn mark(alter: &mut Alter, snapshot: &Snapshot, day: &str) -> Result<(), Alt
     Ok(())
 }
 
+/// The day of a mark, out of the statement that makes it.
+pub fn marked_since(sql: &str) -> Option<&str> {
+    let day = &sql[sql.find(MARK)? + MARK.len()..];
+    day.split(',').next()
+}
+
 /// Takes the mark off a table that does not bear it well.
 pub fn unmark(order: &mut Order) {
     order.stages.retain(|stage| stage.place != Place::Mark);

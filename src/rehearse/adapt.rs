@@ -75,14 +75,21 @@ impl Target {
         let replicated = capabilities.contains(&Capability::Keeper);
         Self { cluster, identities, replicas, replicated, capabilities }
     }
+
+    /// Replicas of the plan that nobody plays, in words.
+    pub(super) fn missing(&self, plan: &Plan) -> Option<String> {
+        let all = plan.cluster.replicas.len();
+        let missing = all - self.replicas.len();
+        (missing > 0).then(|| format!("{missing} of the plan's {all} replicas, for which there was no server"))
+    }
 }
 
 /// Turns a plan to another cluster.
 pub fn adapt(plan: &Plan, target: &Target, words: &Words) -> Adapted {
     let replacements = replacements(plan, target, words);
     let dialect = Dialect::between(plan, target, &words.columns);
-    let mut adapter = Adapter { plan, target, replacements, dialect, not_covered: BTreeSet::new() };
-    adapter.note_missing_replicas();
+    let not_covered = target.missing(plan).into_iter().collect();
+    let mut adapter = Adapter { plan, target, replacements, dialect, not_covered };
     let played: BTreeSet<u32> = target.replicas.keys().map(|id| id.shard).collect();
     let here = |step: &&Step| step.shard.is_none_or(|shard| played.contains(&shard));
     let steps: Vec<Step> = plan.steps.iter().filter(here).map(|step| adapter.step(step)).collect();
@@ -138,14 +145,6 @@ struct Adapter<'a> {
 }
 
 impl Adapter<'_> {
-    fn note_missing_replicas(&mut self) {
-        let missing = self.plan.cluster.replicas.len() - self.target.replicas.len();
-        if missing > 0 {
-            let all = self.plan.cluster.replicas.len();
-            self.not_covered.insert(format!("{missing} of the plan's {all} replicas, for which there was no server"));
-        }
-    }
-
     fn step(&mut self, step: &Step) -> Step {
         let action = self.action(&step.action);
         let undo = match &step.undo {
@@ -185,7 +184,7 @@ impl Adapter<'_> {
                 ..(**swap).clone()
             })),
             Action::Drain(wait) => Action::Drain(self.drain(wait)),
-            // No rebuild waits for mutations or asks logs, and nothing else is rehearsed.
+            // No rebuild waits for mutations or asks logs, and an ALTER is planned anew where it is rehearsed.
             Action::AwaitMutations(_) | Action::Unread(_) => Action::Check { probes: Vec::new() },
             Action::Compare(compare) => Action::Compare(Box::new(self.compare(compare))),
             Action::Ready(ready) => Action::Ready(Ready {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::catalog::Column;
 use crate::ddl::key_items;
+use crate::ddl::quoting::unquote;
 use crate::names::{quote_identifier, quote_string};
 use crate::plan::PartitionSize;
 
@@ -19,14 +20,17 @@ const PASSES: u64 = 2;
 const VALUES: u32 = 1000;
 
 /// How rows of a table are made.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fill {
     /// The columns that are given, quoted.
     pub columns: Vec<String>,
     /// Their values as expressions over `number`.
     pub values: Vec<String>,
-    /// Columns left to their defaults, because nothing is known of how to make values of their types.
+    /// Columns left to their defaults, because nothing is known of how to make values of their types, or because they are not there
+    /// all the while.
     pub left_out: Vec<String>,
+    /// The columns that tell rows apart, if any do.
+    pub telling: Vec<String>,
 }
 
 impl Fill {
@@ -35,6 +39,31 @@ impl Fill {
         // Not numbers(first, count), which old servers do not have.
         let values = self.values.join(", ");
         format!("SELECT {values} FROM (SELECT number + {first} AS number FROM system.numbers LIMIT {count})")
+    }
+
+    /// The same rows without these columns.
+    #[must_use]
+    pub fn without(&self, columns: &[String]) -> Self {
+        // A column of a Nested goes with it.
+        let is_of = |name: &str, whole: &String| name == whole || name.starts_with(&format!("{whole}."));
+        let goes = |name: &str| columns.iter().any(|whole| is_of(name, whole));
+        let (mut fill, mut gone) = (Self::default(), self.left_out.clone());
+        for (column, value) in self.pairs() {
+            let name = unquote(column).unwrap_or_else(|| column.to_owned());
+            if goes(&name) {
+                gone.push(name);
+            } else {
+                fill.columns.push(column.to_owned());
+                fill.values.push(value.to_owned());
+            }
+        }
+        let telling = self.telling.iter().filter(|column| !goes(column)).cloned().collect();
+        Self { left_out: gone, telling, ..fill }
+    }
+
+    /// Whether rows are told apart by the same columns as in another filling.
+    pub fn tells_as(&self, other: &Self) -> bool {
+        !self.telling.is_empty() && self.telling == other.telling
     }
 
     /// The columns with their values.
@@ -61,7 +90,7 @@ pub fn fill(
     let stored: Vec<&Column> =
         columns.iter().filter(|column| column.is_stored() && !column.is_materialized()).collect();
     let telling = telling(&stored, in_key);
-    let mut fill = Fill { columns: Vec::new(), values: Vec::new(), left_out: Vec::new() };
+    let mut fill = Fill { telling: telling.iter().map(|&name| name.to_owned()).collect(), ..Fill::default() };
     for column in stored {
         let is_telling = telling.contains(&column.name.as_str());
         let value = if sign == Some(column.name.as_str()) {
@@ -331,6 +360,21 @@ mod tests {
         assert_eq!(told(&narrow[1..3], "ts"), ["`v`"]);
         assert_eq!(told(&narrow[..1], "id"), ["`id`"]);
         assert_eq!(told(&narrow[1..2], "ts"), [""; 0]);
+    }
+
+    #[test]
+    fn columns_go_with_all_that_is_in_them() {
+        let columns = [("id", "UInt64"), ("n.a", "Array(UInt8)"), ("n.b", "Array(UInt8)"), ("name", "String")];
+        let columns: Vec<Column> = columns.iter().map(|(name, kind)| Column::new(name, kind)).collect();
+        let all = fill(&columns, "id", None, &[], 10);
+        let fewer = all.without(&["n".to_owned()]);
+        assert_eq!(
+            (fewer.columns.join(" "), fewer.left_out.join(" ")),
+            ("`id` `name`".to_owned(), "n.a n.b".to_owned())
+        );
+        assert_eq!(fewer.values, [all.values[0].clone(), all.values[3].clone()]);
+        assert!(fewer.tells_as(&all) && !all.without(&["id".to_owned()]).tells_as(&all));
+        assert!(!Fill::default().tells_as(&Fill::default()), "nothing tells nothing");
     }
 
     #[test]

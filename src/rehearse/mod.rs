@@ -3,6 +3,7 @@
 
 mod account;
 mod adapt;
+mod again;
 mod dialect;
 mod fill;
 mod leftovers;
@@ -14,6 +15,7 @@ mod tests;
 
 pub use account::{Account, Deviation, Span};
 pub use adapt::{Adapted, Target, Words, adapt};
+pub use again::{Touched, stand_in_for, touched};
 pub use fill::{Fill, fill};
 pub use leftovers::{MARKERS, is_own, marker, names};
 pub use recreate::{Made, create_database, databases, recreate, view_targets};

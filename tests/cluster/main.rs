@@ -14,6 +14,7 @@ mod corpus;
 mod demo;
 mod dice;
 mod dry_run;
+mod dry_run_alter;
 mod dry_run_today;
 mod engines;
 mod evaluate;

@@ -43,7 +43,6 @@ impl Rows {
 
 pub(in super::super) async fn run(global: &Global, args: &DryRun) -> Result<Exit, Failure> {
     let sealed = planned::read(&args.plan)?;
-    refuse_other_kinds(&sealed.plan)?;
     let rows = match args.sample {
         Some(count) => Rows::Sample { count, from: Box::new(planned::cluster_of(global, &sealed.plan).await?) },
         None => Rows::Generated(args.rows),
@@ -71,18 +70,6 @@ pub(in super::super) async fn run(global: &Global, args: &DryRun) -> Result<Exit
     keep(&args.plan, &report)?;
     tell(&args.plan, &sealed, &report);
     Ok(exit)
-}
-
-/// What is rehearsed is the copy and the swap under writes. Statements of an ALTER were tried when the plan was made.
-fn refuse_other_kinds(plan: &Plan) -> Result<(), Failure> {
-    if plan.rebuild().is_some() {
-        return Ok(());
-    }
-    let strategy = plan.strategy.name();
-    Err(Failure::new(format!("a dry run rehearses rebuilds; this plan is of strategy {strategy} and copies nothing")).hint(
-        "each of its statements, and each undo, was tried on an empty table of the same definition when the plan was made; \
-         `show --format markdown` has them",
-    ))
 }
 
 async fn start_sandbox(plan: &Plan) -> Result<PathBuf, Failure> {

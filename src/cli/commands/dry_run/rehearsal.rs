@@ -7,12 +7,13 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::future::join_all;
 
 use super::super::super::args::DryRun;
-use super::super::super::connect::Connected;
+use super::super::super::connect::{Connected, timeout};
 use super::super::super::executor;
 use super::super::super::exit_code::Exit;
 use super::super::super::failure::Failure;
 use super::super::super::output::say;
 use super::super::super::progress::Progress;
+use super::super::plan::alter;
 use super::super::planned;
 use super::ground::Ground;
 use super::stage::Stage;
@@ -21,7 +22,7 @@ use crate::execute::{Approver, Decision, Engine, ExecuteError, News, Outcome, Re
 use crate::journal;
 use crate::plan::file::Sealed;
 use crate::plan::{Action, Gate, Phase, Plan, Step, StepId};
-use crate::rehearse::{Ledger, Report, StepOutcome, Verdict, adapt};
+use crate::rehearse::{Account, Adapted, Ledger, Report, StepOutcome, Verdict, adapt, stand_in_for};
 use crate::words::count;
 
 /// Before the outcome of a step that failed.
@@ -51,7 +52,7 @@ async fn rehearse_on(
 ) -> Result<(Report, Exit), Failure> {
     let plan = &sealed.plan;
     let stage = Stage::set(connected, plan, ground, rows).await?;
-    let adapted = adapt(plan, stage.target, &stage.words);
+    let adapted = adapted(connected, plan, &stage).await?;
     let collector = Collector { progress: Progress::new(), outcomes: Mutex::default() };
     let (performed, ledger) = perform(connected, &adapted.plan, &stage, writers, &collector).await;
     let mut outcomes = collector.outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -82,6 +83,21 @@ async fn rehearse_on(
     Ok((report, exit))
 }
 
+/// A rebuild's own steps, turned to these servers; for an ALTER, those that these servers need for the same statement.
+async fn adapted(connected: &Connected, plan: &Plan, stage: &Stage<'_>) -> Result<Adapted, Failure> {
+    if let Some(words) = &stage.words {
+        return Ok(adapt(plan, stage.target, words));
+    }
+    let mut snapshot = connected.cluster.observe(timeout(&connected.config), None).await;
+    // As ON CLUSTER calls it.
+    snapshot.topology.cluster.clone_from(&plan.cluster.name);
+    let here = alter::again(connected, &snapshot, plan).await.map_err(|failure| Failure {
+        message: format!("the sandbox's servers cannot rehearse it: {}", failure.message),
+        ..failure
+    })?;
+    Ok(stand_in_for(plan, here, stage.target))
+}
+
 /// Forward, back, forward again, to the end, with writers all the while if there are any.
 async fn perform(
     connected: &Connected,
@@ -92,23 +108,33 @@ async fn perform(
 ) -> (Result<(), Failure>, Option<Ledger>) {
     let stop = AtomicBool::new(false);
     let writing = join_all((0..writers).map(|writer| writers::write(&connected.cluster, plan, stage, writer, &stop)));
+    let mut account = Account::default();
     let acting = async {
-        let result = acts(connected, plan, stage, collector).await;
+        let result = acts(connected, plan, stage, collector, &mut account).await;
         stop.store(true, Ordering::Relaxed);
         result
     };
     let (mut result, written) = tokio::join!(acting, writing);
-    if writers == 0 {
-        return (result, None);
+    if plan.rebuild().is_some() {
+        // Of rows that nobody writes, the comparisons of the plan itself tell.
+        if writers == 0 {
+            return (result, None);
+        }
+        account = Account::default();
+    } else {
+        account.extend(stage.account.clone());
+    }
+    for one in written {
+        account.extend(one);
     }
     // A run that ended before the swap is judged by the table that would have gone live.
     let is_live = result.is_ok() || collector.has_swapped(plan);
     let shadow = plan.rebuild().map(|rebuild| &rebuild.tables.shadow).filter(|_| !is_live);
-    if shadow.is_some() && !collector.has_copied(plan) {
+    if stage.blurred.is_some() || shadow.is_some() && !collector.has_copied(plan) {
         return (result, None);
     }
     let table = shadow.unwrap_or(&plan.objects.source);
-    match writers::settle(&connected.cluster, table, stage, written).await {
+    match writers::settle(&connected.cluster, table, stage, &account).await {
         Ok(ledger) => (result, Some(ledger)),
         Err(error) => {
             if result.is_ok() {
@@ -119,19 +145,40 @@ async fn perform(
     }
 }
 
-async fn acts(connected: &Connected, plan: &Plan, stage: &Stage<'_>, collector: &Collector) -> Result<(), Failure> {
+/// What is done in turn: how far it goes, and whether rows come in afterwards; nothing named is the way back.
+type Act = (&'static str, Option<Until>, bool);
+
+fn acts_of(plan: &Plan) -> Vec<Act> {
+    let before = |gate: &str| Some(Until { before: Some(StepId::new(gate)), ask_each_step: false });
+    let to_the_end = || Some(Until::default());
+    if plan.rebuild().is_some() {
+        return vec![
+            ("forward, up to the cutover", before("gate.cutover"), true),
+            ("cutover", before("gate.finalize"), true),
+            ("back", None, false),
+            ("forward again", before("gate.finalize"), true),
+            ("to the end", to_the_end(), false),
+        ];
+    }
+    let (title, until) = if plan.has_gate(Gate::Finalize) {
+        ("forward, up to the point of no return", before("gate.finalize"))
+    } else {
+        ("forward", to_the_end())
+    };
+    vec![(title, until, true), ("back", None, true), ("forward again, to the end", to_the_end(), true)]
+}
+
+async fn acts(
+    connected: &Connected,
+    plan: &Plan,
+    stage: &Stage<'_>,
+    collector: &Collector,
+    came_in: &mut Account,
+) -> Result<(), Failure> {
     let directory =
         tempfile::tempdir().map_err(|error| Failure::file("make", Path::new("a temporary directory"), &error))?;
     let path = directory.path().join("journal");
-    let before = |gate: &str| Some(Until { before: Some(StepId::new(gate)), ask_each_step: false });
-    let acts = [
-        ("forward, up to the cutover", before("gate.cutover"), true),
-        ("cutover", before("gate.finalize"), true),
-        ("back", None, false),
-        ("forward again", before("gate.finalize"), true),
-        ("to the end", Some(Until::default()), false),
-    ];
-    for (act, (title, until, rows_come_in)) in (0_u64..).zip(acts) {
+    for (act, (title, until, rows_come_in)) in (0_u64..).zip(acts_of(plan)) {
         say(&format!("— {title}"));
         let journal = journal::File::open(&path, "dry run", &planned::now())?;
         let engine = Engine::new(plan, &connected.cluster, collector, journal, planned::now, executor::claim(false))?;
@@ -142,7 +189,7 @@ async fn acts(connected: &Connected, plan: &Plan, stage: &Stage<'_>, collector: 
         refuse_unfinished(outcome)?;
         if rows_come_in {
             // While a plan waits, life goes on; the comparisons that follow see whether the mirror carries all of it.
-            stage.let_rows_come_in(connected, &plan.objects.source, act).await?;
+            came_in.extend(stage.let_rows_come_in(connected, &plan.objects.source, act).await?);
         }
     }
     Ok(())

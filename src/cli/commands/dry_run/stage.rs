@@ -11,8 +11,8 @@ use crate::catalog::{Keys, Table};
 use crate::change::{TypeChange, Wanted};
 use crate::ddl::read_engine;
 use crate::names::{ReplicaId, TableName};
-use crate::plan::{Action, PartitionSize, Plan, definition};
-use crate::rehearse::{Fill, Target, Words, fill, view_targets};
+use crate::plan::{Action, PartitionSize, Plan, Rebuild, definition};
+use crate::rehearse::{Account, Fill, Target, Touched, Words, fill, touched, view_targets};
 use crate::server::{QueryError, Statement, normal_form};
 use crate::snapshot::Capability;
 use crate::words::count;
@@ -36,14 +36,22 @@ const TOO_MANY_PARTITIONS: u32 = 252;
 /// The stage, set.
 pub(super) struct Stage<'a> {
     pub(super) target: &'a Target,
-    pub(super) words: Words,
+    /// What its servers call things, for a plan whose steps are turned to them.
+    pub(super) words: Option<Words>,
     pub(super) source: Table,
-    pub(super) fill: Fill,
+    /// How the table is filled.
+    fill: Fill,
+    /// How rows come in from then on: columns that the plan takes away, or whose values it changes, are not given.
+    pub(super) later: Fill,
+    /// Why it cannot be told afterwards what became of each row, if it cannot.
+    pub(super) blurred: Option<String>,
     /// Columns that get another type.
     pub(super) types: Vec<TypeChange>,
     /// Rows that the table was filled with, over all shards.
     pub(super) rows: u64,
     pub(super) rows_from: String,
+    /// The rows that were generated.
+    pub(super) account: Account,
     pub(super) not_covered: Vec<String>,
 }
 
@@ -93,17 +101,36 @@ impl<'a> Stage<'a> {
             return Err(Failure::new(format!("{} is not on the sandbox after it was made", plan.objects.source)));
         };
         let hash = |name: &TableName| Some((name.clone(), snapshot.table(on, name)?.definition_hash.clone()));
-        let words = Words {
-            definition_hashes: names.iter().filter_map(hash).collect(),
-            keys: [source.keys.clone(), wanted_keys(connected, plan, on, &source).await?],
-            columns: source.columns.clone(),
+        let words = match plan.rebuild() {
+            None => None,
+            Some(rebuild) => Some(Words {
+                definition_hashes: names.iter().filter_map(hash).collect(),
+                keys: [source.keys.clone(), wanted_keys(connected, plan, rebuild, on, &source).await?],
+                columns: source.columns.clone(),
+            }),
         };
         let fill = filling(&source, &partitions(plan), rows / homes(target).len().max(1) as u64);
         let left_out = fill.left_out.iter().map(|column| format!("values of column {column}: its type is not known"));
-        let not_covered = left_out.collect();
+        let mut not_covered: Vec<String> = left_out.collect();
+        let touched = touched(plan, &source);
+        let later = fill.without(&touched.columns);
+        let blurred = if plan.rebuild().is_some() { None } else { blurred(&touched, &fill, &later, &source) };
+        not_covered.extend(blurred.clone());
         let rows_from = "generated to the columns' types and the table's partitions".to_owned();
         let types = plan.rebuild().map(|rebuild| rebuild.types.clone()).unwrap_or_default();
-        Ok(Self { target, words, source, fill, types, rows, rows_from, not_covered })
+        Ok(Self {
+            target,
+            words,
+            source,
+            fill,
+            later,
+            blurred,
+            types,
+            rows,
+            rows_from,
+            not_covered,
+            account: Account::default(),
+        })
     }
 
     /// Fills the table, a shard after the other, with inserts that the server takes: where one meets too many partitions, the
@@ -115,7 +142,9 @@ impl<'a> Stage<'a> {
         let wanted = self.rows;
         self.rows = 0;
         for (index, on) in (0_u64..).zip(homes) {
-            self.rows += self.generate_on(connected, &plan.objects.source, on, index * share, share).await?;
+            let made = self.generate_on(connected, &plan.objects.source, on, index * share, share).await?;
+            self.account.acknowledged(index * share, made);
+            self.rows += made;
         }
         if self.rows < share {
             self.not_covered.push(format!(
@@ -156,13 +185,15 @@ impl<'a> Stage<'a> {
         connected: &Connected,
         table: &TableName,
         act: u64,
-    ) -> Result<(), Failure> {
+    ) -> Result<Account, Failure> {
+        let mut account = Account::default();
         for (index, on) in (0_u64..).zip(homes(self.target)) {
             let first = LATER_ROWS_FROM + (act * LATER_STRIDE + index) * INSERT_ROWS_MIN;
-            let sql = insert_sql(table, &self.fill, first, INSERT_ROWS_MIN);
+            let sql = insert_sql(table, &self.later, first, INSERT_ROWS_MIN);
             insert(connected, on, sql).await.map_err(|error| Failure::of(&error))?;
+            account.acknowledged(first, INSERT_ROWS_MIN);
         }
-        Ok(())
+        Ok(account)
     }
 
     /// Rows for the tables beside the source that no view fills: what dictionaries and joins read, and what comes in through
@@ -238,22 +269,48 @@ fn refuse_types(plan: &Plan, target: &Target) -> Result<(), Failure> {
         .hint("rehearse it on current servers: `sandbox up --engine chdb`, or leave out --on"))
 }
 
+/// Why rows of a table that is altered are not counted one by one, if they cannot be.
+fn blurred(touched: &Touched, fill: &Fill, later: &Fill, source: &Table) -> Option<String> {
+    let in_key = |column: &String| source.keys.sorting.split(", ").any(|item| item.trim_matches('`') == column);
+    let why = if !touched.keeps_rows {
+        "the statement itself removes or alters rows"
+    } else if source.create_query.contains(" TTL ") {
+        "the table's TTL may remove them"
+    } else if !later.tells_as(fill) {
+        "no column that stays as it is tells them apart"
+    } else if !source.engine.ends_with("MergeTree") || !is_plain(&source.engine) && !later.telling.iter().all(in_key) {
+        "the engine may merge them"
+    } else {
+        return None;
+    };
+    Some(format!("what became of each row: {why}"))
+}
+
+fn is_plain(engine: &str) -> bool {
+    matches!(engine, "MergeTree" | "ReplicatedMergeTree")
+}
+
 /// An insert of generated rows.
 pub(super) fn insert_sql(table: &TableName, fill: &Fill, first: u64, count: u64) -> String {
     format!("INSERT INTO {} ({}) {}", table.sql(), fill.columns.join(", "), fill.select(first, count))
 }
 
 /// The wanted keys as this server writes them; that it accepts the new definition is seen on the way.
-async fn wanted_keys(connected: &Connected, plan: &Plan, on: ReplicaId, source: &Table) -> Result<Keys, Failure> {
+async fn wanted_keys(
+    connected: &Connected,
+    plan: &Plan,
+    rebuild: &Rebuild,
+    on: ReplicaId,
+    source: &Table,
+) -> Result<Keys, Failure> {
     let live = definition::live(source).map_err(|error| Failure::of(&error))?;
     let key = |text: &String| Some(if text.is_empty() { "tuple()".to_owned() } else { format!("({text})") });
-    let (after, types) =
-        plan.rebuild().map(|rebuild| (rebuild.after.clone(), rebuild.types.clone())).unwrap_or_default();
+    let after = &rebuild.after;
     let wanted = Wanted {
         order_by: key(&after.sorting),
         partition_by: Some(after.partition.clone()),
         primary_key: (after.primary != after.sorting).then(|| format!("({})", after.primary)),
-        types: types.into_iter().map(|change| (change.column, change.after)).collect(),
+        types: rebuild.types.iter().map(|change| (change.column.clone(), change.after.clone())).collect(),
         definition: None,
     };
     let wanted = definition::with_keys(&live, &wanted, &plan.objects.source);

@@ -40,7 +40,7 @@ pub(super) async fn write(
         let turn = usize::try_from(insert + writer).unwrap_or(0) % places.len().max(1);
         let Some((on, table)) = places.get(turn) else { break };
         // Rows of a Distributed table are where they belong when the answer comes, not some time later.
-        let statement = Statement::change(insert_sql(table, &stage.fill, first, count), INSERT_TIMEOUT)
+        let statement = Statement::change(insert_sql(table, &stage.later, first, count), INSERT_TIMEOUT)
             .with_setting("insert_distributed_sync", "1");
         match cluster.run(*on, &statement).await {
             Ok(_) => written.acknowledged(first, count),
@@ -70,14 +70,10 @@ pub(super) async fn settle(
     cluster: &Cluster,
     table: &TableName,
     stage: &Stage<'_>,
-    written: Vec<Account>,
+    written: &Account,
 ) -> Result<Ledger, QueryError> {
-    let mut all = Account::default();
-    for account in written {
-        all.extend(account);
-    }
     let mut ledger = Ledger::default();
-    for Span { first, count, least, .. } in all.spans() {
+    for Span { first, count, least, .. } in written.spans() {
         if least == 0 {
             ledger.unknown += count;
             continue;
@@ -100,7 +96,7 @@ async fn found(
     count: u64,
 ) -> Result<(u64, u64), QueryError> {
     let given = stage.source.columns.iter().filter(|column| {
-        column.is_stored() && !column.is_materialized() && !stage.fill.left_out.contains(&column.name)
+        column.is_stored() && !column.is_materialized() && !stage.later.left_out.contains(&column.name)
     });
     // As text: a generated value may be of a type that hashes otherwise than its column's.
     let hash = row_hash(given, &stage.types, false);
@@ -124,6 +120,6 @@ async fn found(
 
 /// The generated values under their columns' names.
 fn named(stage: &Stage<'_>) -> String {
-    let pairs = stage.fill.pairs();
+    let pairs = stage.later.pairs();
     pairs.map(|(column, value)| format!("{value} AS {column}")).collect::<Vec<_>>().join(", ")
 }

@@ -6,12 +6,15 @@ use super::super::super::failure::Failure;
 use super::super::super::output::say;
 use super::retire::retire;
 use super::{refuse_without_scratch, unblocked};
-use crate::alter::{Alter, AlterError, Altered, Back, Claim, Order, Place, Stage, Tried, resolve, trials_of, unmark};
+use crate::alter::{
+    Alter, AlterError, Altered, Back, Claim, Order, Place, Stage, Tried, mark_retired, marked_since, resolve,
+    trials_of, unmark,
+};
 use crate::assess::{AlterCase, assess_alter};
 use crate::ddl::read_table;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::definition::unreplicated;
-use crate::plan::{self, Plan, Strategy};
+use crate::plan::{self, Action, Plan, Strategy};
 use crate::server::{Alterations, alterations};
 use crate::snapshot::Snapshot;
 
@@ -54,6 +57,34 @@ pub(super) async fn plan(
     let plan = plan.map_err(|error| Failure::of(&error))?;
     refuse_strategy(args.strategy, plan.strategy)?;
     Ok(Some(plan))
+}
+
+/// The plan for the statement of another plan, on other servers, whatever would be said of it there.
+pub(in super::super) async fn again(connected: &Connected, snapshot: &Snapshot, plan: &Plan) -> Result<Plan, Failure> {
+    refuse_without_scratch(connected)?;
+    let mut alter = resolve(&plan.change.statement, snapshot).map_err(refused)?;
+    if let Some(day) = statements(plan).find_map(marked_since) {
+        mark_retired(&mut alter, snapshot, day).map_err(|error| Failure::of(&error))?;
+    }
+    drop_bad_marks(connected, &mut alter).await?;
+    let tried = try_all(connected, &alter).await?;
+    let Some(local) = snapshot.replicas.keys().find_map(|id| snapshot.table(*id, &alter.change.table)) else {
+        return Err(Failure::new(format!("no replica has {}", alter.change.table)));
+    };
+    let case = AlterCase { snapshot, alter: &alter, tried: &tried, local, retirement: plan.retirement.as_ref() };
+    let unread = plan.steps.iter().find_map(|step| match &step.action {
+        Action::Unread(unread) => Some(&**unread),
+        _ => None,
+    });
+    plan::build_alter(&case, Vec::new(), unread).map_err(|error| Failure::of(&error))
+}
+
+fn statements(plan: &Plan) -> impl Iterator<Item = &str> {
+    let runs = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Run { runs, .. } => Some(runs),
+        _ => None,
+    });
+    runs.flatten().flat_map(|run| &run.sql).map(String::as_str)
 }
 
 fn refused(error: AlterError) -> Failure {

@@ -1,6 +1,6 @@
 //! `plan`: from a statement to a plan's file.
 
-mod alter;
+pub(super) mod alter;
 mod evaluation;
 mod reached;
 mod retire;
