@@ -81,7 +81,7 @@ const NO_MERGES: [&str; 2] = ["max_bytes_to_merge_at_min_space_in_pool", "max_by
 
 /// The same definition as a plain `MergeTree` table: it merges no parts and no rows, belongs to one replica only and forgets nothing
 /// by age.
-pub fn plain(definition: &CreateTable, name: &TableName) -> CreateTable {
+fn plain(definition: &CreateTable, name: &TableName) -> CreateTable {
     let mut plain = renamed(definition, name);
     "MergeTree".clone_into(&mut plain.engine.name);
     plain.engine.args = None;
@@ -93,12 +93,12 @@ pub fn plain(definition: &CreateTable, name: &TableName) -> CreateTable {
     plain
 }
 
-/// A plain table that takes the shadow's rows. With `bare` its columns have neither defaults nor codecs, so that
+/// A plain table that takes a table's rows, to be attached to it. With `bare` its columns have neither defaults nor codecs, so that
 /// MATERIALIZED ones can be inserted, copied and not computed anew, on servers that take them no other way.
 ///
-/// Elsewhere the body stays as it is: parts without the shadow's indexes and projections would lack them for good.
-pub fn staging(shadow: &CreateTable, columns: &[Column], bare: bool, name: &TableName) -> CreateTable {
-    let mut staging = plain(shadow, name);
+/// Elsewhere the body stays as it is: parts without its indexes and projections would lack them for good.
+pub fn staging(definition: &CreateTable, columns: &[Column], bare: bool, name: &TableName) -> CreateTable {
+    let mut staging = plain(definition, name);
     if bare {
         let stored = columns.iter().filter(|column| column.is_stored());
         let body: Vec<String> =

@@ -9,6 +9,7 @@
 mod controls;
 mod drift;
 mod outages;
+mod overtaken;
 mod proxy;
 mod second;
 mod site;
@@ -60,6 +61,7 @@ enum Fault {
     Strike(Moment),
     Outage(Outage),
     Second,
+    Overtaken,
     Drift(Drift),
 }
 
@@ -68,7 +70,7 @@ impl Fault {
         let strikes = Moment::ALL.into_iter().map(|(name, moment)| (name, Self::Strike(moment)));
         let outages = Outage::ALL.into_iter().map(|(name, outage)| (name, Self::Outage(outage)));
         let drifts = Drift::ALL.into_iter().map(|(name, drift)| (name, Self::Drift(drift)));
-        strikes.chain(outages).chain([("second", Self::Second)]).chain(drifts).collect()
+        strikes.chain(outages).chain([("second", Self::Second), ("overtaken", Self::Overtaken)]).chain(drifts).collect()
     }
 
     fn meet(self, cluster: &Running, way: Way) -> Told {
@@ -76,13 +78,14 @@ impl Fault {
             Self::Strike(moment) => strikes::meet(cluster, moment, way),
             Self::Outage(outage) => outages::meet(cluster, outage, way),
             Self::Second => second::meet(cluster, way),
+            Self::Overtaken => overtaken::meet(cluster, way),
             Self::Drift(drift) => drift::meet(cluster, drift, way),
         }
     }
 }
 
 /// The faults of `./check`, with the way of the plan.
-const SHORT: [(&str, Way); 1] = [("second", Way::Forward)];
+const SHORT: [(&str, Way); 2] = [("second", Way::Forward), ("overtaken", Way::Back)];
 
 fn selection() -> Vec<(&'static str, Fault, Way)> {
     let wanted = std::env::var("SHARDWRIGHT_FAULTS").unwrap_or_default();

@@ -12,6 +12,7 @@ use super::spots::Way;
 use crate::harness::{End, Running, block_on};
 use crate::load::book::Book;
 use crate::load::check::check;
+use crate::load::http::send;
 use crate::load::schema::{BASE_END, BY_QUARTER, Schema};
 use crate::load::{Load, Spec, set_up};
 use crate::tool::{PLAN, Ran, Started, Tool};
@@ -131,6 +132,21 @@ impl<'a> Site<'a> {
         const ROW: u64 = BASE_END - 2;
         self.cluster.query(self.cluster.ids()[0], &self.schema.insert_select("t__sw_shadow", ROW, 0, 2));
         self.book.table.acknowledged(ROW, 1);
+    }
+
+    /// Two such inserts right behind a swap: one that left two parts, and one whose rows share a part.
+    #[track_caller]
+    pub(super) fn overtake(&mut self) {
+        const TWO_PARTS: u64 = BASE_END - 2;
+        const ONE_PART: u64 = BASE_END - 4;
+        let (_, ports) = self.cluster.replicas().next().expect("a replica");
+        let inserts = [(TWO_PARTS, 1), (TWO_PARTS, 1), (ONE_PART, 2)];
+        for (row, count) in inserts {
+            let sql = self.schema.insert_select("t__sw_shadow", row, 0, count);
+            block_on(send(ports.http, "insert_deduplicate=0", &sql)).expect("rows for the old data");
+        }
+        self.book.table.acknowledged(TWO_PARTS, 1);
+        self.book.table.acknowledged(ONE_PART, 1);
     }
 
     fn journal_path(&self) -> PathBuf {
