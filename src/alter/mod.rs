@@ -4,6 +4,7 @@
 //! of an order is seen on an empty table of the same definition: that is a [`Trial`], and plans are built from trials alone.
 
 mod commands;
+mod defaults;
 mod error;
 mod loss;
 mod mutation;
@@ -15,6 +16,7 @@ mod tests;
 mod trial;
 mod undo;
 
+pub use defaults::{Lacking, NewDefault, redefaulted};
 pub use error::AlterError;
 pub use mutation::{MutationCommand, mark, marked};
 pub use resolve::{definitions, is_alter, resolve};
@@ -54,6 +56,8 @@ pub struct Command {
     pub text: String,
     /// The column, index or the like that it names.
     pub subject: Option<String>,
+    /// What becomes of the column's default, if that changes.
+    pub new_default: Option<NewDefault>,
 }
 
 impl Command {

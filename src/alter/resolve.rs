@@ -1,6 +1,7 @@
 //! From a statement to what is asked of each table.
 
 use super::commands::Site;
+use super::defaults::new_default;
 use super::error::AlterError;
 use super::orders::{Commands, gather};
 use super::{Alter, Command, Order};
@@ -35,7 +36,7 @@ pub fn resolve(sql: &str, snapshot: &Snapshot) -> Result<Alter, AlterError> {
     let change = Change::of_alter(&alteration, sql, snapshot)?;
     let named = alteration.table.in_database(DEFAULT_DATABASE);
     let local = snapshot.replicas.keys().find_map(|id| snapshot.table(*id, &change.table));
-    let commands = commands(&alteration, local);
+    let commands = commands(&alteration, local, !snapshot.all_have(Capability::MutationsSync));
     refuse_unplanned(&change.table, &commands)?;
     let class = commands.iter().map(|command| command.class).max().unwrap_or(Class::MetadataOnly);
     let mut alter = Alter { change, named, class, commands, orders: Vec::new(), reached: Vec::new() };
@@ -43,13 +44,17 @@ pub fn resolve(sql: &str, snapshot: &Snapshot) -> Result<Alter, AlterError> {
     Ok(alter)
 }
 
-fn commands(alteration: &Alteration, local: Option<&Table>) -> Vec<Command> {
+fn commands(alteration: &Alteration, local: Option<&Table>, left_out_goes: bool) -> Vec<Command> {
     let classified = classify(alteration, local);
     let command = |(command, classified): (&crate::ddl::AlterCommand, crate::classify::Classified)| Command {
         form: classified.row.form,
         class: classified.row.class,
         text: command.text.text.clone(),
         subject: command.subject.clone(),
+        new_default: {
+            let form = classified.row.form;
+            new_default(&crate::ddl::AlterCommand { form, ..command.clone() }, local, left_out_goes)
+        },
     };
     alteration.commands.iter().zip(classified).map(command).collect()
 }

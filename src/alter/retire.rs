@@ -4,19 +4,27 @@ use super::commands::Site;
 use super::commands::declaration_of;
 use super::error::AlterError;
 use super::{Alter, Back, Order, Place, Stage};
-use crate::ddl::Form;
 use crate::ddl::quoting::unquote;
+use crate::ddl::{Form, columns_of};
 use crate::names::{quote_identifier, quote_string};
 use crate::snapshot::{Capability, Snapshot};
 
 /// How a comment of a marked column begins.
 const MARK: &str = "deprecated since ";
 
-/// The columns that an ALTER drops, if it does nothing else.
+/// The columns that an ALTER is the end of, if it does nothing else: those that it drops, and those that another column has its
+/// default from, which is taken away.
 pub fn retired(alter: &Alter) -> Option<Vec<String>> {
-    let dropped = |command: &super::Command| command.subject.clone().filter(|_| command.form == Form::DropColumn);
-    let columns: Option<Vec<String>> = alter.commands.iter().map(dropped).collect();
-    columns.filter(|columns| !columns.is_empty())
+    let ended = |command: &super::Command| match (command.form, &command.new_default) {
+        (Form::DropColumn, _) => command.subject.clone().map(|column| vec![column]),
+        (_, Some(default)) if default.after.is_empty() => columns_of(&default.before).ok(),
+        _ => None,
+    };
+    let columns: Option<Vec<Vec<String>>> = alter.commands.iter().map(ended).collect();
+    let mut columns = columns?.concat();
+    let mut seen = std::collections::BTreeSet::new();
+    columns.retain(|column| seen.insert(column.clone()));
+    Some(columns).filter(|columns| !columns.is_empty())
 }
 
 /// Has each table bear a mark on the columns that it is to lose, before anything else is done to it: their comment says so, with

@@ -252,8 +252,8 @@ pub(super) struct Plan {
     /// What `evaluate --format json` said of the new sorting key. It is kept in the plan, and what reads more is found (SW073).
     #[arg(long, value_name = "FILE")]
     pub(super) evaluation: Option<PathBuf>,
-    /// Drop columns once nobody has read them for so long: 90m, 12h, 7d. The plan says who reads them, marks them as deprecated, and waits
-    /// until the logs of all replicas show nobody; docs/retire.md has what counts.
+    /// Drop columns, or take away defaults that come from columns, once nobody has used these for so long: 90m, 12h, 7d. The plan says who
+    /// uses them, marks them as deprecated, and waits until the logs of all replicas show nobody; docs/retire.md has what counts.
     #[arg(long, value_name = "TIME", value_parser = window)]
     pub(super) unread_for: Option<u64>,
     /// Reads by `*` alone do not hold the columns.

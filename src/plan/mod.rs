@@ -27,7 +27,10 @@ pub use check::check;
 pub use graph::{Graph, GraphError};
 pub use rebuild::{BuildError, Fence, build};
 pub use related::leads_outside;
-pub use sql::{hash_argument, list_partitions, of_table, partition_id_of_row, query_prefix, row_hash, running_inserts};
+pub use sql::{
+    hash_argument, list_partitions, of_table, partition_id_of_row, query_prefix, row_hash, rows_without,
+    running_inserts,
+};
 pub use step::{Action, Cost, Gate, Phase, Step, Undo};
 pub use step_id::StepId;
 pub use template::Template;

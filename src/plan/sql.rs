@@ -11,6 +11,15 @@ pub fn of_table(table: &TableName) -> String {
     format!("database = {} AND table = {}", quote_string(&table.database), quote_string(&table.table))
 }
 
+/// Rows of active parts that have no values of a column.
+pub fn rows_without(table: &TableName, column: &str) -> String {
+    let (of_table, column) = (of_table(table), quote_string(column));
+    format!(
+        "SELECT sum(rows) FROM system.parts WHERE {of_table} AND active AND name NOT IN \
+         (SELECT name FROM system.parts_columns WHERE {of_table} AND active AND column = {column})"
+    )
+}
+
 /// `` `a`, `b` ``.
 pub(super) fn column_list<'a>(columns: impl IntoIterator<Item = &'a Column>) -> String {
     let names: Vec<String> = columns.into_iter().map(|column| quote_identifier(&column.name)).collect();

@@ -36,6 +36,7 @@ mod names;
 mod other_engine;
 mod pace;
 mod refusals;
+mod renamed;
 mod retire;
 mod sandbox;
 mod stand_ins;

@@ -5,7 +5,7 @@ mod rules;
 use super::case::Case;
 use super::finding::Finding;
 use super::retirement::Retirement;
-use crate::alter::{Alter, Tried};
+use crate::alter::{Alter, Lacking, Tried};
 use crate::catalog::Table;
 use crate::snapshot::Snapshot;
 
@@ -22,6 +22,8 @@ pub struct AlterCase<'a> {
     pub local: &'a Table,
     /// What is to be dropped once nobody reads it.
     pub retirement: Option<&'a Retirement>,
+    /// Rows without values of columns whose default changes.
+    pub lacking: &'a [Lacking],
 }
 
 impl<'a> AlterCase<'a> {

@@ -28,6 +28,10 @@ pub(super) fn mark(sheet: &Sheet<'_>) -> Vec<Layer> {
 /// The same question right before what cannot be taken back: also of those who failed since the column is gone above.
 pub(super) fn again(sheet: &Sheet<'_>) -> Vec<Layer> {
     let (Some(retirement), Some(unread)) = (sheet.case.retirement, sheet.unread) else { return Vec::new() };
+    if sheet.phase(Place::Local) == Phase::Alter {
+        // Nothing is destroyed, and what was asked is not asked twice.
+        return Vec::new();
+    }
     let why = "The values go now. A query that asked for the column meanwhile, and failed too, is in the logs.";
     vec![Layer::new(
         "values that somebody reads are not destroyed",

@@ -163,7 +163,8 @@ fn asked_for(plan: &Plan, graph: &Graph, objections: &mut Vec<String>) {
             let Some((table, alteration)) = altered(plan, sql) else { continue };
             let goes = |command: &crate::ddl::AlterCommand| {
                 let takes = matches!(command.form, Form::DropColumn | Form::ClearColumn | Form::RenameColumn);
-                takes && command.subject.as_ref().is_some_and(|name| retirement.columns.contains(name))
+                let is_one = command.subject.as_ref().is_some_and(|name| retirement.columns.contains(name));
+                takes && is_one || command.form == Form::ModifyColumnRemove
             };
             if !alteration.commands.iter().any(goes) {
                 continue;

@@ -4,6 +4,7 @@ use super::AlterCase;
 use crate::assess::finding::Finding;
 
 mod comment_on_old;
+mod default_of_old_rows;
 mod default_without_type;
 mod dictionary;
 mod expression;
@@ -33,7 +34,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 12] = rules![
+pub(super) const ALL: [Rule; 13] = rules![
     view_reads,
     view_writes,
     expression,
@@ -46,6 +47,7 @@ pub(super) const ALL: [Rule; 12] = rules![
     read_lately,
     no_proof,
     default_without_type,
+    default_of_old_rows,
 ];
 
 #[cfg(test)]

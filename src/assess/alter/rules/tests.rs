@@ -9,7 +9,8 @@ fn found(sql: &str, spoil: impl FnOnce(&mut Fixture)) -> Vec<String> {
     spoil(&mut fixture);
     let alter = resolve(sql, &fixture.snapshot).unwrap();
     let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
-    let case = AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &[], local, retirement: None };
+    let case =
+        AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &[], local, retirement: None, lacking: &[] };
     let line = |finding: Finding| format!("{} {}: {}", finding.severity, finding.code, finding.what);
     assess_alter(&case).into_iter().map(line).collect()
 }
@@ -117,6 +118,45 @@ fn a_default_without_a_type_is_refused_where_servers_take_the_type_from_it() {
 }
 
 #[test]
+fn a_default_that_rows_are_read_with_does_not_change_under_them() {
+    let found = |command: &str, rows: u64, new: bool| {
+        let mut fixture = Fixture::new();
+        for id in ["s1r1", "s1r2", "s2r1", "s2r2"].into_iter().filter(|_| new) {
+            fixture.state(id).capabilities.insert(crate::snapshot::Capability::MutationsSync);
+        }
+        let alter = resolve(&format!("ALTER TABLE d.events {command}"), &fixture.snapshot).unwrap();
+        let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
+        let lacking = [crate::alter::Lacking { column: "value".to_owned(), rows }];
+        let case = AlterCase {
+            snapshot: &fixture.snapshot,
+            alter: &alter,
+            tried: &[],
+            local,
+            retirement: None,
+            lacking: &lacking,
+        };
+        let own = assess_alter(&case).into_iter().find(|finding| finding.code == default_of_old_rows::CODE);
+        own.map(|finding| format!("{}: {}; {}", finding.severity, finding.why, finding.help))
+    };
+    let removed = found("MODIFY COLUMN value REMOVE DEFAULT", 7, true).unwrap();
+    assert!(removed.contains("it is `1`; from then on it is its type's own default"), "{removed}");
+    assert!(removed.starts_with("blocker") && removed.contains("MATERIALIZE COLUMN `value`"), "{removed}");
+    assert!(found("MODIFY COLUMN value DEFAULT 2", 7, true).unwrap().contains("from then on it is `2`"));
+    // A declaration without a default takes it away on old servers only.
+    assert!(found("MODIFY COLUMN value Float64", 7, false).unwrap().contains("UPDATE `value` = `value`"));
+    assert_eq!(found("MODIFY COLUMN value Float64", 7, true), None);
+    for (command, rows) in [
+        ("MODIFY COLUMN value REMOVE DEFAULT", 0),
+        ("MODIFY COLUMN value Float64 DEFAULT  1", 7),
+        ("MODIFY COLUMN sign DEFAULT 2", 7),
+        ("MODIFY COLUMN value REMOVE COMMENT", 7),
+        ("COMMENT COLUMN value 'DEFAULT'", 7),
+    ] {
+        assert_eq!(found(command, rows, true), None, "{command}");
+    }
+}
+
+#[test]
 fn a_view_of_a_column_whose_type_changes_blocks_it_on_old_servers() {
     let view = "CREATE MATERIALIZED VIEW d.v TO d.w (a Int8) AS SELECT sign AS a FROM d.events";
     assert_eq!(codes("ALTER TABLE d.events MODIFY COLUMN sign Int16", &[view])[0], "blocker SW071");
@@ -128,8 +168,14 @@ fn retiring(usage: crate::assess::Usage, by_star: bool) -> Vec<String> {
     let alter = resolve(DROP, &fixture.snapshot).unwrap();
     let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
     let retirement = crate::assess::Retirement { columns: vec!["value".to_owned()], seconds: 604_800, by_star, usage };
-    let case =
-        AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &[], local, retirement: Some(&retirement) };
+    let case = AlterCase {
+        snapshot: &fixture.snapshot,
+        alter: &alter,
+        tried: &[],
+        local,
+        retirement: Some(&retirement),
+        lacking: &[],
+    };
     let own = |finding: &Finding| ["SW074", "SW075"].contains(&finding.code.as_str());
     let line = |finding: Finding| format!("{} {}: {}; {}", finding.severity, finding.code, finding.what, finding.why);
     assess_alter(&case).into_iter().filter(own).map(line).collect()

@@ -22,7 +22,7 @@ pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
                 format!("while {column} is renamed, {over} has it under neither name"),
                 "a query or insert that names the column fails meanwhile, at once and in words; others go on. What is inserted without it \
                  gets the default",
-                "pause who names the column, or add a column under the new name and fill it by UPDATE instead",
+                "pause who names the column; or rename it so that nobody notices, with a column beside it: docs/retire.md has the plans",
             )),
             Form::ModifyColumnType => findings.push(Finding::hazard(
                 CODE,

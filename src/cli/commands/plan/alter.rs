@@ -1,5 +1,9 @@
 //! Plans for an ALTER that needs no rebuild: its orders are tried on empty tables, then the plan is built from what came out.
 
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+
 use super::super::super::args::{Plan as Args, StrategyChoice};
 use super::super::super::connect::Connected;
 use super::super::super::failure::Failure;
@@ -7,16 +11,19 @@ use super::super::super::output::say;
 use super::retire::retire;
 use super::{refuse_without_scratch, unblocked};
 use crate::alter::{
-    Alter, AlterError, Altered, Back, Claim, Order, Place, Stage, Tried, mark_retired, marked_since, resolve,
-    trials_of, unmark,
+    Alter, AlterError, Altered, Back, Claim, Lacking, Order, Place, Stage, Tried, mark_retired, marked_since,
+    redefaulted, resolve, trials_of, unmark,
 };
 use crate::assess::{AlterCase, assess_alter};
 use crate::ddl::read_table;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::definition::unreplicated;
 use crate::plan::{self, Action, Plan, Strategy};
-use crate::server::{Alterations, alterations};
+use crate::server::{Alterations, Statement, alterations};
 use crate::snapshot::Snapshot;
+
+/// Tables may have very many parts and columns.
+const PARTS_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The plan; none where all tables are as wanted.
 pub(super) async fn plan(
@@ -33,6 +40,7 @@ pub(super) async fn plan(
         None => None,
     };
     drop_bad_marks(connected, &mut alter).await?;
+    let lacking = lacking(connected, snapshot, &alter).await?;
     let alter = alter;
     let table = &alter.change.table;
     let Some(local) = snapshot.replicas.keys().find_map(|id| snapshot.table(*id, table)) else {
@@ -44,6 +52,7 @@ pub(super) async fn plan(
         tried: &[],
         local,
         retirement: retiring.as_ref().map(|it| &it.retirement),
+        lacking: &lacking,
     };
     let findings = unblocked(assess_alter(&case), table, accepted)?;
     let tried = try_all(connected, &alter).await?;
@@ -71,7 +80,8 @@ pub(in super::super) async fn again(connected: &Connected, snapshot: &Snapshot, 
     let Some(local) = snapshot.replicas.keys().find_map(|id| snapshot.table(*id, &alter.change.table)) else {
         return Err(Failure::new(format!("no replica has {}", alter.change.table)));
     };
-    let case = AlterCase { snapshot, alter: &alter, tried: &tried, local, retirement: plan.retirement.as_ref() };
+    let retirement = plan.retirement.as_ref();
+    let case = AlterCase { snapshot, alter: &alter, tried: &tried, local, retirement, lacking: &[] };
     let unread = plan.steps.iter().find_map(|step| match &step.action {
         Action::Unread(unread) => Some(&**unread),
         _ => None,
@@ -106,6 +116,24 @@ fn refuse_strategy(choice: StrategyChoice, strategy: Strategy) -> Result<(), Fai
         }
         _ => Ok(()),
     }
+}
+
+/// Rows of all shards whose parts have no values of the columns that get another default.
+async fn lacking(connected: &Connected, snapshot: &Snapshot, alter: &Alter) -> Result<Vec<Lacking>, Failure> {
+    let table = &alter.change.table;
+    let has_it = |id: &ReplicaId| snapshot.table(*id, table).is_some();
+    let shards = &snapshot.topology.shards;
+    let firsts: Vec<ReplicaId> =
+        shards.iter().filter_map(|shard| shard.replica_ids().into_iter().find(has_it)).collect();
+    let mut found = Vec::new();
+    for column in redefaulted(alter) {
+        let question = Statement::read(plan::rows_without(table, column), PARTS_TIMEOUT);
+        let asked = firsts.iter().map(|on| connected.cluster.run(*on, &question));
+        let answers = try_join_all(asked).await.map_err(|error| Failure::of(&error))?;
+        let rows = answers.iter().filter_map(|answer| answer.trim().parse::<u64>().ok()).sum();
+        found.push(Lacking { column: column.to_owned(), rows });
+    }
+    Ok(found)
 }
 
 /// A mark that a server does not take, that costs it a column or that cannot be taken off again is left out.

@@ -36,8 +36,10 @@ pub(super) async fn retire(
     args: &Args,
 ) -> Result<Retiring, Failure> {
     let Some(columns) = retired(alter) else {
-        return Err(Failure::usage("--unread-for: the statement does more than drop columns")
-            .hint("drop them in a statement of their own"));
+        return Err(Failure::usage(
+            "--unread-for: the statement does more than drop columns, or take away defaults that come from them",
+        )
+        .hint("have a statement of its own for them"));
     };
     let day = now();
     mark_retired(alter, snapshot, day.get(..10).unwrap_or(&day)).map_err(|error| Failure::of(&error))?;

@@ -1,0 +1,59 @@
+//! Defaults that a command changes: values of rows that were written before the column was there are computed from them at each read.
+
+use super::Alter;
+use crate::catalog::{Column, Table};
+use crate::ddl::{AlterCommand, Form};
+
+/// A column's default, before and after a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewDefault {
+    /// The expression before, or nothing where there was none.
+    pub before: String,
+    /// The expression after, or nothing.
+    pub after: String,
+}
+
+/// Rows whose parts have no values of a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacking {
+    /// The column.
+    pub column: String,
+    /// How many rows, over all shards.
+    pub rows: u64,
+}
+
+/// What a command makes of the default of a column that is stored; none where it leaves it alone. Some servers take a default
+/// away where a new declaration names none (`left_out_goes`).
+pub(super) fn new_default(command: &AlterCommand, table: Option<&Table>, left_out_goes: bool) -> Option<NewDefault> {
+    let is_it = |column: &&Column| command.subject.as_ref() == Some(&column.name) && column.is_stored();
+    let before = table?.columns.iter().find(is_it)?.default_expression.clone();
+    let after = match (command.form, &command.default) {
+        (Form::ModifyColumnRemove, _) => {
+            let text = command.text.text.to_ascii_uppercase();
+            let words = ["DEFAULT", "MATERIALIZED"];
+            words.into_iter().any(|word| text.trim_end().ends_with(word)).then(String::new)?
+        }
+        (form, Some(default)) if declares(form) => default.text.clone(),
+        (form, None) if declares(form) && command.declared_type.is_some() && left_out_goes => String::new(),
+        _ => return None,
+    };
+    let same = |a: &str, b: &str| a.split_whitespace().eq(b.split_whitespace());
+    (!same(&before, &after)).then_some(NewDefault { before, after })
+}
+
+fn declares(form: Form) -> bool {
+    matches!(
+        form,
+        Form::ModifyColumnDefault
+            | Form::ModifyColumnSameType
+            | Form::ModifyColumnType
+            | Form::ModifyColumnMoreValues
+            | Form::ModifyKeyColumnType
+    )
+}
+
+/// The columns that get another default.
+pub fn redefaulted(alter: &Alter) -> Vec<&str> {
+    let named = alter.commands.iter().filter(|command| command.new_default.is_some());
+    named.filter_map(|command| command.subject.as_deref()).collect()
+}
