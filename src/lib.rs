@@ -114,7 +114,8 @@
 //! `EXCHANGE TABLES` convert both. Every hash, and the label of a partition, is taken of `CAST(column, type after)`, an expression that is
 //! the same over both tables, so comparison, repair and the boundary need not know which is which. What the old type cannot hold, told by
 //! casting there and back, is left out by the mirror and by comparisons; before anything is undone such rows are looked for
-//! ([`plan::Otherwise::Beyond`]), and once more when the names are swapped back.
+//! ([`plan::Otherwise::Beyond`]), and once more when the names are swapped back. So is a column that somebody gave to one of the two tables
+//! alone ([`plan::Otherwise::Apart`]).
 //!
 //! ## Where I/O is allowed
 //!

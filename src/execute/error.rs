@@ -244,6 +244,10 @@ impl ExecuteError {
             Self::Drift { otherwise: Otherwise::Beyond, .. } => {
                 "take these rows out of the table and run `rollback` again, or keep the new table: `finalize`"
             }
+            Self::Drift { otherwise: Otherwise::Apart, .. } => {
+                "give both tables the column, or take it away from the one that has it, then run the same command again; the values that \
+                 the live table got in it meanwhile are not in the other one. Or keep the new table: `finalize`"
+            }
             Self::Drift { otherwise: Otherwise::Changed, .. } => {
                 "somebody changed the table since the plan was made; `rollback` undoes what was done, then make a new plan"
             }

@@ -7,7 +7,7 @@ use super::error::ExecuteError;
 use super::landing::first_lasting;
 use super::ports::{CallError, Reporter, Servers};
 use crate::names::ReplicaId;
-use crate::plan::{Otherwise, Probe, Run, StepId, Strategy};
+use crate::plan::{Probe, Run, StepId, Strategy};
 
 /// How running on one replica went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,8 +49,7 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
             return Ok(Ran::Already);
         }
         if let Some((probe, found)) = first_lasting(self, step, on, &run.before).await? {
-            // About rows, and nothing was sent on their account.
-            let in_doubt = resumed && probe.otherwise != Otherwise::Beyond;
+            let in_doubt = resumed && !probe.otherwise.forbids_return();
             return Err(self.unexpected(step, on, probe, found, in_doubt));
         }
         for sql in &run.sql {

@@ -4,7 +4,7 @@ use super::carry_out::act;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::ports::{Reporter, Servers};
-use crate::plan::{Otherwise, Step, Undo};
+use crate::plan::{Action, Step, Undo};
 
 /// Undoes a step that was done, was begun or failed half way: wherever it left something, and nowhere else.
 pub(super) async fn take_back<S: Servers, R: Reporter>(
@@ -24,14 +24,18 @@ pub(super) async fn take_back<S: Servers, R: Reporter>(
     }
 }
 
-/// Looks for rows that undoing a step would lose.
+/// Looks for rows and columns that undoing a step would lose.
 pub(super) async fn require_way_back<S: Servers, R: Reporter>(
     engine: &Engine<'_, S, R>,
     step: &Step,
 ) -> Result<(), ExecuteError> {
-    let Undo::Run { runs, .. } = &step.undo else { return Ok(()) };
-    for run in runs {
-        for probe in run.before.iter().filter(|probe| probe.otherwise == Otherwise::Beyond) {
+    let Undo::Run { runs, then, .. } = &step.undo else { return Ok(()) };
+    let swaps = then.iter().filter_map(|action| match action {
+        Action::Swap(swap) => Some(&swap.runs),
+        _ => None,
+    });
+    for run in runs.iter().chain(swaps.flatten()) {
+        for probe in run.before.iter().filter(|probe| probe.otherwise.forbids_return()) {
             for on in &run.on {
                 engine.require(&step.id, *on, std::slice::from_ref(probe)).await?;
             }

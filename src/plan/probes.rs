@@ -226,7 +226,7 @@ pub fn same_columns(one: &TableName, other: &TableName, differ: &[String]) -> Pr
             quote_string(&other.table)
         ),
         expect: "0".to_owned(),
-        otherwise: Otherwise::Changed,
+        otherwise: Otherwise::Apart,
     }
 }
 

@@ -46,12 +46,20 @@ pub enum Otherwise {
     Unfit,
     /// Rows came in that a table before the change cannot hold: they would be lost by going back.
     Beyond,
+    /// Somebody gave one of two tables a column that the other one lacks: going back would lose its values.
+    Apart,
 }
 
 impl Otherwise {
     #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it over so")]
     fn is_changed(&self) -> bool {
         *self == Self::Changed
+    }
+
+    /// Whether it is about what going back would lose. That is looked for before anything is undone, and never told of a statement
+    /// that was sent.
+    pub fn forbids_return(self) -> bool {
+        matches!(self, Self::Beyond | Self::Apart)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::tool::{PLAN, Tool};
 use crate::world::everywhere;
 
 /// Runs at each end when nobody says otherwise: a run takes a minute or two on two cores.
-const RUNS: RangeInclusive<u64> = 1..=3;
+const RUNS: RangeInclusive<u64> = 1..=5;
 /// Runs after which rows are tampered with, one of each engine, so that the check is seen to find what it must.
 const TAMPERED: [u64; 2] = [1, 3];
 /// How long writers go on before the plan, after the swap, and at the end.

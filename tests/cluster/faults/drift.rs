@@ -17,6 +17,8 @@ const ROWS_A_SHARD: u32 = 20_000;
 /// The exit code, and what is said, where rows were deleted or altered while names were swapped.
 const VERIFICATION_FAILED: i32 = 6;
 const NOTICED: &str = "rows were deleted or altered since";
+/// The exit code where something is not as the plan needs it.
+const DRIFT: i32 = 5;
 
 /// What somebody does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,6 +151,9 @@ fn meet_in(cluster: &Running, drift: Drift, way: Way, phase: &str, told: &mut To
         // As the hint says.
         drift.happen_to(cluster, if first.stderr.contains(" of the old data") { "t" } else { "t__sw_shadow" });
     }
+    if is_apart(&first) {
+        drift.happen_to(cluster, "t__sw_shadow");
+    }
     let (done, said) = end(&line, way, &first, &mut row);
     let expected = if done == "finalized" { key_after } else { &key_before };
     let mut faults = wrong(cluster, drift, &victim, expected);
@@ -158,6 +163,7 @@ fn meet_in(cluster: &Running, drift: Drift, way: Way, phase: &str, told: &mut To
     row.outcome = match (first.code, faults.is_empty()) {
         (_, false) => format!("FAULTS, {done}"),
         (Some(0), _) => format!("taken over, {done}"),
+        _ if is_apart(&first) => format!("stopped, the other table got the column too, {done}"),
         _ if is_noticed(&first) => format!("noticed, done to the other table too, {done}"),
         _ => format!("stopped, {done}: {}", reason(&first)),
     };
@@ -191,6 +197,11 @@ fn end(line: &Line, way: Way, first: &Ran, row: &mut Row) -> (String, String) {
 /// Whether the run stopped because rows were deleted or altered while names were swapped.
 fn is_noticed(ran: &Ran) -> bool {
     ran.code == Some(VERIFICATION_FAILED) && ran.stderr.contains(NOTICED)
+}
+
+/// Whether the run stopped because going back would lose a column.
+fn is_apart(ran: &Ran) -> bool {
+    ran.code == Some(DRIFT) && ran.stderr.contains("have the same columns")
 }
 
 /// The program's own words.
