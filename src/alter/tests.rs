@@ -70,6 +70,17 @@ fn a_wider_type_has_a_way_back_and_a_narrower_one_has_none() {
 }
 
 #[test]
+fn stored_values_that_nobody_reads_any_more_have_no_way_back() {
+    for hides in ["ALIAS id", "EPHEMERAL 1"] {
+        let ways = ways(&format!("ALTER TABLE d.events MODIFY COLUMN value Float64 {hides}"));
+        assert!(matches!(&ways[0], Back::Gone(why) if why.contains("merges leave them out")), "{hides}: {ways:?}");
+        assert!(matches!(&ways[1], Back::Ways(_)), "a Distributed table holds no rows: {ways:?}");
+    }
+    let stays = ways("ALTER TABLE d.events MODIFY COLUMN value Float64 MATERIALIZED id");
+    assert!(matches!(&stays[0], Back::Ways(_)), "{stays:?}");
+}
+
+#[test]
 fn rows_are_deleted_below_alone_under_a_mark() {
     let sql = "ALTER TABLE d.events_all DELETE WHERE value < 0 OR id = 7";
     let fixture = Fixture::new();

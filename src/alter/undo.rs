@@ -5,7 +5,7 @@ use super::commands::{Site, declaration, declaration_of};
 use super::error::AlterError;
 use super::loss::keeps_values;
 use super::mutation::known_by;
-use crate::ddl::{AlterCommand, Form, ItemKind, PLACES, key_items};
+use crate::ddl::{AlterCommand, Declaration, Form, ItemKind, PLACES, key_items};
 use crate::names::quote_identifier;
 
 /// How one command is undone: commands of each way, or another back.
@@ -43,6 +43,9 @@ pub(super) fn undo(site: &Site<'_>, command: &AlterCommand, form: Form, sql: &st
         Form::ModifyColumnType if loses(site, name, sql)? => {
             gone(&format!("what the new type of {name} cannot hold is gone"))
         }
+        _ if hides(site, name, sql) => {
+            gone(&format!("the stored values of {name} are not read any more, and merges leave them out"))
+        }
         _ if sql.to_ascii_uppercase().starts_with("MODIFY COLUMN") || form == Form::CommentColumn => {
             restore(site, name, sql)?
         }
@@ -58,6 +61,16 @@ fn loses(site: &Site<'_>, name: &str, sql: &str) -> Result<bool, AlterError> {
         (Some(before), Some(wanted)) => !keeps_values(&before, &wanted),
         _ => false,
     })
+}
+
+/// Whether a column that is stored becomes one that is not.
+fn hides(site: &Site<'_>, name: &str, sql: &str) -> bool {
+    let not_stored = |declared: &Declaration| ["ALIAS", "EPHEMERAL"].iter().any(|word| declared.has(word));
+    let before = site.declared(name).and_then(|text| declaration_of(&text).ok());
+    let wanted = sql.to_ascii_uppercase().starts_with("MODIFY COLUMN").then(|| declaration(sql).ok()).flatten();
+    site.is_local
+        && before.is_some_and(|before| !not_stored(&before))
+        && wanted.is_some_and(|wanted| not_stored(&wanted))
 }
 
 /// A mutation in place of another one: what the one writes, the other takes away.

@@ -161,7 +161,7 @@ pub const ROWS: &[Row] = &[
         class: Class::MetadataOnly,
         distributed: true,
         undo: Undo::Before("ALTER TABLE {table} MODIFY COLUMN {name} {type} DEFAULT …"),
-        why: "for new rows; old parts that lack the column give the new default from now on",
+        why: "for new rows; old parts that lack the column give the new default from now on (SW079); ALIAS or EPHEMERAL in place of stored values: merges leave these out, for good",
         example: "MODIFY COLUMN z DEFAULT 'y'",
         first: &[],
         refusal: None,

@@ -455,6 +455,11 @@ fn what_these_servers_lack_is_refused(cluster: &Running) {
             db,
             &name(db, "ALTER TABLE DB.t MODIFY COLUMN w DEFAULT 7, ADD CONSTRAINT c CHECK id >= 0"),
         );
+        // The definition alone, and yet merges leave the values out.
+        for hidden in ["w UInt32 ALIAS v", "w UInt32 EPHEMERAL 1"] {
+            let hidden = tool.plan(&name(db, &format!("ALTER TABLE DB.t MODIFY COLUMN {hidden}")));
+            assert!(hidden.stdout.contains("GATE finalize") && hidden.stdout.contains("SW069"), "{hidden}");
+        }
         // Taken back it would say PRIMARY KEY, which it did not.
         let appended = tool.plan(&name(db, "ALTER TABLE DB.t ADD COLUMN e UInt8, MODIFY ORDER BY (id, e)"));
         assert!(appended.stdout.contains("GATE finalize"), "{appended}");
