@@ -2,7 +2,7 @@
 
 use crate::catalog::{Column, Table};
 use crate::change::Wanted;
-use crate::ddl::{CreateTable, DdlError, Engine, Name, Text, read_table};
+use crate::ddl::{CreateTable, DdlError, Engine, Item, ItemKind, Name, Text, read_declaration, read_table};
 use crate::names::{OWN_MARK, TableName, quote_identifier, quote_string};
 
 /// Hex digits of a plan's id.
@@ -93,12 +93,36 @@ fn plain(definition: &CreateTable, name: &TableName) -> CreateTable {
     plain
 }
 
-/// A plain table that takes a table's rows, to be attached to it. With `bare` its columns have neither defaults nor codecs, so that
+/// A plain table that holds the table's parts by hard links. Parts that lack a column have its default there too, so the body stays as it is;
+/// `given` says that MATERIALIZED columns must take the values that they are given, since the way back inserts rows. They have their expression
+/// as a default then.
+pub fn snapshot(definition: &CreateTable, given: bool, name: &TableName) -> CreateTable {
+    let mut snapshot = plain(definition, name);
+    if given {
+        let items: Vec<String> = definition.items.iter().map(as_default).collect();
+        snapshot.body = Text::new(items.join(", "));
+    }
+    snapshot
+}
+
+fn as_default(item: &Item) -> String {
+    const WORD: &str = "MATERIALIZED";
+    let text = &item.text.text;
+    let declared = matches!(item.kind, ItemKind::Column { .. }).then(|| read_declaration(text).ok()).flatten();
+    let Some(mut declared) = declared.filter(|declared| declared.has(WORD)) else { return text.clone() };
+    for (word, part) in declared.parts.iter_mut().filter(|(word, _)| word == WORD) {
+        "DEFAULT".clone_into(word);
+        *part = format!("DEFAULT{}", part.get(WORD.len()..).unwrap_or_default());
+    }
+    declared.to_sql(&declared.name)
+}
+
+/// A plain table that takes the shadow's rows. With `bare` its columns have neither defaults nor codecs, so that
 /// MATERIALIZED ones can be inserted, copied and not computed anew, on servers that take them no other way.
 ///
-/// Elsewhere the body stays as it is: parts without its indexes and projections would lack them for good.
-pub fn staging(definition: &CreateTable, columns: &[Column], bare: bool, name: &TableName) -> CreateTable {
-    let mut staging = plain(definition, name);
+/// Elsewhere the body stays as it is: parts without the shadow's indexes and projections would lack them for good.
+pub fn staging(shadow: &CreateTable, columns: &[Column], bare: bool, name: &TableName) -> CreateTable {
+    let mut staging = plain(shadow, name);
     if bare {
         let stored = columns.iter().filter(|column| column.is_stored());
         let body: Vec<String> =

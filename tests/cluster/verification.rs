@@ -100,7 +100,7 @@ fn names(cluster: &Running, found: &Ran, partition: &str) {
 on_both_ends! {
     shared: a_row_too_many_is_found, a_doubled_row_is_found, an_altered_row_is_found, rows_with_two_values_swapped_are_found, a_missing_partition_is_found,
         a_missing_row_is_found, a_mutation_slipped_in_is_found, where_one_shard_differs_none_is_swapped, without_the_mirror_nothing_is_swapped,
-        what_a_swap_misplaced_is_brought_over, what_is_deleted_after_a_swap_stays_deleted;
+        what_came_later_to_a_table_keeps_its_values, what_a_swap_misplaced_is_brought_over, what_is_deleted_after_a_swap_stays_deleted;
 }
 
 fn a_row_too_many_is_found(cluster: &Running) {
@@ -237,6 +237,34 @@ fn swapped(cluster: &Running, database: &str) -> Tool {
     let tool = planned(cluster, database);
     tool.expect(0, &["execute", PLAN, "--until", "reconcile.verify.s1"]);
     tool
+}
+
+/// Parts of before lack columns that were added later: what is read of them is their default, in the clone too.
+fn what_came_later_to_a_table_keeps_its_values(cluster: &Running) {
+    let database = "came_later";
+    let local = crate::world::engine(cluster.replicates(), "MergeTree", database, "t", "");
+    let create = format!(
+        "CREATE TABLE {database}.t (id UInt64, v String, m UInt64 MATERIALIZED id * 2) ENGINE = {local} ORDER BY id"
+    );
+    crate::world::prepare(cluster, database, &[&create]);
+    for first in firsts(cluster) {
+        cluster.query(first, &format!("INSERT INTO {database}.t (id, v) SELECT number, 'v' FROM numbers(5000)"));
+        for more in ["kind String DEFAULT 'x'", "of_m UInt64 MATERIALIZED id * 3"] {
+            cluster.query(first, &format!("ALTER TABLE {database}.t ADD COLUMN {more}"));
+        }
+    }
+    sync(cluster, &[&format!("{database}.t")]);
+    let tool = Tool::new(cluster);
+    tool.plan(&format!("ALTER TABLE {database}.t MODIFY ORDER BY (v, id)"));
+    tool.approve(&["start", "cutover", "finalize"]);
+    let ran = tool.expect(0, &["execute", PLAN]);
+    assert!(!ran.stderr.contains("put right"), "the copy itself was right: {ran}");
+    let wrong = format!("SELECT count(), countIf(kind != 'x' OR m != id * 2 OR of_m != id * 3) FROM {database}.t");
+    for id in cluster.ids() {
+        assert_eq!(cluster.query(id, &wrong), "5000\t0", "{id}");
+    }
+    assert_nothing_left(cluster, database);
+    everywhere(cluster, &[&format!("DROP DATABASE {database}")]);
 }
 
 /// An insert that the swap overtook wrote to the old data. Where it met no view its rows go through them now; where it met them, its

@@ -162,9 +162,8 @@ fn asked_for(plan: &Plan, graph: &Graph, objections: &mut Vec<String>) {
         for sql in runs(&step.action).iter().flat_map(|run| &run.sql) {
             let Some((table, alteration)) = altered(plan, sql) else { continue };
             let goes = |command: &crate::ddl::AlterCommand| {
-                let takes = matches!(command.form, Form::DropColumn | Form::ClearColumn | Form::RenameColumn);
-                let is_one = command.subject.as_ref().is_some_and(|name| retirement.columns.contains(name));
-                takes && is_one || command.form == Form::ModifyColumnRemove
+                // The mark alone comes before the question.
+                command.form != Form::CommentColumn
             };
             if !alteration.commands.iter().any(goes) {
                 continue;

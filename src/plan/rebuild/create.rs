@@ -43,11 +43,10 @@ fn workplace(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     let (snapshot, staging) = (&blueprint.own.snapshot, &blueprint.own.staging);
     let mut create = Vec::new();
     if let Some(live) = shard.home_definition() {
-        // On the way back the snapshot takes rows, as the staging table does on the way there.
-        for (table, definition) in [(snapshot, live), (staging, &blueprint.shadow_definition(live))] {
-            create
-                .push(definition::staging(definition, blueprint.columns, blueprint.staging_is_bare(), table).to_sql());
-        }
+        let bare = blueprint.staging_is_bare();
+        create.push(definition::snapshot(live, bare, snapshot).to_sql());
+        let shadow = blueprint.shadow_definition(live);
+        create.push(definition::staging(&shadow, blueprint.columns, bare, staging).to_sql());
     }
     // Merging either would be work for nothing: the snapshot is dropped, the staging table's parts are attached elsewhere.
     create.push(format!("SYSTEM STOP MERGES {}", snapshot.sql()));

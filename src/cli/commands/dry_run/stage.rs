@@ -86,6 +86,10 @@ impl<'a> Stage<'a> {
                 let (rows, note) = sample::copy(from, connected, plan, &stage).await?;
                 stage.rows = rows;
                 note.clone_into(&mut stage.rows_from);
+                if plan.rebuild().is_none() {
+                    let said = "what became of each row of the sample: only rows that came in were counted";
+                    stage.not_covered.push(said.to_owned());
+                }
             }
         }
         Ok(stage)
@@ -116,7 +120,8 @@ impl<'a> Stage<'a> {
         let later = fill.without(&touched.columns);
         let blurred = if plan.rebuild().is_some() { None } else { blurred(&touched, &fill, &later, &source) };
         not_covered.extend(blurred.clone());
-        let rows_from = "generated to the columns' types and the table's partitions".to_owned();
+        let partitions = if plan.rebuild().is_some() { " and the table's partitions" } else { "" };
+        let rows_from = format!("generated to the columns' types{partitions}");
         let types = plan.rebuild().map(|rebuild| rebuild.types.clone()).unwrap_or_default();
         Ok(Self {
             target,
@@ -278,12 +283,18 @@ fn blurred(touched: &Touched, fill: &Fill, later: &Fill, source: &Table) -> Opti
         "the table's TTL may remove them"
     } else if !later.tells_as(fill) {
         "no column that stays as it is tells them apart"
-    } else if !source.engine.ends_with("MergeTree") || !is_plain(&source.engine) && !later.telling.iter().all(in_key) {
+    } else if !keeps_keys(&source.engine) || !is_plain(&source.engine) && !later.telling.iter().all(in_key) {
         "the engine may merge them"
     } else {
         return None;
     };
     Some(format!("what became of each row: {why}"))
+}
+
+/// Whether rows with different keys all stay. Summing drops those whose sums are nought, Graphite thins them out.
+fn keeps_keys(engine: &str) -> bool {
+    let kind = engine.strip_prefix("Replicated").unwrap_or(engine).strip_suffix("MergeTree");
+    kind.is_some_and(|kind| ["", "Replacing", "Aggregating", "Collapsing", "VersionedCollapsing"].contains(&kind))
 }
 
 fn is_plain(engine: &str) -> bool {

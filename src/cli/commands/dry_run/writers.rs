@@ -19,6 +19,8 @@ const BATCH_MAX: u64 = 40;
 const INSERTS_MAX: u64 = 200_000;
 const INSERT_TIMEOUT: Duration = Duration::from_mins(1);
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
+/// Rows that one question looks for.
+const LOOKED_FOR_AT_ONCE: usize = 1_000_000;
 const COUNT_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Inserts until told to stop: in turn through a `Distributed` table, if there is one, and into each replica directly.
@@ -78,11 +80,16 @@ pub(super) async fn settle(
             ledger.unknown += count;
             continue;
         }
-        let (rows, different) = found(cluster, table, stage, first, count).await?;
-        ledger.acknowledged += count;
-        ledger.found += different.min(count);
-        ledger.lost += count.saturating_sub(different);
-        ledger.doubled += rows.saturating_sub(different);
+        let end = first + count;
+        // Not all at once: the server keeps the hashes in memory.
+        for first in (first..end).step_by(LOOKED_FOR_AT_ONCE) {
+            let count = (end - first).min(LOOKED_FOR_AT_ONCE as u64);
+            let (rows, different) = found(cluster, table, stage, first, count).await?;
+            ledger.acknowledged += count;
+            ledger.found += different.min(count);
+            ledger.lost += count.saturating_sub(different);
+            ledger.doubled += rows.saturating_sub(different);
+        }
     }
     Ok(ledger)
 }
