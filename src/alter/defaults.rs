@@ -2,6 +2,7 @@
 
 use super::Alter;
 use crate::catalog::{Column, Table};
+use crate::ddl::lexer::significant_tokens;
 use crate::ddl::{AlterCommand, Form};
 
 /// A column's default, before and after a command.
@@ -33,12 +34,17 @@ pub(super) fn new_default(command: &AlterCommand, table: Option<&Table>, left_ou
             let words = ["DEFAULT", "MATERIALIZED"];
             words.into_iter().any(|word| text.trim_end().ends_with(word)).then(String::new)?
         }
-        (form, Some(default)) if declares(form) => default.text.clone(),
+        (form, Some(default)) if form != Form::AddColumn => default.text.clone(),
         (form, None) if declares(form) && command.declared_type.is_some() && left_out_goes => String::new(),
         _ => return None,
     };
-    let same = |a: &str, b: &str| a.split_whitespace().eq(b.split_whitespace());
-    (!same(&before, &after)).then_some(NewDefault { before, after })
+    (words(&before) != words(&after)).then_some(NewDefault { before, after })
+}
+
+/// An expression without the blanks between its words.
+fn words(expression: &str) -> Vec<&str> {
+    let tokens = significant_tokens(expression).unwrap_or_default();
+    tokens.into_iter().filter_map(|token| expression.get(token.span)).collect()
 }
 
 fn declares(form: Form) -> bool {

@@ -12,12 +12,14 @@ use crate::snapshot::{Capability, Snapshot};
 /// How a comment of a marked column begins.
 const MARK: &str = "deprecated since ";
 
-/// The columns that an ALTER is the end of, if it does nothing else: those that it drops, and those that another column has its
-/// default from, which is taken away.
+/// The columns that an ALTER is the end of, if it does nothing else: those that it drops, and those that were the default of another
+/// column, which is taken away.
 pub fn retired(alter: &Alter) -> Option<Vec<String>> {
     let ended = |command: &super::Command| match (command.form, &command.new_default) {
         (Form::DropColumn, _) => command.subject.clone().map(|column| vec![column]),
-        (_, Some(default)) if default.after.is_empty() => columns_of(&default.before).ok(),
+        (_, Some(default)) if default.after.is_empty() => {
+            another_column(alter, &default.before).map(|column| vec![column])
+        }
         _ => None,
     };
     let columns: Option<Vec<Vec<String>>> = alter.commands.iter().map(ended).collect();
@@ -25,6 +27,15 @@ pub fn retired(alter: &Alter) -> Option<Vec<String>> {
     let mut seen = std::collections::BTreeSet::new();
     columns.retain(|column| seen.insert(column.clone()));
     Some(columns).filter(|columns| !columns.is_empty())
+}
+
+/// The column that a default is, and nothing else.
+fn another_column(alter: &Alter, default: &str) -> Option<String> {
+    let [column] = columns_of(default).ok()?.try_into().ok()?;
+    let is_it = unquote(default).as_deref().unwrap_or(default) == column;
+    let local = alter.orders.iter().find(|order| order.is_local)?;
+    let is_there = local.definition.column_names().any(|name| name == column);
+    (is_it && is_there).then_some(column)
 }
 
 /// Has each table bear a mark on the columns that it is to lose, before anything else is done to it: their comment says so, with

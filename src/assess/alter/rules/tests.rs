@@ -142,12 +142,14 @@ fn a_default_that_rows_are_read_with_does_not_change_under_them() {
     assert!(removed.contains("it is `1`; from then on it is its type's own default"), "{removed}");
     assert!(removed.starts_with("blocker") && removed.contains("MATERIALIZE COLUMN `value`"), "{removed}");
     assert!(found("MODIFY COLUMN value DEFAULT 2", 7, true).unwrap().contains("from then on it is `2`"));
+    assert!(found("MODIFY COLUMN value Float64 DEFAULT 2 TTL day + toIntervalDay(1)", 7, true).is_some());
     // A declaration without a default takes it away on old servers only.
     assert!(found("MODIFY COLUMN value Float64", 7, false).unwrap().contains("UPDATE `value` = `value`"));
     assert_eq!(found("MODIFY COLUMN value Float64", 7, true), None);
     for (command, rows) in [
         ("MODIFY COLUMN value REMOVE DEFAULT", 0),
         ("MODIFY COLUMN value Float64 DEFAULT  1", 7),
+        ("MODIFY COLUMN value Float64 DEFAULT 1 TTL day + toIntervalDay(1)", 7),
         ("MODIFY COLUMN sign DEFAULT 2", 7),
         ("MODIFY COLUMN value REMOVE COMMENT", 7),
         ("COMMENT COLUMN value 'DEFAULT'", 7),
