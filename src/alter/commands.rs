@@ -77,7 +77,7 @@ pub(super) fn told(site: &Site<'_>, command: &AlterCommand, form: Form, number: 
         Form::DropColumn => Ok(drop(site, subject)),
         Form::RenameColumn => rename(site, command, subject, guarded),
         Form::ModifyComment => Ok(if site.is_named { send(site, text) } else { Told::Nothing }),
-        _ if is_about_column(form) && !site.has(subject) => match (site.is_local, guarded) {
+        _ if form.is_about_column() && !site.has(subject) => match (site.is_local, guarded) {
             (true, false) => Err(site.no_column(command, subject)),
             (true, true) => Ok(Told::Reached(format!("{} has no column {subject}", site.table))),
             (false, _) => Ok(Told::Nothing),
@@ -166,27 +166,6 @@ fn distributed(site: &Site<'_>, form: Form, text: &str) -> Result<Told, AlterErr
         }
         _ => Ok(Told::Nothing),
     }
-}
-
-/// Whether the subject is a column that must be there.
-fn is_about_column(form: Form) -> bool {
-    matches!(
-        form,
-        Form::ClearColumn
-            | Form::CommentColumn
-            | Form::MaterializeColumn
-            | Form::ModifyColumnType
-            | Form::ModifyColumnSameType
-            | Form::ModifyColumnMoreValues
-            | Form::AddEnumValues
-            | Form::ModifyColumnDefault
-            | Form::ModifyColumnComment
-            | Form::ModifyColumnCodec
-            | Form::ModifyColumnTtl
-            | Form::ModifyColumnStatistics
-            | Form::ModifyColumnSetting
-            | Form::ModifyColumnRemove
-    )
 }
 
 /// The command without `IF EXISTS` or `IF NOT EXISTS`, and whether it had that: what is there is known, and old servers do not

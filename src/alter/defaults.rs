@@ -25,17 +25,22 @@ pub struct Lacking {
 
 /// What a command makes of the default of a column that is stored; none where it leaves it alone. Some servers take a default
 /// away where a new declaration names none (`left_out_goes`).
-pub(super) fn new_default(command: &AlterCommand, table: Option<&Table>, left_out_goes: bool) -> Option<NewDefault> {
+pub(super) fn new_default(
+    command: &AlterCommand,
+    form: Form,
+    table: Option<&Table>,
+    left_out_goes: bool,
+) -> Option<NewDefault> {
     let is_it = |column: &&Column| command.subject.as_ref() == Some(&column.name) && column.is_stored();
     let before = table?.columns.iter().find(is_it)?.default_expression.clone();
-    let after = match (command.form, &command.default) {
+    let after = match (form, &command.default) {
         (Form::ModifyColumnRemove, _) => {
             let text = command.text.text.to_ascii_uppercase();
             let words = ["DEFAULT", "MATERIALIZED"];
             words.into_iter().any(|word| text.trim_end().ends_with(word)).then(String::new)?
         }
-        (form, Some(default)) if form != Form::AddColumn => default.text.clone(),
-        (form, None) if declares(form) && command.declared_type.is_some() && left_out_goes => String::new(),
+        (_, Some(default)) if form != Form::AddColumn => default.text.clone(),
+        (_, None) if declares(form) && command.declared_type.is_some() && left_out_goes => String::new(),
         _ => return None,
     };
     (words(&before) != words(&after)).then_some(NewDefault { before, after })

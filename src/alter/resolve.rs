@@ -51,10 +51,7 @@ fn commands(alteration: &Alteration, local: Option<&Table>, left_out_goes: bool)
         class: classified.row.class,
         text: command.text.text.clone(),
         subject: command.subject.clone(),
-        new_default: {
-            let form = classified.row.form;
-            new_default(&crate::ddl::AlterCommand { form, ..command.clone() }, local, left_out_goes)
-        },
+        new_default: new_default(command, classified.row.form, local, left_out_goes),
     };
     alteration.commands.iter().zip(classified).map(command).collect()
 }

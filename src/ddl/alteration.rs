@@ -207,6 +207,29 @@ forms! {
     Execute,
 }
 
+impl Form {
+    /// Whether the command's subject is a column that must be there, and stays.
+    pub fn is_about_column(self) -> bool {
+        matches!(
+            self,
+            Self::ClearColumn
+                | Self::CommentColumn
+                | Self::MaterializeColumn
+                | Self::ModifyColumnType
+                | Self::ModifyColumnSameType
+                | Self::ModifyColumnMoreValues
+                | Self::AddEnumValues
+                | Self::ModifyColumnDefault
+                | Self::ModifyColumnComment
+                | Self::ModifyColumnCodec
+                | Self::ModifyColumnTtl
+                | Self::ModifyColumnStatistics
+                | Self::ModifyColumnSetting
+                | Self::ModifyColumnRemove
+        )
+    }
+}
+
 /// How a command begins, what it is, and what follows its head.
 const HEADS: &[(&[&str], Form, Follows)] = &[
     (&["ADD", "COLUMN"], Form::AddColumn, Follows::Column),

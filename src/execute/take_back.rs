@@ -4,7 +4,7 @@ use super::carry_out::act;
 use super::engine::Engine;
 use super::error::ExecuteError;
 use super::ports::{Reporter, Servers};
-use crate::plan::{Action, Step, Undo};
+use crate::plan::{Action, Probe, Step, Undo};
 
 /// Undoes a step that was done, was begun or failed half way: wherever it left something, and nowhere else.
 pub(super) async fn take_back<S: Servers, R: Reporter>(
@@ -30,18 +30,17 @@ pub(super) async fn require_way_back<S: Servers, R: Reporter>(
     step: &Step,
 ) -> Result<(), ExecuteError> {
     let Undo::Run { runs, then, .. } = &step.undo else { return Ok(()) };
-    let swaps = then.iter().filter_map(|action| match action {
-        Action::Swap(swap) => Some(&swap.runs),
-        _ => None,
-    });
-    for run in runs.iter().chain(swaps.flatten()) {
-        for probe in run.before.iter().filter(|probe| probe.otherwise.forbids_return()) {
-            for on in &run.on {
-                // Where nothing was swapped, or all is swapped back, nothing is lost.
-                if engine.first_failing(&step.id, *on, &run.after).await?.is_none() {
-                    continue;
-                }
-                engine.require(&step.id, *on, std::slice::from_ref(probe)).await?;
+    // Where names are renamed, the swap comes after.
+    for run in runs.iter().chain(then.iter().flat_map(Action::runs)) {
+        let mut forbidding = run.before.iter().filter(|probe| probe.otherwise.forbids_return()).peekable();
+        if forbidding.peek().is_none() {
+            continue;
+        }
+        let forbidding: Vec<Probe> = forbidding.cloned().collect();
+        for on in &run.on {
+            // Where nothing was swapped, or all is swapped back, nothing is lost.
+            if engine.first_failing(&step.id, *on, &run.after).await?.is_some() {
+                engine.require(&step.id, *on, &forbidding).await?;
             }
         }
     }

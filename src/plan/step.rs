@@ -216,6 +216,16 @@ impl Action {
         }
     }
 
+    /// The statements that are run once on each of some replicas.
+    pub fn runs(&self) -> &[Run] {
+        match self {
+            Self::Run { runs, .. } => runs,
+            Self::Settle(settle) => &settle.mirror,
+            Self::Swap(swap) => &swap.runs,
+            _ => &[],
+        }
+    }
+
     /// The replicas on which the step does something, in order, each once.
     pub fn replicas(&self) -> Vec<ReplicaId> {
         let mut all: Vec<ReplicaId> = match self {
@@ -235,5 +245,15 @@ impl Action {
         all.sort_unstable();
         all.dedup();
         all
+    }
+}
+
+impl Undo {
+    /// The statements that are run first, once on each of some replicas.
+    pub fn runs(&self) -> &[Run] {
+        match self {
+            Self::Run { runs, .. } => runs,
+            Self::Nothing { .. } | Self::Impossible { .. } => &[],
+        }
     }
 }

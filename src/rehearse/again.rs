@@ -7,7 +7,7 @@ use super::adapt::{Adapted, Target};
 use crate::catalog::Table;
 use crate::classify::classify;
 use crate::ddl::{Form, read_alteration};
-use crate::plan::{Action, Plan, Step, Undo};
+use crate::plan::{Action, Plan, Step};
 
 /// What an ALTER does to rows that are there, as far as its words tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -35,21 +35,17 @@ pub fn touched(plan: &Plan, table: &Table) -> Touched {
     touched
 }
 
+/// Whether a column is gone afterwards, or may have other values.
 fn changes_column(form: Form) -> bool {
-    matches!(
+    let is_aside = matches!(
         form,
-        Form::DropColumn
-            | Form::ClearColumn
-            | Form::RenameColumn
-            | Form::MaterializeColumn
-            | Form::ModifyColumnType
-            | Form::ModifyColumnSameType
-            | Form::ModifyColumnMoreValues
-            | Form::AddEnumValues
-            | Form::ModifyColumnDefault
-            | Form::ModifyColumnTtl
-            | Form::ModifyColumnRemove
-    )
+        Form::CommentColumn
+            | Form::ModifyColumnComment
+            | Form::ModifyColumnCodec
+            | Form::ModifyColumnStatistics
+            | Form::ModifyColumnSetting
+    );
+    matches!(form, Form::DropColumn | Form::RenameColumn) || form.is_about_column() && !is_aside
 }
 
 /// The plan that was made on the other cluster for the same statement, in place of the plan that is rehearsed.
@@ -92,9 +88,7 @@ fn differences(plan: &Plan, here: &Plan, target: &Target) -> Vec<String> {
 fn sent<'a>(steps: impl Iterator<Item = &'a Step>, plan_id: &str) -> BTreeMap<String, BTreeSet<String>> {
     let mut all: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for step in steps {
-        let forward = if let Action::Run { runs, .. } = &step.action { runs.as_slice() } else { &[] };
-        let back = if let Undo::Run { runs, .. } = &step.undo { runs.as_slice() } else { &[] };
-        for sql in forward.iter().chain(back).flat_map(|run| &run.sql) {
+        for sql in step.action.runs().iter().chain(step.undo.runs()).flat_map(|run| &run.sql) {
             all.entry(step.id.to_string()).or_default().insert(sql.replace(plan_id, "…"));
         }
     }

@@ -242,11 +242,11 @@ fn swapped(cluster: &Running, database: &str) -> Tool {
 /// Parts of before lack columns that were added later: what is read of them is their default, in the clone too.
 fn what_came_later_to_a_table_keeps_its_values(cluster: &Running) {
     let database = "came_later";
-    let local = crate::world::engine(cluster.replicates(), "MergeTree", database, "t", "");
+    let local = engine(cluster.replicates(), "MergeTree", database, "t", "");
     let create = format!(
         "CREATE TABLE {database}.t (id UInt64, v String, m UInt64 MATERIALIZED id * 2) ENGINE = {local} ORDER BY id"
     );
-    crate::world::prepare(cluster, database, &[&create]);
+    prepare(cluster, database, &[&create]);
     for first in firsts(cluster) {
         cluster.query(first, &format!("INSERT INTO {database}.t (id, v) SELECT number, 'v' FROM numbers(5000)"));
         for more in ["kind String DEFAULT 'x'", "of_m UInt64 MATERIALIZED id * 3"] {

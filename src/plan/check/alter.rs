@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::{Action, Gate, Graph, Plan, Step, StepId, Strategy, Undo};
-use super::{runs, undo_runs};
 use crate::ddl::{Alteration, Form, read_alteration, read_table};
 use crate::names::{ReplicaId, TableName};
 
@@ -40,7 +39,7 @@ fn kind(step: &Step, objections: &mut Vec<String>) {
 
 /// Each statement is an ALTER of a table of the chain, and what destroys values says that it has no way back.
 fn statements(plan: &Plan, step: &Step, objections: &mut Vec<String>) {
-    for sql in runs(&step.action).iter().flat_map(|run| &run.sql) {
+    for sql in step.action.runs().iter().flat_map(|run| &run.sql) {
         let Some((table, alteration)) = altered(plan, sql) else {
             objections.push(format!("{} changes something other than the plan's tables: {sql}", step.id));
             continue;
@@ -50,7 +49,7 @@ fn statements(plan: &Plan, step: &Step, objections: &mut Vec<String>) {
             objections.push(format!("{} destroys values and says that it can be undone: {sql}", step.id));
         }
     }
-    for run in undo_runs(&step.undo) {
+    for run in step.undo.runs() {
         for sql in &run.sql {
             let kills = sql.starts_with("KILL MUTATION WHERE database = ");
             if !kills && altered(plan, sql).is_none() {
@@ -86,7 +85,7 @@ fn is_destructive(form: Form) -> bool {
 /// A Replicated table takes a statement once a shard, any other on each replica; and no shard is left out.
 fn places(plan: &Plan, objections: &mut Vec<String>) {
     let mut on: BTreeMap<u32, BTreeSet<ReplicaId>> = BTreeMap::new();
-    for run in plan.steps.iter().flat_map(|step| runs(&step.action)) {
+    for run in plan.steps.iter().flat_map(|step| step.action.runs()) {
         let is_local = |sql: &String| altered(plan, sql).is_some_and(|(table, _)| table == plan.objects.source);
         if run.sql.iter().any(is_local) {
             run.on.iter().for_each(|id| _ = on.entry(id.shard).or_default().insert(*id));
@@ -120,7 +119,7 @@ fn columns(plan: &Plan, graph: &Graph, objections: &mut Vec<String>) {
     let mut below: Vec<(Form, String, &StepId)> = Vec::new();
     let mut above: Vec<(Form, String, &StepId)> = Vec::new();
     for step in &plan.steps {
-        for sql in runs(&step.action).iter().flat_map(|run| &run.sql) {
+        for sql in step.action.runs().iter().flat_map(|run| &run.sql) {
             let Some((table, alteration)) = altered(plan, sql) else { continue };
             let side = if table == plan.objects.source { &mut below } else { &mut above };
             for command in alteration.commands {
@@ -159,7 +158,7 @@ fn asked_for(plan: &Plan, graph: &Graph, objections: &mut Vec<String>) {
     };
     let questions: BTreeSet<&StepId> = plan.steps.iter().filter(is_whole).map(|step| &step.id).collect();
     for step in &plan.steps {
-        for sql in runs(&step.action).iter().flat_map(|run| &run.sql) {
+        for sql in step.action.runs().iter().flat_map(|run| &run.sql) {
             let Some((table, alteration)) = altered(plan, sql) else { continue };
             let goes = |command: &crate::ddl::AlterCommand| {
                 // The mark alone comes before the question.
@@ -210,7 +209,9 @@ fn looked_at(plan: &Plan, graph: &Graph, objections: &mut Vec<String>) {
         for id in own.difference(&reach(|action| matches!(action, Action::Check { .. }))) {
             objections.push(format!("nothing looks at {id} after {}", step.id));
         }
-        let alters_local = runs(&step.action)
+        let alters_local = step
+            .action
+            .runs()
             .iter()
             .flat_map(|run| &run.sql)
             .any(|sql| altered(plan, sql).is_some_and(|(table, _)| table == plan.objects.source));

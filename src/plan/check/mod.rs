@@ -7,7 +7,7 @@ mod rebuild;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Action, Changed, Gate, Graph, Phase, Plan, Run, Step, StepId, Undo};
+use super::{Action, Changed, Gate, Graph, Phase, Plan, Step, StepId, Undo};
 use crate::ddl::lexer::significant_tokens;
 use crate::names::{ReplicaId, own_name};
 
@@ -101,7 +101,7 @@ fn is_evidence(plan: &Plan, gate: Gate, step: &Step) -> bool {
 fn replicas(plan: &Plan, objections: &mut Vec<String>) {
     let known: BTreeSet<ReplicaId> = plan.cluster.replicas.iter().map(|replica| replica.id).collect();
     for step in &plan.steps {
-        let undone_on = undo_runs(&step.undo).iter().flat_map(|run| &run.on).copied();
+        let undone_on = step.undo.runs().iter().flat_map(|run| &run.on).copied();
         for id in step.action.replicas().into_iter().chain(undone_on) {
             if !known.contains(&id) {
                 objections.push(format!("{} works on {id}, which is not in the plan's cluster", step.id));
@@ -119,7 +119,7 @@ fn irrevocable(plan: &Plan, objections: &mut Vec<String>) {
         if step.phase < Phase::Finalize && matches!(step.undo, Undo::Impossible { .. }) {
             objections.push(format!("{} cannot be undone though it comes before the point of no return", step.id));
         }
-        if runs(&step.action).iter().chain(undo_runs(&step.undo)).any(|run| run.after.is_empty()) {
+        if step.action.runs().iter().chain(step.undo.runs()).any(|run| run.after.is_empty()) {
             objections.push(format!("nothing tells whether {} was done", step.id));
         }
     }
@@ -142,28 +142,11 @@ fn lock(plan: &Plan, objections: &mut Vec<String>) {
         objections.push(format!("{name} is not the lock by which plans for {} meet", plan.objects.source));
     }
     for step in &plan.steps {
-        let ran = runs(&step.action).iter().chain(undo_runs(&step.undo)).flat_map(|run| run.sql.iter().cloned());
+        let ran = step.action.runs().iter().chain(step.undo.runs()).flat_map(|run| run.sql.iter().cloned());
         let copied = plan.rebuild().map(|of| rebuild::copying(&of.tables, &step.action)).unwrap_or_default();
         let copied = copied.into_iter().map(|(sql, _)| sql);
         if ran.chain(copied).any(|sql| sql.contains(&name.sql())) {
             objections.push(format!("{} has a statement about the lock {name}", step.id));
         }
-    }
-}
-
-/// The statements of a step that are run once on each of some replicas.
-fn runs(action: &Action) -> &[Run] {
-    match action {
-        Action::Run { runs, .. } => runs,
-        Action::Settle(settle) => &settle.mirror,
-        Action::Swap(swap) => &swap.runs,
-        _ => &[],
-    }
-}
-
-fn undo_runs(undo: &Undo) -> &[Run] {
-    match undo {
-        Undo::Run { runs, .. } => runs,
-        Undo::Nothing { .. } | Undo::Impossible { .. } => &[],
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::{Action, Feed, Gate, Graph, Phase, Plan, Rebuild, RebuildTables, Run, Step, StepId, Undo};
-use super::{runs, undo_runs, verb_and_target};
+use super::verb_and_target;
 use crate::names::{ReplicaId, TableName};
 
 /// Objections to a rebuild.
@@ -17,7 +17,7 @@ pub(super) fn check(plan: &Plan, graph: &Graph, rebuild: &Rebuild, objections: &
 pub(super) fn swaps(plan: &Plan, step: &Step) -> bool {
     let source = plan.objects.source.sql();
     let moves = |sql: &String| (sql.starts_with("RENAME") || sql.starts_with("EXCHANGE")) && sql.contains(&source);
-    runs(&step.action).iter().flat_map(|run| &run.sql).any(moves)
+    step.action.runs().iter().flat_map(|run| &run.sql).any(moves)
 }
 
 /// Every statement changes nothing but the plan's own tables, and every drop is behind the point of no return or an undo.
@@ -26,10 +26,10 @@ fn statements(plan: &Plan, rebuild: &Rebuild, objections: &mut Vec<String>) {
     // Where types change, the tables over the source get them too.
     let typed: &[TableName] = if rebuild.types.is_empty() { &[] } else { &plan.objects.distributed };
     for step in &plan.steps {
-        for run in runs(&step.action) {
+        for run in step.action.runs() {
             statements_of(tables, typed, step, run, matches!(step.undo, Undo::Impossible { .. }), objections);
         }
-        for run in undo_runs(&step.undo) {
+        for run in step.undo.runs() {
             statements_of(tables, typed, step, run, true, objections);
         }
         for (sql, table) in copying(tables, &step.action) {
@@ -119,12 +119,12 @@ fn coverage(plan: &Plan, objections: &mut Vec<String>) {
             objections.push(format!("the phase {phase} leaves out {id}"));
         }
     }
-    let made = places(plan.steps.iter().flat_map(|step| runs(&step.action)), "CREATE");
+    let made = places(plan.steps.iter().flat_map(|step| step.action.runs()), "CREATE");
     let dropped = places(
-        plan.steps.iter().filter(|step| step.phase == Phase::Finalize).flat_map(|step| runs(&step.action)),
+        plan.steps.iter().filter(|step| step.phase == Phase::Finalize).flat_map(|step| step.action.runs()),
         "DROP",
     );
-    let taken_back = places(plan.steps.iter().flat_map(|step| undo_runs(&step.undo)), "DROP");
+    let taken_back = places(plan.steps.iter().flat_map(|step| step.undo.runs()), "DROP");
     for (table, id) in &made {
         if !dropped.contains(&(table.clone(), *id)) {
             objections.push(format!("{table} is made on {id} and never dropped"));

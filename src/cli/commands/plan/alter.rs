@@ -15,6 +15,7 @@ use crate::alter::{
     redefaulted, resolve, trials_of, unmark,
 };
 use crate::assess::{AlterCase, assess_alter};
+use crate::catalog::Table;
 use crate::ddl::read_table;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::definition::unreplicated;
@@ -43,9 +44,7 @@ pub(super) async fn plan(
     let lacking = lacking(connected, snapshot, &alter).await?;
     let alter = alter;
     let table = &alter.change.table;
-    let Some(local) = snapshot.replicas.keys().find_map(|id| snapshot.table(*id, table)) else {
-        return Err(Failure::new(format!("no replica has {table}")));
-    };
+    let local = local_table(snapshot, table)?;
     let case = AlterCase {
         snapshot,
         alter: &alter,
@@ -72,14 +71,13 @@ pub(super) async fn plan(
 pub(in super::super) async fn again(connected: &Connected, snapshot: &Snapshot, plan: &Plan) -> Result<Plan, Failure> {
     refuse_without_scratch(connected)?;
     let mut alter = resolve(&plan.change.statement, snapshot).map_err(refused)?;
-    if let Some(day) = statements(plan).find_map(marked_since) {
+    let mut sent = plan.steps.iter().flat_map(|step| step.action.runs()).flat_map(|run| &run.sql);
+    if let Some(day) = sent.find_map(|sql| marked_since(sql)) {
         mark_retired(&mut alter, snapshot, day).map_err(|error| Failure::of(&error))?;
     }
     drop_bad_marks(connected, &mut alter).await?;
     let tried = try_all(connected, &alter).await?;
-    let Some(local) = snapshot.replicas.keys().find_map(|id| snapshot.table(*id, &alter.change.table)) else {
-        return Err(Failure::new(format!("no replica has {}", alter.change.table)));
-    };
+    let local = local_table(snapshot, &alter.change.table)?;
     let retirement = plan.retirement.as_ref();
     let case = AlterCase { snapshot, alter: &alter, tried: &tried, local, retirement, lacking: &[] };
     let unread = plan.steps.iter().find_map(|step| match &step.action {
@@ -89,12 +87,9 @@ pub(in super::super) async fn again(connected: &Connected, snapshot: &Snapshot, 
     plan::build_alter(&case, Vec::new(), unread).map_err(|error| Failure::of(&error))
 }
 
-fn statements(plan: &Plan) -> impl Iterator<Item = &str> {
-    let runs = plan.steps.iter().filter_map(|step| match &step.action {
-        Action::Run { runs, .. } => Some(runs),
-        _ => None,
-    });
-    runs.flatten().flat_map(|run| &run.sql).map(String::as_str)
+fn local_table<'s>(snapshot: &'s Snapshot, name: &TableName) -> Result<&'s Table, Failure> {
+    let local = snapshot.replicas.keys().find_map(|id| snapshot.table(*id, name));
+    local.ok_or_else(|| Failure::new(format!("no replica has {name}")))
 }
 
 fn refused(error: AlterError) -> Failure {
