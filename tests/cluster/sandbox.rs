@@ -57,8 +57,8 @@ fn an_insert_reaches_the_other_replica_of_its_shard_alone() {
     cluster.eventually(replica(1, 1), queries, "1");
 }
 
-/// On servers of its own: of those of 18.16.1 from which other tests had taken ZooKeeper, one answered and took part in replication, and
-/// yet did not carry out a statement ON CLUSTER within a minute. Nothing else relies on it, for plans name each replica.
+/// On servers whose ZooKeeper never went away: after it did, a server of 18.16.1 may answer and take part in replication, and yet not carry
+/// out a statement ON CLUSTER within a minute (seen twice). Nothing else relies on it, for plans name each replica.
 #[test]
 fn statements_on_cluster_reach_every_replica() {
     let cluster = Running::start(Engine::Debian, 2, 2).unwrap();
@@ -129,10 +129,10 @@ fn up_heals_what_died_and_keeps_the_data() {
     assert_eq!(healed.started().len(), 3);
 
     block_on(running.kill(Member::Keeper)).unwrap();
-    block_on(up(&running.options(), &mut |_| {})).unwrap();
-    running.query(there, "CREATE TABLE d.everywhere ON CLUSTER main (a UInt8) ENGINE = Memory");
+    let healed = block_on(up(&running.options(), &mut |_| {})).unwrap();
+    assert_eq!(healed.started(), [Member::Keeper]);
     running.query(there, "INSERT INTO d.t VALUES (2)");
-    assert_eq!(running.query(here, "SELECT count() FROM d.t"), "1");
+    running.eventually(here, "SELECT count() FROM d.t", "2");
 }
 
 #[test]
