@@ -2,6 +2,7 @@
 
 use super::super::case::Case;
 use super::super::finding::Finding;
+use crate::names::OWN_MARK;
 
 pub(super) const CODE: &str = "SW023";
 
@@ -11,12 +12,14 @@ const VIRTUAL: [&str; 2] = ["_part", "_partition_id"];
 /// A plan asks for rows by part and partition; where a column has that name, the answer is about something else.
 pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
     let columns = case.source().map(|table| table.columns.as_slice()).unwrap_or_default();
-    let hidden = columns.iter().filter(|column| VIRTUAL.contains(&column.name.as_str()));
+    let is_hidden = |name: &str| VIRTUAL.contains(&name) || name.starts_with(OWN_MARK);
+    let hidden = columns.iter().filter(|column| is_hidden(&column.name));
     let finding = |column: &crate::catalog::Column| {
         Finding::blocker(
             CODE,
             format!("{} has a column named {}", case.name(), column.name),
-            "it has the name of a virtual column, by which the copy would be told apart into parts and partitions",
+            "it has the name of a virtual column, by which the copy would be told apart into parts and partitions, or one that the plan's own queries \
+             give to something else",
             "rename the column first",
         )
     };
@@ -33,6 +36,8 @@ mod tests {
         let mut fixture = Fixture::new();
         fixture.redefine("value Float64", "_part Float64");
         assert_eq!(fixture.found(check), ["blocker SW023: d.events has a column named _part"]);
+        fixture.redefine("_part Float64", "__sw_h Float64");
+        assert_eq!(fixture.found(check), ["blocker SW023: d.events has a column named __sw_h"]);
     }
 
     #[test]

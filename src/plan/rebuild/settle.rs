@@ -115,7 +115,7 @@ fn gap(blueprint: &Blueprint<'_>) -> Gap {
     // Where the keys decide which rows an insert collapses, source and shadow hold different rows of the same insert.
     let by = if comparison::mode(blueprint) == CompareMode::Keys { GapBy::Part } else { GapBy::Row };
     let lacking = lacking(blueprint, &hash);
-    let rows = insert.clone().hole("parts", &format!(") AND {hash} IN (SELECT h FROM (")).then(&lacking);
+    let rows = insert.clone().hole("parts", &format!(") AND {hash} IN (SELECT __sw_h FROM (")).then(&lacking);
     Gap {
         by,
         found: Template::text(&format!(
@@ -125,11 +125,11 @@ fn gap(blueprint: &Blueprint<'_>) -> Gap {
         ))
         .hole("parts", ") GROUP BY _part ORDER BY _part"),
         copy: insert.hole("parts", ")"),
-        lacking: Template::text("SELECT d, count() FROM (")
+        lacking: Template::text("SELECT __sw_d, count() FROM (")
             .then(&lacking)
-            .then(&Template::text(") GROUP BY d ORDER BY d")),
+            .then(&Template::text(") GROUP BY __sw_d ORDER BY __sw_d")),
         copy_rows: rows
-            .then(&Template::text(") WHERE d = "))
+            .then(&Template::text(") WHERE __sw_d = "))
             .hole("times", ") LIMIT ")
             .hole("times", &format!(" BY {hash}")),
         staged: sql::list_partitions(staging),
@@ -138,14 +138,19 @@ fn gap(blueprint: &Blueprint<'_>) -> Gap {
     }
 }
 
-/// Hashes of rows that the parts have more often than the shadow table, and by how much.
+/// Hashes of rows that the parts have more often than the shadow table, and by how much. No name given here may be that of a column: an
+/// alias hides it from the hash beside it.
 fn lacking(blueprint: &Blueprint<'_>, hash: &str) -> Template {
     let (source, shadow) = (blueprint.objects.source.sql(), blueprint.own.shadow.sql());
     Template::text(&format!(
-        "SELECT h, sum(s) - sum(m) AS d FROM (SELECT {hash} AS h, 1 AS s, 0 AS m FROM {source} WHERE _part IN ("
+        "SELECT __sw_h, sum(__sw_s) - sum(__sw_m) AS __sw_d FROM (SELECT {hash} AS __sw_h, 1 AS __sw_s, 0 AS __sw_m FROM {source} \
+         WHERE _part IN ("
     ))
     .hole(
         "parts",
-        &format!(") UNION ALL SELECT {hash} AS h, 0 AS s, 1 AS m FROM {shadow}) GROUP BY h HAVING sum(s) > sum(m)"),
+        &format!(
+            ") UNION ALL SELECT {hash} AS __sw_h, 0 AS __sw_s, 1 AS __sw_m FROM {shadow}) \
+             GROUP BY __sw_h HAVING sum(__sw_s) > sum(__sw_m)"
+        ),
     )
 }
