@@ -288,7 +288,7 @@ impl Sandbox {
         let own =
             |member: &Member| self.layout.ports(*member).into_iter().map(|port| (*member, port)).collect::<Vec<_>>();
         let is_process = !matches!(self.engine, Provided::Docker(_));
-        match members.iter().filter(|_| is_process).flat_map(own).find(|(_, port)| !ports::is_free(*port)) {
+        match members.iter().filter(|_| is_process).flat_map(own).find(|(_, port)| !ports::is_free_soon(*port)) {
             None => Ok(()),
             Some((member, port)) => Err(SandboxError::PortTaken { member, port, holder: holder::of(port) }),
         }

@@ -6,6 +6,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
+use std::time::Duration;
 
 use super::SandboxError;
 
@@ -14,6 +15,10 @@ const FIRST: u16 = 20_000;
 const BLOCKS: u16 = 180;
 /// Sixteen servers of three ports, ZooKeeper, and room.
 const BLOCK_PORTS: u16 = 64;
+
+/// How often a port that is taken is looked at before that is believed.
+const LOOKS: u32 = 10;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(30);
 
 /// Free ports; no other sandbox chooses them before this is dropped.
 #[derive(Debug)]
@@ -42,6 +47,17 @@ fn reserve_block(first: u16, count: usize) -> Option<Reserved> {
 /// Can a server listen there now?
 pub(super) fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// The same, for whoever gives up where it is not. A process that another thread is beginning has all that is open here until it runs
+/// its own program, and so a port that was being looked at.
+pub(super) fn is_free_soon(port: u16) -> bool {
+    (0..LOOKS).any(|look| {
+        if look > 0 {
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        is_free(port)
+    })
 }
 
 #[cfg(test)]
