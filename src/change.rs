@@ -37,8 +37,19 @@ pub struct Wanted {
     pub partition_by: Option<String>,
     /// Other types of columns that keys need, by name.
     pub types: Vec<(String, String)>,
+    /// Another sharding key of a `Distributed` table over it.
+    pub sharding: Option<Sharding>,
     /// The whole definition, where the person gave one: beyond its keys it must be the table's own.
     pub definition: Option<Box<CreateTable>>,
+}
+
+/// Another sharding key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sharding {
+    /// The `Distributed` table.
+    pub distributed: TableName,
+    /// The key in the server's normal form.
+    pub key: String,
 }
 
 /// Why a statement cannot be tied to a table.
@@ -94,8 +105,7 @@ impl Change {
                     order_by: text(&alter.order_by),
                     primary_key: text(&alter.primary_key),
                     partition_by: text(&alter.partition_by),
-                    types: Vec::new(),
-                    definition: None,
+                    ..Wanted::default()
                 };
                 (&alter.table, &alter.on_cluster, wanted)
             }
@@ -134,8 +144,8 @@ fn wanted_by(create: &CreateTable) -> Wanted {
         order_by: text(&clauses.order_by).or_else(|| text(&clauses.primary_key)).or_else(|| Some("tuple()".to_owned())),
         primary_key: Some(text(&clauses.primary_key).unwrap_or_default()),
         partition_by: Some(text(&clauses.partition_by).unwrap_or_default()),
-        types: Vec::new(),
         definition: Some(Box::new(create.clone())),
+        ..Wanted::default()
     }
 }
 

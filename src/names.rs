@@ -91,7 +91,7 @@ impl fmt::Display for TableName {
 pub const OWN_MARK: &str = "__sw_";
 
 /// What a plan's own tables are for, as their names say.
-pub const ROLES: [&str; 6] = ["shadow", "snapshot", "staging", "mirror", "swap", "lock"];
+pub const ROLES: [&str; 9] = ["shadow", "snapshot", "staging", "mirror", "swap", "lock", "route", "back", "gather"];
 
 /// The name of one of a plan's own tables.
 pub fn own_name(source: &TableName, role: &str) -> TableName {

@@ -74,8 +74,12 @@ pub enum Capability {
     DistributedSends,
     /// The virtual column `_part_offset` exists: rows of a part have numbers.
     PartOffsetColumn,
+    /// `system.tables` has `data_path`. Servers as old as that leave the directory of a `Distributed` table that is renamed as it was.
+    DataPath,
     /// An insert can write with several threads.
     InsertThreads,
+    /// Servers may carry out an INSERT SELECT between `Distributed` tables shard by shard, and must be told not to.
+    DistributedInsertSelect,
     /// `cityHash64` takes values of every type.
     HashesAnyType,
     /// A mutation can be ended by `KILL MUTATION`.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where I/O is. `render` and the others are pure as a whole; `execute`, `journal` and `config` in part.
-const WITH_IO: [&str; 17] = [
+const WITH_IO: [&str; 18] = [
     "main.rs",
     "lib.rs",
     "cli",
@@ -19,6 +19,7 @@ const WITH_IO: [&str; 17] = [
     "execute/landing.rs",
     "execute/mutations.rs",
     "execute/pace.rs",
+    "execute/redistribute.rs",
     "execute/renew.rs",
     "execute/repair.rs",
     "execute/settle.rs",

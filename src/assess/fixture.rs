@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::assess::{Case, Finding};
 use crate::catalog::{Column, Keys, Partition, Replication, Table};
-use crate::change::{Change, Wanted};
+use crate::change::{Change, Sharding, Wanted};
 use crate::ddl::{ItemKind, Statement, key_items, read_change, read_engine, read_table};
 use crate::names::{ReplicaId, TableName};
 use crate::snapshot::{Capability, Disk, Observation, ReplicaState, Snapshot};
@@ -86,6 +86,13 @@ impl Fixture {
         for id in self.ids() {
             change(self.state(&id));
         }
+    }
+
+    /// Gives `d.events_all` another sharding key, and nothing else.
+    pub(crate) fn reshard(&mut self, key: &str) {
+        let sharding = Sharding { distributed: TableName::new("d", "events_all"), key: key.to_owned() };
+        self.change.wanted = Wanted { sharding: Some(sharding), ..Wanted::default() };
+        self.target = self.source("s1r1").clone();
     }
 
     /// Replaces text in the source's definition, on every replica and in the target.

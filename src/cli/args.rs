@@ -279,6 +279,8 @@ pub(super) enum StrategyChoice {
     InPlace,
     /// An ALTER for which the servers write parts anew, watched on every replica.
     Mutation,
+    /// A new local table, every row sent to the shard of the new key, and a swap: for another sharding key.
+    Reshard,
 }
 
 #[derive(Debug, Clone, Copy, Default, ValueEnum)]

@@ -77,8 +77,10 @@ impl From<ExecuteError> for Failure {
             ExecuteError::Verification { .. }
             | ExecuteError::Rows { .. }
             | ExecuteError::Altered { .. }
+            | ExecuteError::Behind { .. }
+            | ExecuteError::Returning { .. }
             | ExecuteError::Outdated { .. } => Exit::VerificationFailed,
-            ExecuteError::Fence { .. } | ExecuteError::Postponed { .. } => Exit::Waiting,
+            ExecuteError::Fence { .. } | ExecuteError::Written { .. } | ExecuteError::Postponed { .. } => Exit::Waiting,
             ExecuteError::Journal(JournalError::Locked { .. })
             | ExecuteError::Locked { .. }
             | ExecuteError::ForeignLock { .. }

@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 
 use super::output::say;
 use crate::execute::{News, Reporter};
-use crate::plan::Step;
+use crate::plan::{Action, Step};
 use crate::render::figures;
 
 /// Between two plain lines about the same copy.
@@ -100,7 +100,7 @@ impl Bars {
     }
 
     fn start(&self, step: &Step) {
-        let copies = matches!(step.action, crate::plan::Action::Backfill(_));
+        let copies = step.cost.rows > 0 && matches!(step.action, Action::Backfill(_) | Action::Redistribute(_));
         let bar = if copies { ProgressBar::new(step.cost.rows) } else { ProgressBar::new_spinner() };
         let template = if copies { BAR } else { SPINNER };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -162,8 +162,11 @@ fn line(news: &News<'_>, last: &Mutex<BTreeMap<String, Instant>>) -> Option<Stri
             if !is_due(last, step.id.to_string(), false) {
                 return None;
             }
-            let (rows, all) = (figures::rows(*rows), figures::rows(step.cost.rows));
-            Some(format!("{:<22} {rows} of {all}, partition {chunk}", step.id))
+            let of_all = match step.cost.rows {
+                0 => String::new(),
+                all => format!(" of {}", figures::rows(all)),
+            };
+            Some(format!("{:<22} {}{of_all}, partition {chunk}", step.id, figures::rows(*rows)))
         }
         News::Mutating { step, replica, parts } => is_due(last, format!("{} {replica}", step.id), true)
             .then(|| format!("{:<22} {parts} parts to do on {replica}", step.id)),

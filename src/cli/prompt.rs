@@ -56,19 +56,25 @@ impl Approver for Prompt {
 }
 
 fn what_is_lost(plan: &Plan) -> &'static str {
-    if plan.rebuild().is_some() { "drop the old data" } else { "do what cannot be taken back" }
+    if plan.alters() { "do what cannot be taken back" } else { "drop the old data" }
 }
 
 fn question(plan: &Plan, gate: Gate) -> &'static str {
     match gate {
-        Gate::Finalize if plan.rebuild().is_none() => {
+        Gate::Finalize if plan.alters() => {
             "the point of no return: the next statement destroys what no rollback brings back."
         }
-        Gate::Start if plan.rebuild().is_none() => {
+        Gate::Start if plan.alters() => {
             "every replica is as planned. From here on definitions are changed; each step says how it is undone."
         }
         Gate::Start => "every shard is as planned. From here on the cluster is changed; all of it can be rolled back.",
+        Gate::Cutover if plan.reshard().is_some() => {
+            "are the writers still? What is lacking is sent, all is compared and the names are swapped; it can be rolled back."
+        }
         Gate::Cutover => "source and shadow agree. From here on queries meet the new table; it can be rolled back.",
+        Gate::Finalize if plan.reshard().is_some() => {
+            "the point of no return: the old data and what leads rows back to it are dropped."
+        }
         Gate::Finalize => "the point of no return: mirror, old data, snapshot and staging tables are dropped.",
     }
 }
@@ -76,8 +82,9 @@ fn question(plan: &Plan, gate: Gate) -> &'static str {
 /// What was seen of the steps that speak for passing a gate.
 fn evidence(plan: &Plan, progress: &Progress, gate: Gate) -> Vec<String> {
     let phase = match gate {
-        Gate::Finalize if plan.rebuild().is_none() => Phase::Alter,
+        Gate::Finalize if plan.alters() => Phase::Alter,
         Gate::Start => Phase::Preflight,
+        Gate::Cutover if plan.reshard().is_some() => Phase::Backfill,
         Gate::Cutover => Phase::Verify,
         Gate::Finalize => Phase::Reconcile,
     };
@@ -88,7 +95,8 @@ fn evidence(plan: &Plan, progress: &Progress, gate: Gate) -> Vec<String> {
     let mut lines: Vec<String> = plan
         .steps
         .iter()
-        .filter(|step| step.phase == phase && matches!(step.action, Action::Compare(_) | Action::Check { .. }))
+        .filter(|step| step.phase == phase)
+        .filter(|step| matches!(step.action, Action::Compare(_) | Action::Check { .. } | Action::Redistribute(_)))
         .filter_map(seen)
         .collect();
     let more = lines.len().saturating_sub(EVIDENCE_LINES_MAX);

@@ -100,6 +100,20 @@ impl Engine {
         })
     }
 
+    /// The same `Distributed` engine with another sharding key; with none, as it is.
+    #[must_use]
+    pub fn with_sharding_key(&self, key: Option<&str>) -> Self {
+        const KEY_AT: usize = 3;
+        let mut args = self.args().to_vec();
+        if let Some(key) = key.map(|key| Text::new(key.to_owned())) {
+            match args.get_mut(KEY_AT) {
+                Some(old) => *old = key,
+                None => args.push(key),
+            }
+        }
+        Self { args: Some(args), ..self.clone() }
+    }
+
     /// The arguments; none without parentheses.
     pub fn args(&self) -> &[Text] {
         self.args.as_deref().unwrap_or_default()

@@ -30,7 +30,7 @@ pub(super) async fn backfill<S: Servers, R: Reporter>(
     let mut target = FIRST_TARGET;
     let mut held = Duration::ZERO;
     loop {
-        let (throttle, waited) = engine.hold_for_signals(step, work).await?;
+        let (throttle, waited) = engine.hold_for_signals(step, work.on, &work.signals).await?;
         held += waited;
         let Some(slice) = cutter.next(target.min(throttle.max_chunk_bytes)) else { break };
         let began = Instant::now();

@@ -12,6 +12,7 @@ use super::landing::{catch_up, drain};
 use super::mutations::await_mutations;
 use super::ports::{Reporter, Servers};
 use super::ready::ready;
+use super::redistribute::redistribute;
 use super::settle::settle;
 use super::swap::swap;
 use super::unread::unread;
@@ -40,6 +41,7 @@ pub(super) async fn act<S: Servers, R: Reporter>(
         Action::Settle(work) => settle(engine, step, work).await,
         Action::Swap(work) => swap(engine, step, work, resumed).await,
         Action::Backfill(work) => backfill(engine, step, work).await,
+        Action::Redistribute(work) => redistribute(engine, step, work).await,
         Action::CatchUp(wait) => catch_up(&engine.desk, &step.id, wait).await,
         Action::Drain(wait) => drain(&engine.desk, &step.id, wait).await,
         Action::AwaitMutations(wait) => await_mutations(engine, step, wait).await,

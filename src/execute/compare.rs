@@ -41,6 +41,7 @@ pub async fn verify<S: Servers>(plan: &Plan, servers: &S) -> Result<Vec<String>,
 fn is_verification(plan: &Plan, step: &Step) -> bool {
     match plan.rebuild() {
         Some(_) => step.phase == Phase::Verify,
+        None if plan.reshard().is_some() => step.phase == Phase::Reconcile,
         None => step.phase > Phase::Alter && matches!(step.action, Action::Check { .. }),
     }
 }

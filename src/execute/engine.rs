@@ -13,6 +13,7 @@ use super::error::ExecuteError;
 use super::next_move::{Next, backward, forward, point_of_no_return};
 use super::place::{start_feeds, start_merges};
 use super::ports::{Approver, Clock, Decision, News, Pace, Reporter, Servers};
+use super::redistribute::mend;
 use super::renew::Seen;
 use super::take_back::{require_way_back, take_back};
 use crate::journal::{Approval, Direction, Event, File, Progress, StepState};
@@ -247,7 +248,7 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
         let is_swapped = |shard: Option<u32>| {
             let mut swaps = self.plan.steps.iter().filter(|step| step.phase == Phase::Cutover && step.shard == shard);
             swaps.any(|step| {
-                matches!(step.action, Action::Run { .. } | Action::Swap(_))
+                matches!(step.action, Action::Run { .. } | Action::Swap(_) | Action::Redistribute(_))
                     && *progress.step(&step.id) != StepState::Pending
             })
         };
@@ -309,6 +310,11 @@ impl<'a, S: Servers, R: Reporter> Engine<'a, S, R> {
                     start_feeds(self, &step.id, &work.feeds).await?;
                 }
                 Action::Swap(work) => start_merges(self, &step.id, &work.compare.on, &work.start_merges).await?,
+                Action::Redistribute(work) => {
+                    if let Some(last) = &work.last {
+                        mend(self, &step.id, last).await?;
+                    }
+                }
                 _ => {}
             }
         }

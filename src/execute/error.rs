@@ -95,6 +95,34 @@ pub enum ExecuteError {
         /// What was seen.
         reason: String,
     },
+    /// Writers go on where they must be still.
+    #[error("{step}: writers are not still: {} came in on {replica} within seconds", count(*.rows, "row"))]
+    Written {
+        /// The step.
+        step: StepId,
+        /// The replica.
+        replica: String,
+        /// Rows that came in.
+        rows: u64,
+    },
+    /// Rows came in while names were swapped, though writers were to be still.
+    #[error("{step}: the names are swapped, and {} that came in meanwhile are in the table that had them before, and not in the one that has them now", count(*.rows, "row"))]
+    Behind {
+        /// The step.
+        step: StepId,
+        /// Rows that came in.
+        rows: u64,
+        /// Whether it was the way back.
+        is_back: bool,
+    },
+    /// The old data has other rows than the table, so that going back would bring rows back.
+    #[error("{step}: the old data has rows that the table has not: {}", .differences.join("; "))]
+    Returning {
+        /// The step.
+        step: StepId,
+        /// What differs, a partition each.
+        differences: Vec<String>,
+    },
     /// What the step stopped, merges or a feed, could not be started again.
     #[error("{step}: what it stopped stays so until `{sql}` is run: {source}")]
     StaysStopped {
@@ -235,22 +263,7 @@ impl ExecuteError {
                 "correct what the server complains about, then run `execute` again: it goes on from here; \
                  or `rollback` to undo what was done"
             }
-            Self::Drift { otherwise: Otherwise::Busy, .. } => {
-                "it was waited for; once it holds, run `execute` again: it goes on from here"
-            }
-            Self::Drift { otherwise: Otherwise::Unfit, .. } => {
-                "see to it, then run `execute` again: it goes on from here; or `rollback` to undo what was done"
-            }
-            Self::Drift { otherwise: Otherwise::Beyond, .. } => {
-                "take these rows out of the table and run `rollback` again, or keep the new table: `finalize`"
-            }
-            Self::Drift { otherwise: Otherwise::Apart, .. } => {
-                "give both tables the column, or take it away from the one that has it, then run the same command again; the values that \
-                 the live table got in it meanwhile are not in the other one. Or keep the new table: `finalize`"
-            }
-            Self::Drift { otherwise: Otherwise::Changed, .. } => {
-                "somebody changed the table since the plan was made; `rollback` undoes what was done, then make a new plan"
-            }
+            Self::Drift { otherwise, .. } => of_drift(*otherwise),
             Self::Postponed { .. } => {
                 "run `execute` again then: it goes on from here; or `rollback` to undo what was done"
             }
@@ -273,6 +286,21 @@ impl ExecuteError {
             Self::Fence { .. } => {
                 "pause the writers of this shard, run `execute --fence` (it proves that they are still before it goes on), and let \
                  them write again once the step is done"
+            }
+            Self::Written { .. } => {
+                "no name has been swapped. Stop the writers, those of queues and streams too (`--fence feeds` makes a plan that stops such \
+                 tables itself), then run `execute` again"
+            }
+            Self::Behind { is_back: true, .. } => {
+                "nothing is lost, and nothing was dropped: stop all writers and run `rollback` again, which brings these rows over"
+            }
+            Self::Behind { .. } => {
+                "nothing is lost: `rollback --despite-differences REASON` goes back to the old data, which has these rows, and sends it what the new \
+                 table got since. Then stop all writers before the gate `cutover` is approved again"
+            }
+            Self::Returning { .. } => {
+                "they were deleted or altered since the swap, or came in while it went on. Delete them from the old data too and run `rollback` again; \
+                 or `rollback --despite-differences REASON`, which brings them back"
             }
             Self::StaysStopped { .. } => {
                 "run `execute` or `rollback` once the replica answers: what was stopped is started first of all"
@@ -311,6 +339,30 @@ impl ExecuteError {
             Self::NoReturn { .. } => "to go back, plan the opposite change",
             Self::Journal(_) => "the journal is what makes a resume safe; mend it or its disk first",
             Self::Graph(_) => "make the plan anew",
+        }
+    }
+}
+
+/// What to do about a condition that does not hold.
+fn of_drift(otherwise: Otherwise) -> &'static str {
+    match otherwise {
+        Otherwise::Busy => "it was waited for; once it holds, run `execute` again: it goes on from here",
+        Otherwise::Unfit => {
+            "see to it, then run `execute` again: it goes on from here; or `rollback` to undo what was done"
+        }
+        Otherwise::Beyond => {
+            "take these rows out of the table and run `rollback` again, or keep the new table: `finalize`"
+        }
+        Otherwise::Apart => {
+            "give both tables the column, or take it away from the one that has it, then run the same command again; the values that \
+             the live table got in it meanwhile are not in the other one. Or keep the new table: `finalize`"
+        }
+        Otherwise::Foreign => {
+            "the way back carries the columns that the plan was made for: take the others away again, with their values, and run `rollback`; or keep \
+             the new tables: `finalize`"
+        }
+        Otherwise::Changed => {
+            "somebody changed the table since the plan was made; `rollback` undoes what was done, then make a new plan"
         }
     }
 }

@@ -7,7 +7,7 @@ use super::error::ExecuteError;
 use super::ports::{News, Reporter, Servers};
 use crate::config::{Limit, Throttle};
 use crate::names::ReplicaId;
-use crate::plan::{Backfill, Step};
+use crate::plan::{Signal, Step};
 
 /// How often a copy that is held looks again.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -34,12 +34,17 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
     pub(super) async fn hold_for_signals(
         &self,
         step: &Step,
-        work: &Backfill,
+        here: ReplicaId,
+        signals: &[Signal],
     ) -> Result<(Throttle, Duration), ExecuteError> {
-        self.hold(step, Some(work)).await
+        self.hold(step, Some((here, signals))).await
     }
 
-    async fn hold(&self, step: &Step, work: Option<&Backfill>) -> Result<(Throttle, Duration), ExecuteError> {
+    async fn hold(
+        &self,
+        step: &Step,
+        work: Option<(ReplicaId, &[Signal])>,
+    ) -> Result<(Throttle, Duration), ExecuteError> {
         let began = Instant::now();
         let mut answered = began;
         let Some(pace) = self.pace() else { return Ok((Throttle::default(), Duration::ZERO)) };
@@ -71,11 +76,11 @@ impl<S: Servers, R: Reporter> Engine<'_, S, R> {
     }
 
     /// The first signal that is beyond its limit, or that cannot be had.
-    async fn strained(&self, step: &Step, work: Option<&Backfill>, throttle: &Throttle) -> Option<Held> {
-        let work = work?;
-        let here = [work.on];
-        let everywhere = work.signals.first().map_or(&here[..], |signal| &signal.on);
-        let planned = work.signals.iter().filter_map(|signal| {
+    async fn strained(&self, step: &Step, work: Option<(ReplicaId, &[Signal])>, throttle: &Throttle) -> Option<Held> {
+        let (here, signals) = work?;
+        let here = [here];
+        let everywhere = signals.first().map_or(&here[..], |signal| &signal.on);
+        let planned = signals.iter().filter_map(|signal| {
             Some((signal.on.as_slice(), &signal.sql, Some(signal.of), throttle.limit(signal.of)?))
         });
         let own = throttle.query.iter().map(|sql| (everywhere, sql, None, Limit::AtMost(0)));

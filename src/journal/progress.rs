@@ -12,6 +12,8 @@ pub struct Progress {
     pub plan_sha256: String,
     /// Which way the plan is going.
     pub direction: Direction,
+    /// Whether a person gave a reason why differences do not matter to the rollback under way.
+    pub despite_differences: bool,
     /// How often the plan has been rolled back entirely.
     pub rollbacks: u32,
     /// Gates that a person approved and that no rollback has closed again.
@@ -188,7 +190,10 @@ impl Progress {
                 self.chunk_mut(step, chunk)?.attached.insert(partition.clone());
             }
             Event::ChunkDone { step, chunk, rows } => self.chunk_mut(step, chunk)?.done = Some(*rows),
-            Event::RollbackStarted { .. } => self.direction = Direction::Back,
+            Event::RollbackStarted { despite_differences } => {
+                self.direction = Direction::Back;
+                self.despite_differences = despite_differences.is_some();
+            }
             Event::RolledBack => {
                 let rollbacks = self.rollbacks + 1;
                 let plan_sha256 = std::mem::take(&mut self.plan_sha256);

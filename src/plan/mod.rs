@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 pub use alter::build as build_alter;
 pub use check::check;
 pub use graph::{Graph, GraphError};
-pub use rebuild::{BuildError, Fence, build};
+pub use rebuild::{BuildError, Fence, build, build_reshard};
 pub use related::leads_outside;
 pub use sql::{
     hash_argument, list_partitions, of_table, partition_id_of_row, query_prefix, row_hash, rows_without,
@@ -36,9 +36,9 @@ pub use step_id::StepId;
 pub use template::Template;
 pub use unread::{Asked, LOG_SHAPES_MAX, QUERY_BYTES_MAX, log_columns, unread};
 pub use work::{
-    AwaitMutations, Backfill, CatchUp, Compare, CompareMode, Drain, Drill, Feed, Gap, GapBy, Give, LogQueries,
-    MutationGroup, Otherwise, PartitionSize, Probe, ProbeOn, Ready, Repair, Run, Settle, Signal, SignalKind, Slices,
-    Swap, Truth, Unread, Unseen, Watch,
+    AwaitMutations, Backfill, CatchUp, Compare, CompareMode, Drain, Drill, Feed, Gap, GapBy, Give, Last, LogQueries,
+    MutationGroup, Otherwise, PartitionSize, Probe, ProbeOn, Ready, Redistribute, Repair, Run, Settle, Signal,
+    SignalKind, Slices, Swap, Truth, Unread, Unseen, Watch,
 };
 
 use crate::assess::{Evaluation, Finding, Retirement};
@@ -48,7 +48,7 @@ use crate::names::{ReplicaId, TableName, own_name};
 use crate::snapshot::Capability;
 
 /// The version of the plan file that this build writes and reads.
-pub const FORMAT_VERSION: u32 = 8;
+pub const FORMAT_VERSION: u32 = 9;
 /// Most rows that are looked at one by one when two tables differ.
 pub const SUSPECTS_MAX: usize = 100_000;
 
@@ -100,6 +100,8 @@ pub enum Strategy {
     InPlace,
     /// An ALTER for which the servers write parts anew, and the ALTERs of definitions that go with it.
     Mutation,
+    /// New table, every row sent to the shard of another sharding key, swap with writers still.
+    Reshard,
 }
 
 impl Strategy {
@@ -109,6 +111,7 @@ impl Strategy {
             Self::Mirror => "mirror",
             Self::InPlace => "in_place",
             Self::Mutation => "mutation",
+            Self::Reshard => "reshard",
         }
     }
 }
@@ -152,6 +155,8 @@ pub enum Changed {
     Keys(Box<Rebuild>),
     /// What commands of an ALTER change, table by table.
     Commands(Vec<TableCommands>),
+    /// The sharding key of a `Distributed` table: rows move between shards.
+    Sharding(Box<Reshard>),
 }
 
 /// What is sent to one table.
@@ -182,6 +187,53 @@ pub struct Rebuild {
     /// What `evaluate` measured of the change, if that was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluation: Option<Evaluation>,
+}
+
+/// What a change of sharding key changes, and the tables that are made for that.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reshard {
+    /// The `Distributed` table.
+    pub distributed: TableName,
+    /// Its sharding key before and after, in the server's normal form; none before where it had none.
+    pub before: Option<String>,
+    /// The key after.
+    pub after: String,
+    /// The tables that it makes.
+    pub tables: ReshardTables,
+}
+
+/// The tables that a change of sharding key makes, and the names that it needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReshardTables {
+    /// The new local table until the cutover, the old data after it.
+    pub shadow: TableName,
+    /// The `Distributed` table with the new key until the cutover, the one with the old key after it.
+    pub next: TableName,
+    /// By which rows come to `shadow` by the new key, on one replica of each shard.
+    pub route: TableName,
+    /// The same by the old key, for the way back.
+    pub back: TableName,
+    /// By which the rows of the live table are read over all shards.
+    pub gather: TableName,
+    /// The names used in between by swaps of three renames.
+    pub swap: TableName,
+    /// The same of the `Distributed` table.
+    pub swap_next: TableName,
+}
+
+impl ReshardTables {
+    /// Those of a change of this `Distributed` table over this local one.
+    pub fn of(source: &TableName, distributed: &TableName) -> Self {
+        let [shadow, route, back, gather, swap] =
+            ["shadow", "route", "back", "gather", "swap"].map(|role| own_name(source, role));
+        let [next, swap_next] = ["next", "swap"].map(|role| own_name(distributed, role));
+        Self { shadow, next, route, back, gather, swap, swap_next }
+    }
+
+    /// All of them, what reads and writes others first.
+    pub fn all(&self) -> [&TableName; 7] {
+        [&self.next, &self.route, &self.back, &self.gather, &self.shadow, &self.swap, &self.swap_next]
+    }
 }
 
 /// The tables that a plan works with and does not make.
@@ -275,7 +327,29 @@ impl Plan {
     pub fn rebuild(&self) -> Option<&Rebuild> {
         match &self.change.what {
             Changed::Keys(rebuild) => Some(rebuild),
-            Changed::Commands(_) => None,
+            Changed::Commands(_) | Changed::Sharding(_) => None,
+        }
+    }
+
+    /// What a change of sharding key has; none for a plan of another kind.
+    pub fn reshard(&self) -> Option<&Reshard> {
+        match &self.change.what {
+            Changed::Sharding(reshard) => Some(reshard),
+            Changed::Keys(_) | Changed::Commands(_) => None,
+        }
+    }
+
+    /// Whether it changes tables where they are, and makes none.
+    pub fn alters(&self) -> bool {
+        matches!(self.change.what, Changed::Commands(_))
+    }
+
+    /// The tables that it makes; none for a plan that alters tables where they are.
+    pub fn own_tables(&self) -> Vec<&TableName> {
+        match &self.change.what {
+            Changed::Keys(rebuild) => rebuild.tables.all().into(),
+            Changed::Sharding(reshard) => reshard.tables.all().into(),
+            Changed::Commands(_) => Vec::new(),
         }
     }
 

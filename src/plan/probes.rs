@@ -2,11 +2,11 @@
 
 use super::sql::of_table;
 use super::work::{Otherwise, Probe};
-use crate::catalog::Keys;
+use crate::catalog::{Column, Keys};
 use crate::names::{TableName, quote_string, quoted_list};
 
 /// The same for `system.tables`, which calls it `name`.
-fn named(table: &TableName) -> String {
+pub(super) fn named(table: &TableName) -> String {
     format!("database = {} AND name = {}", quote_string(&table.database), quote_string(&table.table))
 }
 
@@ -207,6 +207,24 @@ pub fn has_engine(table: &TableName, engine: &str) -> Probe {
     }
 }
 
+/// Holds while a table stores these columns and no others: a way back that copies rows carries these alone.
+pub fn has_columns(table: &TableName, columns: &[Column]) -> Probe {
+    let stored: Vec<&Column> = columns.iter().filter(|column| column.is_stored()).collect();
+    let pair = |column: &&Column| format!("({}, {})", quote_string(&column.name), quote_string(&column.kind));
+    let all = stored.iter().map(pair).collect::<Vec<_>>().join(", ");
+    let count = stored.len();
+    Probe {
+        says: format!("{table} stores the columns that the plan was made for, and no others"),
+        sql: format!(
+            "SELECT count() = {count} AND sum((name, type) IN ({all})) = {count} FROM system.columns WHERE {} \
+             AND default_kind NOT IN ('ALIAS', 'EPHEMERAL')",
+            of_table(table)
+        ),
+        expect: "1".to_owned(),
+        otherwise: Otherwise::Foreign,
+    }
+}
+
 /// Holds while two tables have the same columns: one that only one of them has would be lost with the other. The types of some
 /// `differ`.
 pub fn same_columns(one: &TableName, other: &TableName, differ: &[String]) -> Probe {
@@ -307,6 +325,48 @@ pub fn disk_has_room(table: &TableName, bytes: u64) -> Probe {
         ),
         expect: "1".to_owned(),
         otherwise: Otherwise::Unfit,
+    }
+}
+
+/// Holds while a table's directory has its name, so that what is queued there is found, and goes with it alone.
+pub fn kept_by_name(table: &TableName) -> Probe {
+    Probe {
+        says: format!("the directory of {table} has its name"),
+        sql: format!(
+            "SELECT extract(data_path, '([^/]+)/$') = extract(metadata_path, '([^/]+)[.]sql$') FROM system.tables WHERE {}",
+            named(table)
+        ),
+        expect: "1".to_owned(),
+        otherwise: Otherwise::Busy,
+    }
+}
+
+/// Holds while a table has exactly this engine.
+pub fn is_made_as(table: &TableName, engine_full: &str) -> Probe {
+    Probe {
+        says: format!("{table} is {engine_full}"),
+        sql: format!("SELECT engine_full FROM system.tables WHERE {}", named(table)),
+        expect: engine_full.to_owned(),
+        otherwise: Otherwise::Changed,
+    }
+}
+
+/// Holds once a `Distributed` table has sent all that was queued in it.
+pub fn nothing_queued(table: &TableName) -> Probe {
+    queued(table, "data_files", "nothing is queued in")
+}
+
+/// The same of what it could not send, too: it goes with the table.
+pub fn nothing_kept(table: &TableName) -> Probe {
+    queued(table, "data_files + broken_data_files", "nothing is queued in, nor set aside as broken by,")
+}
+
+fn queued(table: &TableName, files: &str, says: &str) -> Probe {
+    Probe {
+        says: format!("{says} {table}"),
+        sql: format!("SELECT sum({files}) FROM system.distribution_queue WHERE {}", of_table(table)),
+        expect: "0".to_owned(),
+        otherwise: Otherwise::Busy,
     }
 }
 

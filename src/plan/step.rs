@@ -5,7 +5,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::step_id::StepId;
-use super::work::{AwaitMutations, Backfill, CatchUp, Compare, Drain, ProbeOn, Ready, Run, Settle, Swap, Unread};
+use super::work::{
+    AwaitMutations, Backfill, CatchUp, Compare, Drain, ProbeOn, Ready, Redistribute, Run, Settle, Swap, Unread,
+};
 use crate::names::ReplicaId;
 
 /// The stages of a plan, in order. Edges never lead from a later phase to an earlier one.
@@ -149,6 +151,8 @@ pub enum Action {
     Swap(Box<Swap>),
     /// Copies the snapshot into the shadow table through the staging table, chunk by chunk.
     Backfill(Backfill),
+    /// Brings the rows of all shards into another table, by another sharding key; and swaps the names, if that is the end of it.
+    Redistribute(Box<Redistribute>),
     /// Waits until the replicas have every part that was in the replication log of a table when the wait began.
     CatchUp(CatchUp),
     /// Waits until every insert that had begun has ended and has reached every replica.
@@ -212,7 +216,7 @@ impl Action {
             | Self::Unread(_)
             | Self::Ready(_) => true,
             Self::Compare(compare) => compare.repair.is_none(),
-            Self::Run { .. } | Self::Settle(_) | Self::Swap(_) | Self::Backfill(_) => false,
+            Self::Run { .. } | Self::Settle(_) | Self::Swap(_) | Self::Backfill(_) | Self::Redistribute(_) => false,
         }
     }
 
@@ -222,6 +226,7 @@ impl Action {
             Self::Run { runs, .. } => runs,
             Self::Settle(settle) => &settle.mirror,
             Self::Swap(swap) => &swap.runs,
+            Self::Redistribute(work) => work.last.as_ref().map_or(&[], |last| &last.runs),
             _ => &[],
         }
     }
@@ -235,6 +240,7 @@ impl Action {
             Self::Settle(settle) => settle.unmirror.on.clone(),
             Self::Swap(swap) => swap.compare.on.clone(),
             Self::Backfill(backfill) => vec![backfill.on],
+            Self::Redistribute(work) => work.on.clone(),
             Self::CatchUp(wait) => wait.on.clone(),
             Self::Drain(drain) => drain.on.clone(),
             Self::AwaitMutations(wait) => wait.groups.iter().flat_map(|group| group.on.clone()).collect(),

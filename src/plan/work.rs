@@ -48,6 +48,8 @@ pub enum Otherwise {
     Beyond,
     /// Somebody gave one of two tables a column that the other one lacks: going back would lose its values.
     Apart,
+    /// Somebody gave a table columns that the plan does not know, or took some of its own: the way back does not carry them.
+    Foreign,
 }
 
 impl Otherwise {
@@ -59,7 +61,7 @@ impl Otherwise {
     /// Whether it is about what going back would lose. That is looked for before anything is undone, and never told of a statement
     /// that was sent.
     pub fn forbids_return(self) -> bool {
-        matches!(self, Self::Beyond | Self::Apart)
+        matches!(self, Self::Beyond | Self::Apart | Self::Foreign)
     }
 }
 
@@ -388,6 +390,61 @@ pub struct Swap {
     pub attach: Template,
     /// Both tables, compared row by row: afterwards, and instead where parts do not tell.
     pub compare: Compare,
+}
+
+/// Bringing the rows that one table has over all shards into another one, each to the shard that a sharding key gives it, until
+/// both have the same. What is lacking is told by looking, so whatever was brought by an attempt that was cut short counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Redistribute {
+    /// All replicas.
+    pub on: Vec<ReplicaId>,
+    /// One replica of each shard: it sends the rows of its shard. The first one also sends what single rows are lacking.
+    pub homes: Vec<ReplicaId>,
+    /// What must hold before.
+    pub before: Vec<ProbeOn>,
+    /// Shard by shard, waits for what is under way in both tables.
+    pub drains: Vec<Drain>,
+    /// What must be looked at before each partition, so that the copy does not get in the way of others.
+    pub signals: Vec<Signal>,
+    /// Lists the active parts of the table that has the rows, and of the one that gets them: name, partition id, rows.
+    pub parts: [String; 2],
+    /// Lines of partition id, count and sum of row hashes of the partitions `{partitions}` on one replica, of either table.
+    pub digests: [Template; 2],
+    /// Sends a shard's rows of partition `{chunk}`.
+    pub copy: Template,
+    /// Of the rows of partition `{chunk}` over all shards whose hashes fall into `{bucket}` of `{buckets}`: lines of "how often a row
+    /// is lacking" and "how many such rows".
+    pub lacking: Template,
+    /// Sends `{times}` copies of each of those that lack so many.
+    pub send: Template,
+    /// Drops partition `{chunk}` of the table that gets the rows, to begin anew where it has others. None where it is not the plan's
+    /// own: then that is for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clear: Option<Template>,
+    /// What comes to its end here, with writers still; none where they go on and the rows of now are all that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Last>,
+}
+
+/// Swapping the names while no writer writes and both tables have the same rows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Last {
+    /// What writes by itself and is stopped meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub feeds: Vec<Feed>,
+    /// What was begun before and is brought to its end first, so that each name means the same on every replica.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub finish: Vec<Run>,
+    /// Writes out what is queued in `Distributed` tables over the live one, where servers tell and can.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flush: Vec<Run>,
+    /// The swap, replica by replica.
+    pub runs: Vec<Run>,
+    /// What makes `Distributed` tables look for their queues by their new names, where a rename does not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub renew: Vec<Run>,
+    /// As `lacking`, the other way round: what came to the old data all the same, seen once the names are swapped.
+    pub behind: Template,
 }
 
 /// A comparison of two tables by partition of the old partition key, exact while rows come in.

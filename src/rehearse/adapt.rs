@@ -184,8 +184,10 @@ impl Adapter<'_> {
                 ..(**swap).clone()
             })),
             Action::Drain(wait) => Action::Drain(self.drain(wait)),
-            // No rebuild waits for mutations or asks logs, and an ALTER is planned anew where it is rehearsed.
-            Action::AwaitMutations(_) | Action::Unread(_) => Action::Check { probes: Vec::new() },
+            // No rebuild waits for mutations, asks logs or moves rows between shards, and other plans are made anew where they are rehearsed.
+            Action::AwaitMutations(_) | Action::Unread(_) | Action::Redistribute(_) => {
+                Action::Check { probes: Vec::new() }
+            }
             Action::Compare(compare) => Action::Compare(Box::new(self.compare(compare))),
             Action::Ready(ready) => Action::Ready(Ready {
                 probes: self.probes_on(&ready.probes),

@@ -18,7 +18,7 @@ pub fn marker(plan_sha256: &str) -> TableName {
 
 /// The names that a rehearsal of the plan uses: the plan's own tables, then all that is made anew.
 pub fn names(plan: &Plan) -> Vec<&TableName> {
-    let own = plan.rebuild().into_iter().flat_map(|rebuild| rebuild.tables.all());
+    let own = plan.own_tables().into_iter();
     own.chain(plan.fingerprints.iter().chain(&plan.related).map(|print| &print.table)).collect()
 }
 

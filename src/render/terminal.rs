@@ -135,6 +135,10 @@ pub(super) fn changed(change: &ChangeSummary) -> Vec<(String, [String; 2])> {
             keys.chain(changed_types(rebuild)).collect()
         }
         Changed::Commands(tables) => tables.iter().flat_map(commands).collect(),
+        Changed::Sharding(reshard) => {
+            let before = reshard.before.clone().unwrap_or_else(|| "none".to_owned());
+            vec![(format!("Sharding key of {}", reshard.distributed), [before, reshard.after.clone()])]
+        }
     }
 }
 
@@ -198,6 +202,7 @@ pub(super) fn untouched(plan: &Plan) -> Option<String> {
     let changes = |name: &&TableName| match &plan.change.what {
         Changed::Keys(rebuild) => !rebuild.types.is_empty() && plan.objects.distributed.contains(name),
         Changed::Commands(tables) => tables.iter().any(|table| table.table == **name),
+        Changed::Sharding(reshard) => reshard.distributed == **name,
     };
     let objects = &plan.objects;
     let distributed =

@@ -3,7 +3,7 @@
 use crate::names::ReplicaId;
 use crate::plan::{
     Action, AwaitMutations, Backfill, CatchUp, Compare, CompareMode, Drain, Feed, GapBy, PartitionSize, Probe, ProbeOn,
-    Ready, Run, Settle, Swap, Template, Undo, Unread,
+    Ready, Redistribute, Run, Settle, Swap, Template, Undo, Unread,
 };
 
 /// Lines for the same replicas.
@@ -143,6 +143,7 @@ pub(super) fn of<'p>(
         Action::Unread(work) => unread(work),
         Action::Compare(tables) => vec![compare(tables)],
         Action::Ready(ready) => fit(ready),
+        Action::Redistribute(work) => redistribute(work),
     }
 }
 
@@ -205,6 +206,43 @@ fn settle<'p>(work: &'p Settle, known: &'p [PartitionSize]) -> Vec<Passage<'p>> 
     passages.push(drain(&work.drain));
     passages.push(once(vec![work.on], gap(work)));
     passages.push(merges("starts merges again, whatever happened", &work.start_merges));
+    passages.extend(feeds("starts it again", |feed| &feed.start));
+    passages
+}
+
+fn redistribute(work: &Redistribute) -> Vec<Passage<'_>> {
+    let mut passages = Vec::new();
+    if let Some(last) = &work.last {
+        passages.extend(last.finish.iter().map(|one| run(one, true)));
+    }
+    passages.extend(work.before.iter().map(check));
+    let digests = |says| work.digests.iter().map(|sql| line(Role::Ask, says, Sql::Chunk(sql))).collect();
+    let says = "partition, rows and sum of hashes of one table and of the other: added up over one replica of each shard they tell which \
+                partitions differ";
+    passages.push(once(work.on.clone(), digests(says)));
+    let says = "of a partition of which nothing was sent: each shard sends its rows";
+    passages.push(once(work.homes.clone(), vec![line(Role::Do, says, Sql::Chunk(&work.copy))]));
+    let first: Vec<ReplicaId> = work.homes.iter().take(1).copied().collect();
+    let says =
+        "of a partition that differs otherwise: how often rows are lacking over all shards, and how many such rows";
+    let mut single = vec![
+        line(Role::Ask, says, Sql::Chunk(&work.lacking)),
+        line(Role::Do, "sends those, for each number of times", Sql::Chunk(&work.send)),
+    ];
+    let says = "begins anew with a partition that has rows which it should not have, on one replica of each shard";
+    single.extend(work.clear.iter().map(|clear| line(Role::Do, says, Sql::Chunk(clear))));
+    passages.push(once(first.clone(), single));
+    let Some(last) = &work.last else { return passages };
+    let feeds = |says, sql: fn(&Feed) -> &String| {
+        last.feeds.iter().map(move |feed| once(feed.on.clone(), vec![line(Role::Do, says, Sql::Fixed(sql(feed)))]))
+    };
+    passages.extend(feeds("stops what writes by itself", |feed| &feed.stop));
+    passages.extend(work.drains.iter().map(drain));
+    let says = "with writers still: the same once more; names are swapped only where no partition differs";
+    passages.push(once(work.on.clone(), digests(says)));
+    passages.extend(last.runs.iter().map(|one| run(one, true)));
+    let says = "rows that came to the old data all the same: there must be none";
+    passages.push(once(first, vec![line(Role::Ask, says, Sql::Chunk(&last.behind))]));
     passages.extend(feeds("starts it again", |feed| &feed.start));
     passages
 }

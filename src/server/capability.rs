@@ -35,7 +35,7 @@ impl Features {
         let sql = "SELECT concat('column ', table, '.', name) AS feature FROM system.columns \
                    WHERE database = 'system' AND table IN ('tables', 'columns', 'disks', 'zookeeper', 'processes', 'distribution_queue', 'mutations') \
                    UNION ALL SELECT concat('setting ', name) AS feature FROM system.settings \
-                   WHERE name IN ('log_comment', 'optimize_on_insert', 'async_insert', 'mutations_sync', 'max_insert_threads', 'min_insert_block_size_rows_for_materialized_views', \
+                   WHERE name IN ('log_comment', 'optimize_on_insert', 'async_insert', 'mutations_sync', 'max_insert_threads', 'parallel_distributed_insert_select', 'min_insert_block_size_rows_for_materialized_views', \
                    'database_atomic_wait_for_drop_and_detach_synchronously') \
                    UNION ALL SELECT concat('function ', name) AS feature FROM system.functions \
                    WHERE name IN ('serverUUID', 'tcpPort')";
@@ -71,9 +71,14 @@ impl Features {
             (Capability::AsyncInserts, self.has_setting("async_insert")),
             // The setting came once inserts through views went the way of all inserts, defaults included.
             (Capability::ViewsLeaveMaterialized, self.has_setting("min_insert_block_size_rows_for_materialized_views")),
-            (Capability::DistributedSends, self.has_column("distribution_queue", "is_blocked")),
+            (
+                Capability::DistributedSends,
+                ["is_blocked", "broken_data_files"].iter().all(|column| self.has_column("distribution_queue", column)),
+            ),
             (Capability::Keeper, self.has_column("zookeeper", "path") && keeper_answers(asker).await?),
+            (Capability::DataPath, self.has_column("tables", "data_path")),
             (Capability::InsertThreads, self.has_setting("max_insert_threads")),
+            (Capability::DistributedInsertSelect, self.has_setting("parallel_distributed_insert_select")),
             (Capability::PartitionIdColumn, virtual_column_exists(asker, any_table.as_ref(), "_partition_id").await?),
             (Capability::PartOffsetColumn, virtual_column_exists(asker, any_table.as_ref(), "_part_offset").await?),
             (Capability::CheckGrant, accepted(asker.text("CHECK GRANT SELECT ON system.one").await)?),

@@ -46,8 +46,9 @@ fn statement(call: Call) -> Statement {
     if let Some(comment) = call.log_comment {
         statement = statement.with_setting("log_comment", comment);
     }
-    // Rows that are put right are wanted, although a block like theirs may have been inserted before.
-    statement.with_setting("insert_deduplicate", "0")
+    // Rows that are put right are wanted, although a block like theirs may have been inserted before; and what is sent to another shard is
+    // there when the answer comes.
+    statement.with_setting("insert_deduplicate", "0").with_setting("insert_distributed_sync", "1")
 }
 
 impl From<QueryError> for CallError {

@@ -37,6 +37,7 @@ mod other_engine;
 mod pace;
 mod refusals;
 mod renamed;
+mod reshard;
 mod retire;
 mod sandbox;
 mod stand_ins;

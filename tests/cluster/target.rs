@@ -216,7 +216,7 @@ fn what_is_no_target_is_refused(cluster: &Running) {
     refused(3, &other, &["SW010"]);
     refused(3, &wanted.replace("id UInt64", "id UInt32"), &["SW077", "column id of target_refused.t is to be UInt32"]);
     let over =
-        format!("CREATE TABLE target_refused.read ({COLUMNS}) ENGINE = Distributed(main, 'target_refused', t, v)");
+        format!("CREATE TABLE target_refused.read ({COLUMNS}) ENGINE = Distributed(main, 'target_refused', other, id)");
     refused(1, &over, &["another engine", "target_refused.read"]);
     refused(1, &wanted.replace("target_refused.t (", "target_refused.t ON CLUSTER other ("), &["ON CLUSTER other"]);
     let alter = "ALTER TABLE target_refused.t ADD COLUMN a UInt8";

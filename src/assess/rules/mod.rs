@@ -26,6 +26,10 @@ mod other_cluster;
 mod partition_key;
 mod pending_mutations;
 mod replication_layout;
+mod resharding_pause;
+mod resharding_refused;
+mod resharding_views;
+mod resharding_writers;
 mod row_identity;
 mod slower_queries;
 mod unhealthy_replication;
@@ -48,7 +52,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 27] = rules![
+pub(super) const ALL: [Rule; 31] = rules![
     unreachable_replica,
     differing_definitions,
     leftovers,
@@ -76,6 +80,10 @@ pub(super) const ALL: [Rule; 27] = rules![
     slower_queries,
     key_type,
     values_beyond,
+    resharding_refused,
+    resharding_pause,
+    resharding_writers,
+    resharding_views,
 ];
 
 /// The rules that look at the cluster and at how the table is there, whatever is to change.

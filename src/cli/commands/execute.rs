@@ -14,7 +14,7 @@ use super::super::prompt::{self, Prompt};
 use super::{dry_run, planned};
 use crate::execute::{Engine, Outcome, Until};
 use crate::plan::file::Sealed;
-use crate::plan::{Gate, Plan, Rebuild, StepId};
+use crate::plan::{Changed, Gate, Plan, StepId};
 
 pub(in super::super) async fn run(global: &Global, args: &Execute) -> Result<Exit, Failure> {
     let sealed = planned::read(&args.plan)?;
@@ -77,14 +77,18 @@ fn tell(path: &Path, plan: &Plan, outcome: Outcome) -> Exit {
     let source = &plan.objects.source;
     match outcome {
         Outcome::Finished => {
-            say(&match plan.rebuild() {
-                Some(rebuild) => {
+            say(&match &plan.change.what {
+                Changed::Keys(rebuild) => {
                     let key = &rebuild.after.sorting;
                     format!("done: {source} is sorted by ({key}), and nothing of the plan is left over")
                 }
-                None => format!("done: {source} and the tables over it are as wanted on every replica"),
+                Changed::Sharding(reshard) => format!(
+                    "done: {} and its rows are spread by {}, and nothing of the plan is left over",
+                    reshard.distributed, reshard.after
+                ),
+                Changed::Commands(_) => format!("done: {source} and the tables over it are as wanted on every replica"),
             });
-            if plan.rebuild().is_none() && !plan.has_gate(Gate::Finalize) {
+            if plan.alters() && !plan.has_gate(Gate::Finalize) {
                 planned::suggest("rollback", path);
             }
             Exit::Done
@@ -117,12 +121,17 @@ fn tell(path: &Path, plan: &Plan, outcome: Outcome) -> Exit {
 /// What stands so far, and that it can be taken back.
 fn before_the_end(plan: &Plan) -> String {
     let source = &plan.objects.source;
-    match plan.rebuild() {
-        Some(Rebuild { after, tables, .. }) => format!(
-            "{source} is sorted by ({}). The old data stays in {} and is kept current: `rollback` swaps back.",
-            after.sorting, tables.shadow
+    match &plan.change.what {
+        Changed::Sharding(reshard) => format!(
+            "{} and its rows are spread by {}; writers may go on. The old data stays in {} as it was: `rollback` waits for writers \
+             to be still, brings back what came in since and swaps back.",
+            reshard.distributed, reshard.after, reshard.tables.shadow
         ),
-        None => {
+        Changed::Keys(rebuild) => format!(
+            "{source} is sorted by ({}). The old data stays in {} and is kept current: `rollback` swaps back.",
+            rebuild.after.sorting, rebuild.tables.shadow
+        ),
+        Changed::Commands(_) => {
             format!("{source} is as it was: what follows cannot be taken back. Until then `rollback` undoes the rest.")
         }
     }

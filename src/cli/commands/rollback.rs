@@ -12,7 +12,8 @@ use super::super::output::say;
 use super::super::progress::Progress;
 use super::planned;
 use crate::execute::Engine;
-use crate::plan::{Plan, probes};
+use crate::names::{TableName, is_own_name};
+use crate::plan::{Changed, Plan, probes};
 use crate::server::{Cluster, Statement};
 
 const LOOK_TIMEOUT: Duration = Duration::from_mins(1);
@@ -33,19 +34,26 @@ pub(in super::super) async fn run(global: &Global, args: &Rollback) -> Result<Ex
         return Ok(Exit::Done);
     }
     heed(&engine, engine.roll_back(args.despite_differences.clone())).await?;
-    say(&match plan.rebuild() {
-        Some(rebuild) => {
-            format!("rolled back: {} is sorted by ({}) as before", plan.objects.source, rebuild.before.sorting)
+    let source = &plan.objects.source;
+    say(&match &plan.change.what {
+        Changed::Keys(rebuild) => format!("rolled back: {source} is sorted by ({}) as before", rebuild.before.sorting),
+        Changed::Sharding(reshard) => {
+            let key = reshard.before.as_deref().unwrap_or("no key");
+            format!("rolled back: {} and its rows are spread by {key} as before", reshard.distributed)
         }
-        None => format!("rolled back: {} and the tables over it are defined as before", plan.objects.source),
+        Changed::Commands(_) => format!("rolled back: {source} and the tables over it are defined as before"),
     });
     Ok(Exit::Done)
 }
 
 /// A journal that knows of nothing beside a cluster that has the plan's tables is not this plan's, or has been lost.
 async fn refuse_lost_journal(cluster: &Cluster, plan: &Plan, path: &Path) -> Result<(), Failure> {
-    let Some(rebuild) = plan.rebuild() else { return Ok(()) };
-    let probe = probes::absent(&rebuild.tables.all());
+    let own = plan.own_tables().into_iter().filter(|table| is_own_name(&plan.objects.source, table));
+    let own: Vec<&TableName> = own.collect();
+    if own.is_empty() {
+        return Ok(());
+    }
+    let probe = probes::absent(&own);
     for replica in &plan.cluster.replicas {
         let asked = Statement::read(probe.sql.clone(), LOOK_TIMEOUT);
         let found = cluster.run(replica.id, &asked).await.map_err(|error| Failure::of(&error))?;

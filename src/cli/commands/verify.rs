@@ -15,6 +15,11 @@ pub(in super::super) async fn run(global: &Global, path: &Path) -> Result<Exit, 
     let sealed = planned::read(path)?;
     let plan = &sealed.plan;
     let progress = planned::progress(path, &sealed)?;
+    if plan.reshard().is_some() && !progress.is_done(&StepId::new("cutover.all")) {
+        let message =
+            "there is nothing to verify yet: all rows are compared over all shards at the cutover, with writers still";
+        return Err(Failure::new(message).hint("`execute` carries on"));
+    }
     if plan.rebuild().is_none() {
         return definitions(global, plan, &progress).await;
     }
@@ -40,7 +45,8 @@ pub(in super::super) async fn run(global: &Global, path: &Path) -> Result<Exit, 
 
 /// Whether every table is as the plan wants it, on every replica.
 async fn definitions(global: &Global, plan: &Plan, progress: &Progress) -> Result<Exit, Failure> {
-    let ahead = |step: &&Step| !step.action.is_read_only() && !progress.is_done(&step.id);
+    let is_ahead = |step: &&Step| step.phase < Phase::Finalize || plan.alters();
+    let ahead = |step: &&Step| is_ahead(step) && !step.action.is_read_only() && !progress.is_done(&step.id);
     if let Some(step) = plan.steps.iter().find(ahead) {
         let message = format!("there is nothing to verify yet: {} ({}) is not done", step.id, step.title);
         return Err(Failure::new(message).hint("`execute` carries on"));

@@ -4,6 +4,7 @@
 
 mod alter;
 mod rebuild;
+mod reshard;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,6 +26,7 @@ pub fn check(plan: &Plan) -> Vec<String> {
     match &plan.change.what {
         Changed::Keys(tables) => rebuild::check(plan, &graph, tables, &mut objections),
         Changed::Commands(_) => alter::check(plan, &graph, &mut objections),
+        Changed::Sharding(reshard) => reshard::check(plan, reshard, &mut objections),
     }
     lock(plan, &mut objections);
     objections
@@ -57,7 +59,7 @@ fn gates(plan: &Plan, graph: &Graph, objections: &mut Vec<String>) {
         let guards: Vec<&Step> =
             plan.steps.iter().filter(|step| matches!(step.action, Action::Gate { gate: is } if is == gate)).collect();
         let guarded: Vec<&Step> = plan.steps.iter().filter(|step| is_guarded(plan, gate, step)).collect();
-        let needed = gate == Gate::Start || plan.rebuild().is_some() || !guarded.is_empty();
+        let needed = gate == Gate::Start || !plan.alters() || !guarded.is_empty();
         let [guard] = guards.as_slice() else {
             if needed || !guards.is_empty() {
                 objections.push(format!("the gate {gate} is there {} times, not once", guards.len()));
@@ -89,10 +91,9 @@ fn is_guarded(plan: &Plan, gate: Gate, step: &Step) -> bool {
 fn is_evidence(plan: &Plan, gate: Gate, step: &Step) -> bool {
     match gate {
         Gate::Start => step.phase == Phase::Preflight,
+        Gate::Cutover if plan.reshard().is_some() => step.phase == Phase::Backfill,
         Gate::Cutover => step.phase == Phase::Verify,
-        Gate::Finalize if plan.rebuild().is_none() => {
-            step.phase == Phase::Alter && !matches!(step.action, Action::Gate { .. })
-        }
+        Gate::Finalize if plan.alters() => step.phase == Phase::Alter && !matches!(step.action, Action::Gate { .. }),
         Gate::Finalize => step.phase == Phase::Reconcile,
     }
 }

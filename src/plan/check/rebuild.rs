@@ -161,7 +161,7 @@ fn all_or_none(plan: &Plan, graph: &Graph, objections: &mut Vec<String>) {
 }
 
 /// Which tables are the targets of statements with this verb, and on which replicas.
-fn places<'a>(runs: impl Iterator<Item = &'a Run>, verb: &str) -> BTreeSet<(String, ReplicaId)> {
+pub(super) fn places<'a>(runs: impl Iterator<Item = &'a Run>, verb: &str) -> BTreeSet<(String, ReplicaId)> {
     let mut places = BTreeSet::new();
     for run in runs {
         for sql in &run.sql {

@@ -84,7 +84,7 @@ fn chunks(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Backfill {
 }
 
 /// On every replica of the shard: those that only replicate must keep up, too.
-fn signals(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Signal> {
+pub(super) fn signals(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Signal> {
     let tables = [&blueprint.objects.source, &blueprint.own.shadow];
     let mut signals = vec![
         (SignalKind::Parts, sql::parts_percent(tables)),

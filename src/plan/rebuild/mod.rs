@@ -14,9 +14,11 @@ mod landing;
 mod over;
 mod preflight;
 mod ready;
+mod reshard;
 mod settle;
 
 pub use blueprint::BuildError;
+pub use reshard::build_reshard;
 
 use super::frame::{self, joint_id, step_id};
 use super::{ChangeSummary, Changed, FORMAT_VERSION, Plan, Rebuild, ShardSize, Strategy, related};

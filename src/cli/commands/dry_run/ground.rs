@@ -106,7 +106,7 @@ impl Ground {
         for on in replicas {
             // What a rehearsal that failed has left comes first, the mirror before what it reads and writes; then what was
             // made, the last of it first.
-            for own in plan.rebuild().iter().flat_map(|rebuild| rebuild.tables.all()) {
+            for own in plan.own_tables() {
                 change(connected, *on, &format!("DROP TABLE IF EXISTS {}{sync}", own.sql())).await?;
             }
             for one in self.made.iter().rev().filter(|one| one.on == *on) {

@@ -1,7 +1,7 @@
 //! The rehearsal itself: the plan's steps by the engine of `execute`, on a journal that is thrown away.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::join_all;
@@ -13,10 +13,11 @@ use super::super::super::exit_code::Exit;
 use super::super::super::failure::Failure;
 use super::super::super::output::say;
 use super::super::super::progress::Progress;
-use super::super::plan::alter;
+use super::super::plan::{alter, reshard};
 use super::super::planned;
 use super::ground::Ground;
 use super::stage::Stage;
+use super::writers::Orders;
 use super::{Rows, writers};
 use crate::execute::{Approver, Decision, Engine, ExecuteError, News, Outcome, Reporter, Until};
 use crate::journal;
@@ -83,7 +84,7 @@ async fn rehearse_on(
     Ok((report, exit))
 }
 
-/// A rebuild's own steps, turned to these servers; for an ALTER, those that these servers need for the same statement.
+/// A rebuild's own steps, turned to these servers; for other changes, those that these servers need for the same statement.
 async fn adapted(connected: &Connected, plan: &Plan, stage: &Stage<'_>) -> Result<Adapted, Failure> {
     if let Some(words) = &stage.words {
         return Ok(adapt(plan, stage.target, words));
@@ -91,7 +92,11 @@ async fn adapted(connected: &Connected, plan: &Plan, stage: &Stage<'_>) -> Resul
     let mut snapshot = connected.cluster.observe(timeout(&connected.config), None).await;
     // As ON CLUSTER calls it.
     snapshot.topology.cluster.clone_from(&plan.cluster.name);
-    let here = alter::again(connected, &snapshot, plan).await.map_err(|failure| Failure {
+    let here = match plan.reshard() {
+        Some(reshard) => reshard::again(connected, &snapshot, plan, reshard).await,
+        None => alter::again(connected, &snapshot, plan).await,
+    };
+    let here = here.map_err(|failure| Failure {
         message: format!("the sandbox's servers cannot rehearse it: {}", failure.message),
         ..failure
     })?;
@@ -106,12 +111,12 @@ async fn perform(
     writers: u64,
     collector: &Collector,
 ) -> (Result<(), Failure>, Option<Ledger>) {
-    let stop = AtomicBool::new(false);
-    let writing = join_all((0..writers).map(|writer| writers::write(&connected.cluster, plan, stage, writer, &stop)));
+    let orders = Orders::default();
+    let writing = join_all((0..writers).map(|writer| writers::write(&connected.cluster, plan, stage, writer, &orders)));
     let mut account = Account::default();
     let acting = async {
-        let result = acts(connected, plan, stage, collector, &mut account).await;
-        stop.store(true, Ordering::Relaxed);
+        let result = acts(connected, plan, stage, collector, &orders, &mut account).await;
+        orders.stop.store(true, Ordering::Relaxed);
         result
     };
     let (mut result, written) = tokio::join!(acting, writing);
@@ -145,19 +150,39 @@ async fn perform(
     }
 }
 
-/// What is done in turn: how far it goes, and whether rows come in afterwards; nothing named is the way back.
-type Act = (&'static str, Option<Until>, bool);
+/// What is done in turn.
+struct Act {
+    title: &'static str,
+    /// How far it goes; nothing named is the way back.
+    until: Option<Until>,
+    /// Whether rows come in afterwards.
+    rows_come_in: bool,
+    /// Whether writers must be still meanwhile.
+    still: bool,
+}
 
 fn acts_of(plan: &Plan) -> Vec<Act> {
     let before = |gate: &str| Some(Until { before: Some(StepId::new(gate)), ask_each_step: false });
     let to_the_end = || Some(Until::default());
+    let act = |title, until, rows_come_in| Act { title, until, rows_come_in, still: false };
     if plan.rebuild().is_some() {
         return vec![
-            ("forward, up to the cutover", before("gate.cutover"), true),
-            ("cutover", before("gate.finalize"), true),
-            ("back", None, false),
-            ("forward again", before("gate.finalize"), true),
-            ("to the end", to_the_end(), false),
+            act("forward, up to the cutover", before("gate.cutover"), true),
+            act("cutover", before("gate.finalize"), true),
+            act("back", None, false),
+            act("forward again", before("gate.finalize"), true),
+            act("to the end", to_the_end(), false),
+        ];
+    }
+    if plan.reshard().is_some() {
+        let still = |title, until| Act { still: true, ..act(title, until, true) };
+        return vec![
+            act("forward, up to the cutover", before("gate.cutover"), true),
+            still("cutover, with writers still", before("gate.finalize")),
+            still("back, with writers still", None),
+            act("forward again, up to the cutover", before("gate.cutover"), true),
+            still("cutover again, with writers still", before("gate.finalize")),
+            act("to the end", to_the_end(), false),
         ];
     }
     let (title, until) = if plan.has_gate(Gate::Finalize) {
@@ -165,7 +190,7 @@ fn acts_of(plan: &Plan) -> Vec<Act> {
     } else {
         ("forward", to_the_end())
     };
-    vec![(title, until, true), ("back", None, true), ("forward again, to the end", to_the_end(), true)]
+    vec![act(title, until, true), act("back", None, true), act("forward again, to the end", to_the_end(), true)]
 }
 
 async fn acts(
@@ -173,23 +198,26 @@ async fn acts(
     plan: &Plan,
     stage: &Stage<'_>,
     collector: &Collector,
+    orders: &Orders,
     came_in: &mut Account,
 ) -> Result<(), Failure> {
     let directory =
         tempfile::tempdir().map_err(|error| Failure::file("make", Path::new("a temporary directory"), &error))?;
     let path = directory.path().join("journal");
-    for (act, (title, until, rows_come_in)) in (0_u64..).zip(acts_of(plan)) {
-        say(&format!("— {title}"));
+    for (number, act) in (0_u64..).zip(acts_of(plan)) {
+        say(&format!("— {}", act.title));
+        orders.rest.store(act.still, Ordering::Relaxed);
         let journal = journal::File::open(&path, "dry run", &planned::now())?;
         let engine = Engine::new(plan, &connected.cluster, collector, journal, planned::now, executor::claim(false))?;
-        let outcome = match until {
+        let outcome = match act.until {
             Some(until) => engine.execute(&until, &mut ApproveAll).await,
             None => engine.roll_back(None).await,
         };
         refuse_unfinished(outcome)?;
-        if rows_come_in {
+        orders.rest.store(false, Ordering::Relaxed);
+        if act.rows_come_in {
             // While a plan waits, life goes on; the comparisons that follow see whether the mirror carries all of it.
-            came_in.extend(stage.let_rows_come_in(connected, &plan.objects.source, act).await?);
+            came_in.extend(stage.let_rows_come_in(connected, &plan.objects.source, number).await?);
         }
     }
     Ok(())
@@ -225,7 +253,7 @@ struct Collector {
 impl Collector {
     /// Whether any name was swapped.
     fn has_swapped(&self, plan: &Plan) -> bool {
-        plan.steps.iter().any(|step| step.phase == Phase::Cutover && is_run(step) && self.is_done(step))
+        plan.steps.iter().any(|step| step.phase == Phase::Cutover && swaps(step) && self.is_done(step))
     }
 
     /// Whether every shard's copy is complete.
@@ -239,8 +267,8 @@ impl Collector {
     }
 }
 
-fn is_run(step: &Step) -> bool {
-    matches!(step.action, Action::Run { .. })
+fn swaps(step: &Step) -> bool {
+    matches!(step.action, Action::Run { .. } | Action::Redistribute(_))
 }
 
 impl Reporter for Collector {

@@ -322,7 +322,7 @@ async fn wanted_keys(
         partition_by: Some(after.partition.clone()),
         primary_key: (after.primary != after.sorting).then(|| format!("({})", after.primary)),
         types: rebuild.types.iter().map(|change| (change.column.clone(), change.after.clone())).collect(),
-        definition: None,
+        ..Wanted::default()
     };
     let wanted = definition::with_keys(&live, &wanted, &plan.objects.source);
     let tag = format!("{:08x}", std::process::id());

@@ -18,24 +18,32 @@ const BATCH_MAX: u64 = 40;
 /// Inserts of one writer, at most: a rehearsal that hangs must not fill the disk.
 const INSERTS_MAX: u64 = 200_000;
 const INSERT_TIMEOUT: Duration = Duration::from_mins(1);
+/// How often a writer that is to be still looks whether it may go on.
+const REST: Duration = Duration::from_millis(50);
 const PAUSE_AFTER_ERROR: Duration = Duration::from_millis(50);
 /// Rows that one question looks for.
 const LOOKED_FOR_AT_ONCE: usize = 1_000_000;
 const COUNT_TIMEOUT: Duration = Duration::from_mins(10);
 
+/// What writers are told.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    /// To end.
+    pub(super) stop: AtomicBool,
+    /// To be still for now.
+    pub(super) rest: AtomicBool,
+}
+
 /// Inserts until told to stop: in turn through a `Distributed` table, if there is one, and into each replica directly.
-pub(super) async fn write(
-    cluster: &Cluster,
-    plan: &Plan,
-    stage: &Stage<'_>,
-    writer: u64,
-    stop: &AtomicBool,
-) -> Account {
+pub(super) async fn write(cluster: &Cluster, plan: &Plan, stage: &Stage<'_>, writer: u64, orders: &Orders) -> Account {
     let mut written = Account::default();
     let places = places(plan, stage);
     let mut first = FIRST + writer * STRIDE;
     for insert in 0..INSERTS_MAX {
-        if stop.load(Ordering::Relaxed) {
+        while orders.rest.load(Ordering::Relaxed) && !orders.stop.load(Ordering::Relaxed) {
+            tokio::time::sleep(REST).await;
+        }
+        if orders.stop.load(Ordering::Relaxed) {
             break;
         }
         let count = 1 + (insert * 7 + writer * 13) % BATCH_MAX;

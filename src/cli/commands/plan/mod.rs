@@ -3,6 +3,7 @@
 pub(super) mod alter;
 mod evaluation;
 mod reached;
+pub(super) mod reshard;
 mod retire;
 mod target;
 mod types;
@@ -44,13 +45,14 @@ pub(in super::super) async fn run(global: &Global, args: &Args) -> Result<Exit, 
     if let (Some(Work::Alter(_)), Some(path)) = (&work, &args.evaluation) {
         evaluation::read(path, true)?;
     }
-    refuse_unread_for(args, matches!(work, Some(Work::Rebuild(_))))?;
+    refuse_unread_for(args, matches!(work, Some(Work::Rebuild(_) | Work::Reshard(_))))?;
     let plan = match work {
         None => None,
         Some(Work::Alter(sql)) => alter::plan(&connected, &snapshot, &sql, args, &accepted).await?,
         Some(Work::Rebuild(change)) => {
             rebuild(&connected, &snapshot, *change, args, report.as_ref(), &accepted).await?
         }
+        Some(Work::Reshard(change)) => Some(reshard::plan(&snapshot, &change, args, &accepted)?),
     };
     let Some(plan) = plan else { return Ok(Exit::Done) };
     refuse_objections(&plan)?;
@@ -78,6 +80,8 @@ enum Work {
     Alter(String),
     /// The table is made anew.
     Rebuild(Box<Change>),
+    /// Its rows go to other shards.
+    Reshard(Box<Change>),
 }
 
 /// What the cluster's tables make of what was asked; none where they are as wanted.
@@ -134,6 +138,14 @@ fn refuse_other_strategy(choice: StrategyChoice, work: &Work) -> Result<(), Fail
     match (choice, work) {
         (StrategyChoice::Mirror, Work::Alter(_)) => {
             Err(Failure::usage("--strategy mirror: the statement changes no key, so nothing is made anew")
+                .hint("leave the strategy to `auto`"))
+        }
+        (StrategyChoice::Mirror | StrategyChoice::InPlace | StrategyChoice::Mutation, Work::Reshard(_)) => {
+            let message = "another sharding key means that rows go to other shards: that takes the strategy reshard";
+            Err(Failure::usage(message).hint("leave the strategy to `auto`"))
+        }
+        (StrategyChoice::Reshard, Work::Rebuild(_) | Work::Alter(_)) => {
+            Err(Failure::usage("--strategy reshard: the statement changes no sharding key")
                 .hint("leave the strategy to `auto`"))
         }
         (StrategyChoice::InPlace | StrategyChoice::Mutation, Work::Rebuild(_)) => Err(Failure::usage(

@@ -7,7 +7,7 @@ use super::super::super::failure::Failure;
 use super::super::super::output::say;
 use super::{Work, refuse_without_scratch, types};
 use crate::alter::definitions;
-use crate::change::{Change, DEFAULT_DATABASE};
+use crate::change::{Change, DEFAULT_DATABASE, Sharding, Wanted};
 use crate::ddl::{CreateTable, Statement, joined, read_declaration, read_engine, read_table};
 use crate::names::{ReplicaId, TableName};
 use crate::plan::definition::unreplicated;
@@ -48,6 +48,11 @@ pub(super) async fn work(
     let typed =
         if *table == change.table { types::taken_out(&mut difference.commands, table, snapshot) } else { Vec::new() };
     if difference.engine || !difference.keys.is_empty() || !typed.is_empty() {
+        if let Some(key) = bench.sharding_key(&live, on, &difference).await? {
+            let sharding = Some(Sharding { distributed: table.clone(), key });
+            change.wanted = Wanted { sharding, ..Wanted::default() };
+            return Ok(Some(Work::Reshard(Box::new(change))));
+        }
         refuse_other_distributed(table, &live)?;
         tell_of_rest(table, &difference, !typed.is_empty());
         change.wanted.types = bench.types(&typed, on).await?;
@@ -56,6 +61,20 @@ pub(super) async fn work(
     bench.prove(&live, on, &difference).await?;
     say(&format!("the target takes {}", alter(table, &difference)));
     Ok(Some(Work::Alter(alter(table, &difference))))
+}
+
+/// A sharding key of a `Distributed` table in a server's words.
+pub(super) async fn sharding_key(
+    connected: &Connected,
+    table: &TableName,
+    live: &CreateTable,
+    key: &str,
+    on: ReplicaId,
+) -> Result<String, Failure> {
+    let wanted = &CreateTable { engine: live.engine.with_sharding_key(Some(key)), ..live.clone() };
+    let bench = Bench { connected, table, wanted, removes: false };
+    let found = bench.definition(wanted, on, "the wanted").await?.engine.distributed();
+    Ok(found.and_then(|args| args.sharding_key).unwrap_or_else(|| key.to_owned()))
 }
 
 /// The table whose definition is meant: the local one, unless the target is that of a `Distributed` table.
@@ -92,8 +111,8 @@ fn refuse_other_distributed(table: &TableName, live: &CreateTable) -> Result<(),
     }
     let message = format!("the target gives {table} another engine than `{}`", live.engine.to_sql());
     Err(Failure::new(message).hint(
-        "what a Distributed table is over and how it spreads rows is not changed by a plan: write its ENGINE as SHOW CREATE TABLE \
-         does, or make a new Distributed table",
+        "what a Distributed table is over is not changed by a plan, and another sharding key is a plan of its own, with nothing else in \
+         it: write its ENGINE as SHOW CREATE TABLE does, or make a new Distributed table",
     ))
 }
 
@@ -135,6 +154,23 @@ impl Bench<'_> {
         let difference = target::difference(&live, &wanted, &renames, self.removes).map_err(|error| refused(&error))?;
         commands.extend(difference.commands);
         Ok(Difference { commands, ..difference })
+    }
+
+    /// The sharding key that a `Distributed` table is to get, where that is all that changes.
+    async fn sharding_key(
+        &self,
+        live: &CreateTable,
+        on: ReplicaId,
+        difference: &Difference,
+    ) -> Result<Option<String>, Failure> {
+        if live.engine.distributed().is_none() || !difference.commands.is_empty() {
+            return Ok(None);
+        }
+        let before = self.definition(live, on, "today's").await?.engine;
+        let wanted = self.definition(self.wanted, on, "the wanted").await?.engine;
+        let key = wanted.distributed().and_then(|args| args.sharding_key);
+        let same = before.with_sharding_key(key.as_deref()).to_sql() == wanted.to_sql();
+        Ok(key.filter(|_| same))
     }
 
     /// Between what the commands come to and the target there must be nothing left.
