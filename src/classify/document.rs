@@ -16,7 +16,7 @@ table of a real 26.9 server and compares parts, mutations and refusals with what
 | parts | whole parts come, go or are linked; none is rewritten. Not planned: each is about one table on one shard |
 | mutation | the parts concerned are written anew or cloned under a new name; see `system.mutations` (`shardwright plan`, strategy `mutation`) |
 | rebuild | the server cannot do it in place: a new table, a copy and a swap on every shard (`shardwright plan`, strategy `mirror`, for a sorting, primary or partition key) |
-| reshard | rows must move to other shards; no ALTER does that |
+| reshard | rows must move to other shards; no ALTER does that (`shardwright plan --target`, strategy `reshard`, for another sharding key) |
 | refused | the server refuses it for such a table |
 
 A `Distributed` table holds no rows: what it takes changes its definition only. \"Distributed\" says whether it takes the command.
