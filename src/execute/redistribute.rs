@@ -36,6 +36,7 @@ const STILL_PATIENCE: Duration = Duration::from_mins(10);
 const POLL: Duration = Duration::from_millis(200);
 /// How long a partition that is dropped may take to be gone on every replica.
 const DROP_PATIENCE: Duration = Duration::from_mins(2);
+
 /// Brings the rows over, and swaps the names if that is the end of it.
 pub(super) async fn redistribute<S: Servers, R: Reporter>(
     engine: &Engine<'_, S, R>,

@@ -2,17 +2,18 @@
 
 use super::super::case::Case;
 use super::super::finding::Finding;
-use crate::names::OWN_MARK;
 
 pub(super) const CODE: &str = "SW023";
 
 /// Virtual columns by which a plan tells a row's part and partition.
 const VIRTUAL: [&str; 2] = ["_part", "_partition_id"];
+/// Names that queries over single rows give to what they compute: an alias hides a column of its name from the hash beside it.
+const GIVEN: [&str; 5] = ["__sw_h", "__sw_s", "__sw_m", "__sw_d", "__sw_k"];
 
 /// A plan asks for rows by part and partition; where a column has that name, the answer is about something else.
 pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
     let columns = case.source().map(|table| table.columns.as_slice()).unwrap_or_default();
-    let is_hidden = |name: &str| VIRTUAL.contains(&name) || name.starts_with(OWN_MARK);
+    let is_hidden = |name: &str| VIRTUAL.contains(&name) || GIVEN.contains(&name);
     let hidden = columns.iter().filter(|column| is_hidden(&column.name));
     let finding = |column: &crate::catalog::Column| {
         Finding::blocker(

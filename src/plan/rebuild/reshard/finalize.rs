@@ -36,7 +36,7 @@ fn routes(site: &Site<'_, '_>, shard: &ShardSite<'_>) -> Step {
         sql: vec![site.blueprint.drop_table(next)],
         after: vec![probes::absent(&[next])],
     });
-    runs.push(drop_routes(site, shard));
+    runs.extend(drop_routes(site, shard));
     let why = "The Distributed table with the old key has sent all that was queued in it, and nothing is sent from shard to shard any more.";
     step(shard, "routes", "drop the Distributed tables of before", why, runs)
 }

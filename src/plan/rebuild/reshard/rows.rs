@@ -73,9 +73,9 @@ pub(super) fn redistribute(
     let insert = format!("INSERT INTO {} ({columns}) {}SELECT {columns} FROM ", to.sql(), settings(blueprint));
     let of_partition = |table: &TableName| format!("{} WHERE {partition} = ", table.sql());
     let digests = |table: &TableName| {
-        let select = format!("SELECT {partition} AS __sw_partition, {}", sql::digest(&whole));
+        let select = format!("SELECT {partition}, {}", sql::digest(&whole));
         Template::text(&format!("{select} FROM {} WHERE {partition} IN (", table.sql()))
-            .hole("partitions", ") GROUP BY __sw_partition ORDER BY __sw_partition")
+            .hole("partitions", &format!(") GROUP BY {partition} ORDER BY {partition}"))
     };
     let lacking = lacking(blueprint, &tables.gather, to);
     Redistribute {

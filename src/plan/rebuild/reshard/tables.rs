@@ -3,6 +3,7 @@
 use super::super::blueprint::ShardSite;
 use super::super::step_id;
 use super::site::Site;
+use crate::names::TableName;
 use crate::plan::probes;
 use crate::plan::step::{Action, Cost, Phase, Step, Undo};
 use crate::plan::work::{ProbeOn, Run};
@@ -71,7 +72,7 @@ fn routes(site: &Site<'_, '_>, shard: &ShardSite<'_>) -> Step {
         sql: site.create_routes(),
         after: site.routes().iter().map(|(table, engine)| probes::is_made_as(table, engine)).collect(),
     });
-    drop.push(drop_routes(site, shard));
+    drop.extend(drop_routes(site, shard));
     Step {
         id: step_id(Phase::Create, "routes", shard.num),
         phase: Phase::Create,
@@ -88,12 +89,13 @@ fn routes(site: &Site<'_, '_>, shard: &ShardSite<'_>) -> Step {
     }
 }
 
-pub(super) fn drop_routes(site: &Site<'_, '_>, shard: &ShardSite<'_>) -> Run {
-    let led = site.routes().map(|(table, _)| table);
-    Run {
+/// One by one, so that each is looked at by itself: a drop that a dead run had sent may end it in between.
+pub(super) fn drop_routes(site: &Site<'_, '_>, shard: &ShardSite<'_>) -> Vec<Run> {
+    let drop = |(table, _): (&TableName, String)| Run {
         on: vec![shard.home],
         before: Vec::new(),
-        sql: led.iter().map(|table| site.blueprint.drop_table(table)).collect(),
-        after: vec![probes::absent(&led)],
-    }
+        sql: vec![site.blueprint.drop_table(table)],
+        after: vec![probes::absent(&[table])],
+    };
+    site.routes().map(drop).into()
 }
