@@ -88,8 +88,13 @@ impl<'a> Case<'a> {
     /// Whether names can be swapped by EXCHANGE TABLES on one replica. Servers that have it must swap so: there a RENAME takes
     /// the views of a table along to its new name, and the mirror with them.
     pub fn exchanges_on(&self, id: ReplicaId) -> bool {
+        self.exchanges_in(id, &self.change.table.database)
+    }
+
+    /// The same of tables of another database.
+    pub fn exchanges_in(&self, id: ReplicaId, database: &str) -> bool {
         self.snapshot.state(id).is_some_and(|state| {
-            let engine = state.databases.get(&self.change.table.database).map(String::as_str);
+            let engine = state.databases.get(database).map(String::as_str);
             state.capabilities.contains(&Capability::Exchange) && engine == Some("Atomic")
         })
     }

@@ -2,7 +2,9 @@
 
 use crate::catalog::{Column, Table};
 use crate::change::Wanted;
-use crate::ddl::{CreateTable, DdlError, Engine, Item, ItemKind, Name, Text, read_declaration, read_table};
+use crate::ddl::{
+    CreateTable, DdlError, Engine, Item, ItemKind, Name, Text, read_declaration, read_engine, read_table,
+};
 use crate::names::{OWN_MARK, TableName, quote_identifier, quote_string};
 
 /// Hex digits of a plan's id.
@@ -25,6 +27,12 @@ pub enum DefinitionError {
 pub fn live(table: &Table) -> Result<CreateTable, DefinitionError> {
     let unreadable = |source| DefinitionError::Unreadable { table: table.name.clone(), source: Box::new(source) };
     read_table(&table.create_query).map_err(unreadable)
+}
+
+/// The engine of a table, as one replica prints it.
+pub(super) fn engine(table: &Table) -> Result<Engine, DefinitionError> {
+    let unreadable = |source| DefinitionError::Unreadable { table: table.name.clone(), source: Box::new(source) };
+    read_engine(&table.engine_full).map_err(unreadable)
 }
 
 /// The live definition under another name, with the wanted keys and types.

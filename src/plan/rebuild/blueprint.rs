@@ -6,7 +6,7 @@ use super::{Fence, feeds};
 use crate::assess::Case;
 use crate::catalog::{Column, Keys, Table};
 use crate::change::TypeChange;
-use crate::ddl::{CreateTable, DdlError, Engine, key_items, read_engine, with_columns};
+use crate::ddl::{CreateTable, DdlError, Engine, key_items, with_columns};
 use crate::names::{ReplicaId, TableName, own_name};
 use crate::plan::definition::{self, DefinitionError};
 use crate::plan::frame;
@@ -129,8 +129,7 @@ impl<'a> Blueprint<'a> {
         let Some(source) = source else {
             return Err(BuildError::NoSource { shard: 1, table: case.name().clone() });
         };
-        let engine = read_engine(&source.engine_full)
-            .map_err(|error| DefinitionError::Unreadable { table: source.name.clone(), source: Box::new(error) })?;
+        let engine = definition::engine(source)?;
         let new_engine = case.other_engine().unwrap_or(&engine).clone();
         let prefix = if engine.replicated() { "Replicated" } else { "" };
         let new_name = format!("{prefix}{}", new_engine.plain_name());
@@ -164,6 +163,11 @@ impl<'a> Blueprint<'a> {
     /// Whether every replica has a capability.
     pub(super) fn all_have(&self, capability: Capability) -> bool {
         self.common.contains(&capability)
+    }
+
+    /// All replicas.
+    pub(super) fn replicas(&self) -> Vec<ReplicaId> {
+        self.shards.iter().flat_map(|shard| shard.replicas.clone()).collect()
     }
 
     /// Columns whose values are on disk.
@@ -350,23 +354,26 @@ impl<'a> Blueprint<'a> {
 impl ShardSite<'_> {
     /// The same statements for all replicas whose definitions make them the same.
     pub(super) fn runs(&self, make: impl Fn(ReplicaId, &CreateTable) -> Run) -> Vec<Run> {
-        let mut runs: Vec<Run> = Vec::new();
-        for (id, definition) in &self.definitions {
-            let run = make(*id, definition);
-            let same =
-                |known: &&mut Run| known.sql == run.sql && known.before == run.before && known.after == run.after;
-            match runs.iter_mut().find(same) {
-                Some(known) => known.on.push(*id),
-                None => runs.push(Run { on: vec![*id], ..run }),
-            }
-        }
-        runs
+        together(self.definitions.iter().map(|(id, definition)| (*id, make(*id, definition))))
     }
 
     /// The definition on the backfill replica.
     pub(super) fn home_definition(&self) -> Option<&CreateTable> {
         self.definitions.get(&self.home)
     }
+}
+
+/// What is run on replicas, those on which it is the same together.
+pub(super) fn together(each: impl Iterator<Item = (ReplicaId, Run)>) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for (id, run) in each {
+        let same = |known: &&mut Run| known.sql == run.sql && known.before == run.before && known.after == run.after;
+        match runs.iter_mut().find(same) {
+            Some(known) => known.on.push(id),
+            None => runs.push(Run { on: vec![id], ..run }),
+        }
+    }
+    runs
 }
 
 fn site<'a>(case: &Case<'a>, shard: &crate::topology::Shard) -> Result<ShardSite<'a>, BuildError> {

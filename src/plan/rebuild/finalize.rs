@@ -5,7 +5,7 @@ use super::{landing, settle, step_id};
 use crate::names::TableName;
 use crate::plan::probes;
 use crate::plan::step::{Action, Cost, Phase, Step, Undo};
-use crate::plan::work::{ProbeOn, Run};
+use crate::plan::work::{Probe, ProbeOn, Run};
 use crate::snapshot::Capability;
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
@@ -21,7 +21,7 @@ pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Ste
 fn mirror(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
     let run = settle::drop_mirror(blueprint, shard);
     let why = "From here on the old data is no longer kept current; it must not be dropped while the mirror still writes to it.";
-    step(shard, "mirror", "drop the mirror", why, run)
+    step(shard, "mirror", "drop the mirror", why, vec![run])
 }
 
 fn drain(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
@@ -49,7 +49,7 @@ fn old_data(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
         sql: vec![blueprint.drop_table(shadow)],
         after: vec![probes::absent(&[shadow])],
     };
-    step(shard, "old", "drop the old data", "The new table has taken its place.", run)
+    step(shard, "old", "drop the old data", "The new table has taken its place.", vec![run])
 }
 
 fn workplace(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
@@ -61,24 +61,23 @@ fn workplace(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
         after: vec![probes::absent(&tables)],
     };
     let why = "The snapshot's hard links keep the old data's disk space in use.";
-    step(shard, "staging", "drop snapshot and staging tables", why, run)
+    step(shard, "staging", "drop snapshot and staging tables", why, vec![run])
 }
 
-fn step(shard: &ShardSite<'_>, what: &str, title: &str, why: &str, run: Run) -> Step {
+pub(super) fn step(shard: &ShardSite<'_>, what: &str, title: &str, why: &str, runs: Vec<Run>) -> Step {
     Step {
         id: step_id(Phase::Finalize, what, shard.num),
         phase: Phase::Finalize,
         shard: Some(shard.num),
         title: title.to_owned(),
         why: why.to_owned(),
-        action: Action::Run { one_by_one: false, runs: vec![run] },
+        action: Action::Run { one_by_one: false, runs },
         undo: Undo::Impossible { because: "what is dropped is gone".to_owned() },
         cost: Cost::default(),
     }
 }
 
 fn nothing_left(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
-    let everywhere = |probe| ProbeOn { on: shard.replicas.clone(), probe };
     let ours = [
         &blueprint.own.shadow,
         &blueprint.own.snapshot,
@@ -86,15 +85,15 @@ fn nothing_left(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
         &blueprint.own.mirror,
         &blueprint.own.swap,
     ];
-    let mut probes = vec![everywhere(probes::absent(&ours)), everywhere(blueprint.source_is(&blueprint.new))];
-    probes.extend(
-        shard
-            .keeper_path
-            .as_deref()
-            .filter(|_| blueprint.all_have(Capability::Keeper))
-            .map(probes::keeper_path_free)
-            .map(everywhere),
-    );
+    check(blueprint, shard, vec![probes::absent(&ours), blueprint.source_is(&blueprint.new)])
+}
+
+/// The last step of a shard: these hold everywhere, and Keeper has forgotten the table of before.
+pub(super) fn check(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, mut probes: Vec<Probe>) -> Step {
+    let path = shard.keeper_path.as_deref().filter(|_| blueprint.all_have(Capability::Keeper));
+    probes.extend(path.map(probes::keeper_path_free));
+    let everywhere = |probe| ProbeOn { on: shard.replicas.clone(), probe };
+    let probes = probes.into_iter().map(everywhere).collect();
     Step {
         id: step_id(Phase::Finalize, "check", shard.num),
         phase: Phase::Finalize,

@@ -2,7 +2,6 @@
 
 use super::blueprint::Blueprint;
 use super::{comparison, joint_id};
-use crate::names::ReplicaId;
 use crate::plan::probes;
 use crate::plan::step::{Action, Cost, Phase, Step, Undo};
 use crate::plan::step_id::StepId;
@@ -35,7 +34,7 @@ pub(super) fn step(blueprint: &Blueprint<'_>) -> Step {
 /// What each swap asks of its own shard, and what would stop one half-way.
 fn probes(blueprint: &Blueprint<'_>) -> Vec<ProbeOn> {
     let (source, own) = (&blueprint.objects.source, &blueprint.own);
-    let all: Vec<ReplicaId> = blueprint.shards.iter().flat_map(|shard| shard.replicas.clone()).collect();
+    let all = blueprint.replicas();
     let everywhere = |probe: Probe| ProbeOn { on: all.clone(), probe };
     let unchanged = blueprint
         .fingerprints

@@ -1,13 +1,12 @@
 //! Finalize: drop the old data and what led rows from shard to shard, and see that nothing is left.
 
 use super::super::blueprint::ShardSite;
-use super::super::step_id;
+use super::super::finalize::{check, step};
 use super::site::Site;
 use super::tables::drop_routes;
 use crate::plan::probes;
-use crate::plan::step::{Action, Cost, Phase, Step, Undo};
-use crate::plan::work::{ProbeOn, Run};
-use crate::snapshot::Capability;
+use crate::plan::step::Step;
+use crate::plan::work::Run;
 
 pub(super) fn steps(site: &Site<'_, '_>, shard: &ShardSite<'_>) -> Vec<Step> {
     vec![routes(site, shard), old_data(site, shard), nothing_left(site, shard)]
@@ -41,36 +40,8 @@ fn routes(site: &Site<'_, '_>, shard: &ShardSite<'_>) -> Step {
     step(shard, "routes", "drop the Distributed tables of before", why, runs)
 }
 
-fn step(shard: &ShardSite<'_>, what: &str, title: &str, why: &str, runs: Vec<Run>) -> Step {
-    Step {
-        id: step_id(Phase::Finalize, what, shard.num),
-        phase: Phase::Finalize,
-        shard: Some(shard.num),
-        title: title.to_owned(),
-        why: why.to_owned(),
-        action: Action::Run { one_by_one: false, runs },
-        undo: Undo::Impossible { because: "what is dropped is gone".to_owned() },
-        cost: Cost::default(),
-    }
-}
-
 fn nothing_left(site: &Site<'_, '_>, shard: &ShardSite<'_>) -> Step {
-    let blueprint = site.blueprint;
-    let everywhere = |probe| ProbeOn { on: shard.replicas.clone(), probe };
-    let local = &blueprint.objects.source;
-    let mut probes: Vec<ProbeOn> = site.absent().into_iter().map(everywhere).collect();
-    probes.push(everywhere(site.is(local, true, shard.num)));
-    let path = shard.keeper_path.as_deref().filter(|_| blueprint.all_have(Capability::Keeper));
-    probes.extend(path.map(probes::keeper_path_free).map(everywhere));
-    Step {
-        id: step_id(Phase::Finalize, "check", shard.num),
-        phase: Phase::Finalize,
-        shard: Some(shard.num),
-        title: "check that nothing is left over".to_owned(),
-        why: "The next plan for this table needs the names, and Keeper should not remember tables that are gone."
-            .to_owned(),
-        action: Action::Check { probes },
-        undo: Undo::Nothing { because: "it only reads".to_owned() },
-        cost: Cost::default(),
-    }
+    let mut probes = site.absent();
+    probes.push(site.is(&site.blueprint.objects.source, true, shard.num));
+    check(site.blueprint, shard, probes)
 }

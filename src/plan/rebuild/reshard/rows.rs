@@ -79,7 +79,7 @@ pub(super) fn redistribute(
     };
     let lacking = lacking(blueprint, &tables.gather, to);
     Redistribute {
-        on: blueprint.shards.iter().flat_map(|shard| shard.replicas.clone()).collect(),
+        on: blueprint.replicas(),
         homes: blueprint.shards.iter().map(|shard| shard.home).collect(),
         before,
         drains: blueprint.shards.iter().map(|shard| landing::drain(blueprint, shard)).collect(),

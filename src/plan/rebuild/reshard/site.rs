@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::super::blueprint::{Blueprint, BuildError, ShardSite};
-use crate::catalog::{Column, Table};
+use super::super::blueprint::{Blueprint, BuildError, ShardSite, together};
+use crate::catalog::Column;
 use crate::change::Sharding;
-use crate::ddl::{CreateTable, Engine, Name, read_engine};
+use crate::ddl::{CreateTable, Engine, Name};
 use crate::names::{OWN_MARK, ReplicaId, TableName, quote_identifier, quote_string};
-use crate::plan::definition::{self, DefinitionError};
+use crate::plan::definition;
 use crate::plan::work::{Otherwise, Probe, Run};
 use crate::plan::{Reshard, ReshardTables, probes};
 use crate::snapshot::Capability;
@@ -52,7 +52,7 @@ impl<'b, 'a> Site<'b, 'a> {
         for id in snapshot.replicas.keys() {
             let Some(table) = snapshot.table(*id, name) else { continue };
             let live = definition::live(table)?;
-            let engine = engine_of(table)?;
+            let engine = definition::engine(table)?;
             let wanted = engine.with_sharding_key(Some(&sharding.key));
             over.insert(*id, Over { live, engines: [table.engine_full.clone(), wanted.to_sql()] });
             first.get_or_insert(engine);
@@ -183,10 +183,9 @@ impl<'b, 'a> Site<'b, 'a> {
 
     /// Whether a server leaves the directory of a `Distributed` table that is renamed as it was.
     pub(super) fn leaves_directories(&self, id: ReplicaId) -> bool {
-        let has = |capability| {
-            self.blueprint.case.snapshot.state(id).is_some_and(|state| state.capabilities.contains(&capability))
-        };
-        has(Capability::DataPath) && !self.exchanges(id, &self.distributed.database)
+        let case = self.blueprint.case;
+        let says = case.snapshot.state(id).is_some_and(|state| state.capabilities.contains(&Capability::DataPath));
+        says && !case.exchanges_in(id, &self.distributed.database)
     }
 
     /// What leads to the tables over all shards: to what has the shadow's name by either key, and from the live name; each with its engine.
@@ -217,32 +216,14 @@ impl<'b, 'a> Site<'b, 'a> {
 
     /// Runs, replicas with the same ones together.
     pub(super) fn runs_over(&self, shard: Option<&ShardSite<'_>>, make: impl Fn(ReplicaId, &Over) -> Run) -> Vec<Run> {
-        let mut runs: Vec<Run> = Vec::new();
-        let wanted = |id: &ReplicaId| shard.is_none_or(|shard| shard.num == id.shard);
-        for (id, over) in self.over.iter().filter(|(id, _)| wanted(id)) {
-            let run = make(*id, over);
-            let same =
-                |known: &&mut Run| known.sql == run.sql && known.before == run.before && known.after == run.after;
-            match runs.iter_mut().find(same) {
-                Some(known) => known.on.push(*id),
-                None => runs.push(Run { on: vec![*id], ..run }),
-            }
-        }
-        runs
-    }
-
-    /// Whether names of a database can be exchanged on a replica.
-    fn exchanges(&self, id: ReplicaId, database: &str) -> bool {
-        self.blueprint.case.snapshot.state(id).is_some_and(|state| {
-            state.capabilities.contains(&Capability::Exchange)
-                && state.databases.get(database).is_some_and(|engine| engine == "Atomic")
-        })
+        let wanted = |(id, _): &(&ReplicaId, &Over)| shard.is_none_or(|shard| shard.num == id.shard);
+        together(self.over.iter().filter(wanted).map(|(id, over)| (*id, make(*id, over))))
     }
 
     /// Swaps two names; the same statement swaps them back.
     pub(super) fn swap(&self, on: ReplicaId, [one, other, between]: [&TableName; 3]) -> String {
         let [live, own, between] = [one, other, between].map(TableName::sql);
-        if self.exchanges(on, &one.database) {
+        if self.blueprint.case.exchanges_in(on, &one.database) {
             format!("EXCHANGE TABLES {live} AND {own}")
         } else {
             format!("RENAME TABLE {live} TO {between}, {own} TO {live}, {between} TO {own}")
@@ -254,9 +235,4 @@ impl<'b, 'a> Site<'b, 'a> {
 pub(super) fn sent<'a>(blueprint: &Blueprint<'a>) -> impl Iterator<Item = &'a Column> + use<'a> {
     let takes = blueprint.all_have(Capability::ViewsLeaveMaterialized);
     blueprint.stored().filter(move |column| takes || !column.is_materialized())
-}
-
-fn engine_of(table: &Table) -> Result<Engine, BuildError> {
-    let unreadable = |source| DefinitionError::Unreadable { table: table.name.clone(), source: Box::new(source) };
-    Ok(read_engine(&table.engine_full).map_err(unreadable)?)
 }

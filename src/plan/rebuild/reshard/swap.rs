@@ -60,7 +60,7 @@ fn swapped(site: &Site<'_, '_>) -> Vec<ProbeOn> {
 /// Nothing is under way that would change one table alone, and the `Distributed` tables are what they should be.
 fn fit(site: &Site<'_, '_>, swapped: bool) -> Vec<ProbeOn> {
     let tables = [&site.blueprint.objects.source, &site.tables.shadow];
-    let everywhere: Vec<ReplicaId> = site.blueprint.shards.iter().flat_map(|shard| shard.replicas.clone()).collect();
+    let everywhere = site.blueprint.replicas();
     let mut probes: Vec<Probe> = tables.map(probes::no_mutations).into();
     if site.blueprint.is_replicated() {
         probes.extend(tables.map(probes::replication_healthy));
@@ -78,9 +78,8 @@ fn fit(site: &Site<'_, '_>, swapped: bool) -> Vec<ProbeOn> {
 }
 
 fn last(site: &Site<'_, '_>, finish: Vec<Run>, runs: Vec<Run>) -> Last {
-    let feeds = site.blueprint.shards.iter().flat_map(|shard| feeds::of_shard(site.blueprint, shard));
     // Sends go by the names that are swapped, and would stay stopped under another one: what is queued is written out instead.
-    let streams = feeds.filter(|feed| feed.stop.starts_with("DETACH "));
+    let streams = site.blueprint.shards.iter().flat_map(|shard| feeds::streams_of_shard(site.blueprint, shard));
     Last { feeds: streams.collect(), finish, flush: flush(site), runs, renew: renew(site), behind: behind(site) }
 }
 
