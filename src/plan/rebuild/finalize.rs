@@ -71,7 +71,8 @@ pub(super) fn step(shard: &ShardSite<'_>, what: &str, title: &str, why: &str, ru
         shard: Some(shard.num),
         title: title.to_owned(),
         why: why.to_owned(),
-        action: Action::Run { one_by_one: false, runs },
+        // Several may be for one replica: while a table is dropped, old servers fail to answer about others (code 60).
+        action: Action::Run { one_by_one: runs.len() > 1, runs },
         undo: Undo::Impossible { because: "what is dropped is gone".to_owned() },
         cost: Cost::default(),
     }

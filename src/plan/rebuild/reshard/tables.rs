@@ -83,8 +83,9 @@ fn routes(site: &Site<'_, '_>, shard: &ShardSite<'_>) -> Step {
              back to where they came from, and by {} they are looked at over all shards.",
             site.distributed, tables.route, tables.back, tables.gather
         ),
-        action: Action::Run { one_by_one: false, runs: create },
-        undo: Undo::Run { one_by_one: false, runs: drop, then: Vec::new() },
+        // One replica has several: while one table is dropped, old servers fail to answer about another (code 60).
+        action: Action::Run { one_by_one: true, runs: create },
+        undo: Undo::Run { one_by_one: true, runs: drop, then: Vec::new() },
         cost: Cost::default(),
     }
 }
