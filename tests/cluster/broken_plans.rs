@@ -43,23 +43,24 @@ fn dry_run_fails(tool: &Tool, database: &str, code: i32, step: &str, why: &str, 
     ran
 }
 
-/// Changes the statements of the steps whose id begins so.
-fn statements(plan: &mut Plan, step: &str, from: &str, to: &str) {
-    for step in plan.steps.iter_mut().filter(|known| known.id.as_str().starts_with(step)) {
-        let runs = match &mut step.action {
-            Action::Run { runs, .. } => runs,
-            Action::Settle(settle) => &mut settle.mirror,
-            _ => continue,
-        };
-        runs.iter_mut().flat_map(|run| &mut run.sql).for_each(|sql| *sql = sql.replace(from, to));
-    }
+/// The action of one step: shards go on at the same time, so the one that is spoiled is the one that fails.
+fn action<'plan>(plan: &'plan mut Plan, step: &str) -> &'plan mut Action {
+    &mut plan.steps.iter_mut().find(|known| known.id.as_str() == step).unwrap().action
 }
 
-fn backfills(plan: &mut Plan, change: impl Fn(&mut Backfill)) {
-    for step in &mut plan.steps {
-        if let Action::Backfill(backfill) = &mut step.action {
-            change(backfill);
-        }
+fn statements(plan: &mut Plan, step: &str, from: &str, to: &str) {
+    let runs = match action(plan, step) {
+        Action::Run { runs, .. } => runs,
+        Action::Settle(settle) => &mut settle.mirror,
+        other => panic!("{step} has no statements: {other:?}"),
+    };
+    runs.iter_mut().flat_map(|run| &mut run.sql).for_each(|sql| *sql = sql.replace(from, to));
+}
+
+fn backfill<'plan>(plan: &'plan mut Plan, step: &str) -> &'plan mut Backfill {
+    match action(plan, step) {
+        Action::Backfill(backfill) => backfill,
+        other => panic!("{step} copies nothing: {other:?}"),
     }
 }
 
@@ -73,42 +74,45 @@ fn replaced(template: &Template, from: &str, to: &str) -> Template {
 #[test]
 fn a_mirror_with_a_wrong_column_list() {
     fails("broken_mirror", 1, "boundary.s1", "no_such_column", |plan| {
-        statements(plan, "boundary", "`id`, `ts`, `event`, `note` FROM", "`id`, `ts`, `event`, `no_such_column` FROM");
+        statements(
+            plan,
+            "boundary.s1",
+            "`id`, `ts`, `event`, `note` FROM",
+            "`id`, `ts`, `event`, `no_such_column` FROM",
+        );
     });
 }
 
 #[test]
 fn a_copy_with_a_wrong_column_list() {
     fails("broken_copy", 6, "backfill.s1", "count and sum of hashes are", |plan| {
-        backfills(plan, |work| {
-            work.copy = replaced(&work.copy, "SELECT `id`, `ts`, `event`, `note`", "SELECT `id`, `ts`, 'x', `note`");
-        });
+        let work = backfill(plan, "backfill.s1");
+        work.copy = replaced(&work.copy, "SELECT `id`, `ts`, `event`, `note`", "SELECT `id`, `ts`, 'x', `note`");
     });
     fails("broken_copy", 1, "backfill.s1", "no_such_column", |plan| {
-        backfills(plan, |work| work.copy = replaced(&work.copy, "SELECT `id`", "SELECT `no_such_column`"));
+        let work = backfill(plan, "backfill.s1");
+        work.copy = replaced(&work.copy, "SELECT `id`", "SELECT `no_such_column`");
     });
 }
 
 #[test]
 fn a_definition_that_the_server_refuses() {
     fails("broken_definition", 1, "create.staging.s1", "no_such_setting", |plan| {
-        statements(plan, "create.staging", "index_granularity = 8192", "no_such_setting = 1");
+        statements(plan, "create.staging.s1", "index_granularity = 8192", "no_such_setting = 1");
     });
 }
 
 #[test]
 fn checksums_that_do_not_match() {
     fails("broken_digest", 6, "backfill.s2", "nothing was attached", |plan| {
-        backfills(plan, |work| work.digest_staging = work.digest_staging.replace("sum(", "1 + sum("));
+        let work = backfill(plan, "backfill.s2");
+        work.digest_staging = work.digest_staging.replace("sum(", "1 + sum(");
     });
     fails("broken_comparison", 6, "verify.s1", "differ", |plan| {
-        for step in &mut plan.steps {
-            if let Action::Compare(compare) = &mut step.action {
-                compare.right = compare.right.replace("count()", "1 + count()");
-                compare.drill.buckets = Template::text("SELECT 1");
-                compare.drill.suspects = Template::text("SELECT number FROM system.numbers LIMIT 100001");
-            }
-        }
+        let Action::Compare(compare) = action(plan, "verify.s1") else { panic!("verify.s1 compares nothing") };
+        compare.right = compare.right.replace("count()", "1 + count()");
+        compare.drill.buckets = Template::text("SELECT 1");
+        compare.drill.suspects = Template::text("SELECT number FROM system.numbers LIMIT 100001");
     });
 }
 
