@@ -23,6 +23,7 @@
 //! | [`lock`] | what the lock in the cluster is, and who holds it | yes |
 //! | [`topology`], [`catalog`], [`snapshot`] | what a cluster is, what a replica holds, both at one moment | yes |
 //! | [`ddl`] | reads definitions, key changes and any ALTER from tokens; refuses what it does not know | yes |
+//! | [`merging`] | which rows an engine makes one, and what of them outlives that | yes |
 //! | [`target`] | what a live definition lacks to be a wanted one, as commands of an ALTER | yes |
 //! | [`classify`] | what each ALTER does to stored data, and its undo; source of `docs/alters.md` | yes |
 //! | [`change`] | ties a statement to the tables of a snapshot | yes |
@@ -136,6 +137,7 @@ pub mod inspect;
 pub mod journal;
 pub mod lint;
 pub mod lock;
+pub mod merging;
 pub mod names;
 pub mod plan;
 pub mod rehearse;

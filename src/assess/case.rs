@@ -4,6 +4,7 @@ use super::evaluation::Evaluation;
 use crate::catalog::Table;
 use crate::change::{Change, TypeChange};
 use crate::ddl::{Engine, read_engine};
+use crate::merging::{self, Merging};
 use crate::names::{ReplicaId, TableName};
 use crate::snapshot::{Capability, ReplicaState, Snapshot};
 
@@ -56,7 +57,33 @@ impl<'a> Case<'a> {
     pub fn other_engine(&self) -> Option<&'a Engine> {
         let before = read_engine(&self.source()?.engine_full).ok()?;
         let after = &self.change.wanted.definition.as_ref()?.engine;
-        (before.plain_name() != after.plain_name()).then_some(after)
+        (!before.merges_as(after)).then_some(after)
+    }
+
+    /// The engine of the wanted definition in the server's words, not replicated.
+    pub fn target_engine(&self) -> Option<Engine> {
+        read_engine(&self.target.engine_full).ok()
+    }
+
+    /// Something about how rows are merged today, and how they will be.
+    pub fn of_merging<T>(&self, ask: impl Fn(Merging<'_>, Merging<'_>) -> T) -> Option<T> {
+        let source = self.source()?;
+        let before = read_engine(&source.engine_full).ok()?;
+        let after = self.other_engine().unwrap_or(&before);
+        let old = Merging { engine: &before, keys: &source.keys };
+        Some(ask(old, Merging { engine: after, keys: &self.target.keys }))
+    }
+
+    /// Whether writers must be still for the boundary of a rebuild: servers merge the rows of an insert before they write them, each
+    /// table its own way, so that what is in the one does not tell what is in the other.
+    pub fn rests_for_boundary(&self) -> bool {
+        let is_known = self.of_merging(merging::inserts_are_known).unwrap_or(true);
+        !is_known && self.any_has(Capability::OptimizeOnInsert)
+    }
+
+    /// Whether some replica has a capability.
+    pub fn any_has(&self, capability: Capability) -> bool {
+        self.states().any(|(_, state)| state.capabilities.contains(&capability))
     }
 
     /// A replica with its address, for people.

@@ -30,7 +30,7 @@ impl Parts {
     fn of(table: &CreateTable) -> Self {
         let items = table.items.iter().map(|item| (label(&item.kind), item.text.text.clone()));
         let mut parts: Vec<(String, String)> = items.collect();
-        let args: Vec<&str> = table.engine.merge_args().iter().map(|arg| arg.text.as_str()).collect();
+        let args = table.engine.merge_texts();
         parts.push(("engine".to_owned(), format!("{}({})", table.engine.name, args.join(", "))));
         let clauses = &table.engine.clauses;
         for (keywords, clause) in [

@@ -2,6 +2,7 @@
 
 use super::adjacency::starts_anew;
 use super::error::DdlError;
+use super::key::key_items;
 use super::lexer::{TokenKind, significant_tokens};
 use super::quoting::unquote;
 use super::reader::Reader;
@@ -78,6 +79,28 @@ impl Engine {
     pub fn merge_args(&self) -> &[Text] {
         let args = self.args();
         if self.keeper_args().is_some() { &args[2..] } else { args }
+    }
+
+    /// Their texts.
+    pub fn merge_texts(&self) -> Vec<&str> {
+        self.merge_args().iter().map(|arg| arg.text.as_str()).collect()
+    }
+
+    /// The same one by one, in normal form: `SummingMergeTree((a, b))` has `a` and `b`.
+    pub fn merge_columns(&self) -> Vec<String> {
+        let items = |arg: &Text| key_items(&arg.text).unwrap_or_else(|_| vec![arg.text.clone()]);
+        self.merge_args().iter().flat_map(items).collect()
+    }
+
+    /// The engine with the arguments that say how rows are merged, for people.
+    pub fn brief(&self) -> String {
+        let args = self.merge_columns();
+        if args.is_empty() { self.name.clone() } else { format!("{}({})", self.name, args.join(", ")) }
+    }
+
+    /// Whether rows are merged as those of another engine of the family are.
+    pub fn merges_as(&self, other: &Self) -> bool {
+        self.plain_name() == other.plain_name() && self.merge_columns() == other.merge_columns()
     }
 
     /// Whether keys are given in the syntax of old: `MergeTree(date, (key), 8192)`.

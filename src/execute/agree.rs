@@ -293,7 +293,9 @@ fn evidence(compare: &Compare, seen: &[Seen], repaired: &Repaired) -> String {
     let (partitions, rows) = seen.first().map_or((0, 0), |seen| (seen.partitions, seen.rows));
     let replicas = count(seen.len(), "replica");
     let agree = if compare.mode == CompareMode::Keys {
-        format!("{rows} different keys agree on {replicas}; the rows' other values were not compared")
+        format!(
+            "{rows} different keys agree on {replicas}; so does what no merge changes of the rows of each; nothing else of them was compared"
+        )
     } else {
         format!("{rows} rows in {} agree on {replicas}", count(partitions, "partition"))
     };

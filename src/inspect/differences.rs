@@ -232,7 +232,7 @@ fn facets(table: &Table) -> BTreeMap<&'static str, String> {
     }
     match ddl::read_engine(&table.engine_full) {
         Ok(engine) => {
-            let args: Vec<&str> = engine.merge_args().iter().map(|arg| arg.text.as_str()).collect();
+            let args = engine.merge_texts();
             let args = if args.is_empty() { String::new() } else { format!("({})", args.join(", ")) };
             facets.insert("engine", format!("{}{args}", engine.name));
             facets.insert("TTL", engine.clauses.ttl.map(|ttl| ttl.text).unwrap_or_default());

@@ -62,7 +62,7 @@ pub fn with_keys(live: &CreateTable, wanted: &Wanted, name: &TableName) -> Creat
 
 /// Another engine of the family, replicated or not as the table is.
 fn take_engine(engine: &mut Engine, wanted: &Engine) {
-    if engine.plain_name() == wanted.plain_name() || !wanted.is_merge_tree_family() {
+    if engine.merges_as(wanted) || !wanted.is_merge_tree_family() {
         return;
     }
     let keeper = engine.args().len() - engine.merge_args().len();

@@ -127,7 +127,20 @@ pub fn may_change(source: &TableName, own: &[&TableName], mirror: &TableName) ->
 /// Types of columns, by name.
 pub type Types = [(String, String)];
 
+/// The engine as it stands in a probe: its name, with the arguments that say how rows are merged where `engine` has brackets.
+fn engine_of(engine: &str) -> String {
+    // Keeper path and replica name, if they are there, come first.
+    const ARGUMENTS: &str = r"^\w+\((?:'(?:[^'\\]|\\.)*', '(?:[^'\\]|\\.)*'(?:, )?)?(.*?)\)(?: |$)";
+    if engine.contains('(') {
+        format!("concat(engine, '(', extract(engine_full, {}), ')')", quote_string(ARGUMENTS))
+    } else {
+        "engine".to_owned()
+    }
+}
+
 /// Holds while a table has this engine, these keys and, of some columns, these types.
+///
+/// An engine with brackets is asked for its arguments too, but for Keeper path and replica name.
 pub fn has_keys(table: &TableName, engine: &str, keys: &Keys, types: &Types) -> Probe {
     let asked = if types.is_empty() { String::new() } else { format!(", {}", has_types(table, types)) };
     let expect = [engine, &keys.sorting, &keys.partition, &keys.primary].join("\t");
@@ -140,7 +153,8 @@ pub fn has_keys(table: &TableName, engine: &str, keys: &Keys, types: &Types) -> 
             if types.is_empty() { String::new() } else { format!(", in which {}", told(types)) }
         ),
         sql: format!(
-            "SELECT engine, sorting_key, partition_key, primary_key{asked} FROM system.tables WHERE {}",
+            "SELECT {}, sorting_key, partition_key, primary_key{asked} FROM system.tables WHERE {}",
+            engine_of(engine),
             named(table)
         ),
         expect: if types.is_empty() { expect } else { format!("{expect}\t1") },
@@ -177,7 +191,7 @@ fn has_types(table: &TableName, types: &Types) -> String {
 /// Holds while a table does not exist or has these keys and types, and this engine if one is given: what a drop must know before it
 /// drops.
 pub fn absent_or_has_keys(table: &TableName, engine: Option<&str>, keys: &Keys, types: &Types) -> Probe {
-    let engine = engine.map(|engine| format!(" AND engine = {}", quote_string(engine)));
+    let engine = engine.map(|engine| format!(" AND {} = {}", engine_of(engine), quote_string(engine)));
     let kinds = (!types.is_empty()).then(|| format!(" AND {}", has_types(table, types)));
     let asked: String = engine.into_iter().chain(kinds).collect();
     Probe {

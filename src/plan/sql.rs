@@ -2,6 +2,7 @@
 
 use crate::catalog::Column;
 use crate::change::TypeChange;
+use crate::merging;
 use crate::names::{TableName, quote_identifier, quote_string};
 
 use super::template::Template;
@@ -71,7 +72,7 @@ fn hash_of(name: &str, kind: &str, any_type: bool) -> String {
         }
     } else if holds_null(kind) {
         format!("isNull({name}), ifNull(toString({name}), '')")
-    } else if let Some(function) = aggregate_function(kind) {
+    } else if let Some(function) = merging::aggregate_function(kind) {
         match function {
             set if set.starts_with("uniq") => format!("toString(finalizeAggregation({name}))"),
             array if array.starts_with("groupUniqArray") => format!("toString(arraySort(finalizeAggregation({name})))"),
@@ -82,12 +83,6 @@ fn hash_of(name: &str, kind: &str, any_type: bool) -> String {
     } else {
         format!("toString({name})")
     }
-}
-
-/// The function whose states a column holds. States of sets are hash tables, and whoever reads one back may lay it out anew.
-pub(super) fn aggregate_function(kind: &str) -> Option<&str> {
-    let arguments = kind.strip_prefix("AggregateFunction(")?;
-    Some(arguments.split([',', ')', '(']).next().unwrap_or_default().trim())
 }
 
 fn without_low_cardinality(kind: &str) -> &str {

@@ -357,7 +357,7 @@ pub enum CompareMode {
     Rows,
     /// Rows after the engine's own merging (FINAL), for engines that merge rows.
     Final,
-    /// Distinct new sorting keys, where the change alters which rows the engine merges.
+    /// Groups of rows that no merge takes apart, and what no merge changes of each, where the change alters which rows are merged, or to what.
     Keys,
 }
 

@@ -418,7 +418,9 @@ fn compare(tables: &Compare) -> Passage<'_> {
     let counted = match tables.mode {
         CompareMode::Rows => "each partition with its rows and the sum of their hashes",
         CompareMode::Final => "each partition with its rows after merging, and the sum of their hashes",
-        CompareMode::Keys => "each partition with its distinct sorting keys, and the sum of their hashes",
+        CompareMode::Keys => {
+            "each partition with its groups of rows that no merge takes apart, and the sum of hashes of what no merge changes of each"
+        }
     };
     let other = "the same of the other table: both answers must agree, line by line; where rows come in, look closer";
     let suspects = "rows that one side has more often, in the partitions that differ and in such buckets";

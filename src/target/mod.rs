@@ -196,9 +196,9 @@ fn items_of(text: &str) -> Vec<String> {
 
 /// Names, and arguments that say how rows are merged or where they are. Keeper's are one replica's own.
 fn engines_differ(live: &Engine, wanted: &Engine) -> bool {
-    let args = |engine: &Engine| match engine.distributed() {
-        Some(over) => vec![format!("{over:?}")],
-        None => engine.merge_args().iter().flat_map(|arg| items_of(&arg.text)).collect(),
+    let same = match live.distributed() {
+        Some(over) => wanted.distributed() == Some(over),
+        None => live.merges_as(wanted),
     };
-    live.name != wanted.name || args(live) != args(wanted)
+    live.name != wanted.name || !same
 }

@@ -1,4 +1,4 @@
-//! From `MergeTree` to `ReplacingMergeTree` and back, with a version and without one.
+//! From one engine of the family to another and back, each compared by what outlives its merging.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{scope, sleep};
@@ -7,14 +7,15 @@ use std::time::Duration;
 use crate::harness::{Running, block_on, on_both_ends};
 use crate::load::http::send;
 use crate::tool::{PLAN, Tool};
-use crate::world::{ask_all, assert_nothing_left, engine, everywhere, firsts, prepare, sync};
+use crate::world::{ask, ask_all, assert_nothing_left, engine, everywhere, firsts, prepare, sync};
 
 /// Keys on each shard, each in two rows with versions 1 and 2.
 const KEYS_A_SHARD: u64 = 5_000;
 const ACCEPT: &str = "SW007=the last version is all that is wanted";
 
 on_both_ends! {
-    shared: rows_of_equal_keys_become_one, and_are_kept_apart_again, what_cannot_be_compared_is_refused;
+    shared: rows_of_equal_keys_become_one, and_are_kept_apart_again, every_engine_takes_the_place_of_another,
+            sums_are_exact_under_writers, what_cannot_be_compared_is_refused;
 }
 
 fn table(cluster: &Running, db: &str, family: &str, args: &str) -> String {
@@ -44,17 +45,17 @@ fn insert(cluster: &Running, on: shardwright::names::ReplicaId, db: &str, from: 
     );
 }
 
-/// A writer into every replica until the story is told, of keys that nobody else has. Gives their number. An insert that an old server
-/// refuses while the mirror is made is sent again.
+/// A writer into every replica until the story is told, of keys that nobody else has, but not while it `rests`. Gives their number. An
+/// insert that an old server refuses while the mirror is made is sent again.
 #[track_caller]
-fn under_writers(cluster: &Running, db: &str, story: impl FnOnce()) -> u64 {
+fn under_writers(cluster: &Running, db: &str, rests: &AtomicBool, story: impl FnOnce()) -> u64 {
     const ROWS: u64 = 20;
     let (stop, written) = (AtomicBool::new(false), AtomicU64::new(0));
     let write = |port: u16, first: u64| {
         let mut next = first;
         while !stop.load(Ordering::Relaxed) {
             let sql = format!("INSERT INTO {db}.t SELECT {next} + number, '2024-02-01', 1, 'w' FROM numbers({ROWS})");
-            if block_on(send(port, "", &sql)).is_ok() {
+            if !rests.load(Ordering::Relaxed) && block_on(send(port, "", &sql)).is_ok() {
                 written.fetch_add(ROWS, Ordering::Relaxed);
                 next += ROWS;
             }
@@ -91,7 +92,7 @@ fn rows_of_equal_keys_become_one(cluster: &Running) {
     assert!(unaccepted.stdout.contains("SW007") && unaccepted.stdout.contains("keeps every row"), "{unaccepted}");
     aim(&tool, &wanted, &["--accept", ACCEPT]);
     tool.approve(&["start", "cutover"]);
-    let written = under_writers(cluster, db, || {
+    let written = under_writers(cluster, db, &AtomicBool::new(false), || {
         tool.expect(0, &["execute", PLAN, "--until", "cutover"]);
         let agreed = tool.expect(0, &["verify", PLAN]);
         assert!(agreed.stdout.contains("different keys agree"), "{agreed}");
@@ -158,13 +159,191 @@ fn and_are_kept_apart_again(cluster: &Running) {
     everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
 }
 
+/// From one engine to another: what a person must see unchanged, however far either has merged.
+struct Switch {
+    name: &'static str,
+    columns: &'static str,
+    /// Engine and arguments, before and after.
+    engines: [[&'static str; 2]; 2],
+    /// A SELECT of `ROWS` rows with keys that come again, within an insert and across inserts.
+    rows: &'static str,
+    /// What stays.
+    same: &'static str,
+}
+
+const PLAIN: [&str; 2] = ["MergeTree", ""];
+const NUMBERS: &str = "id UInt64, day Date, v UInt16, w Int64, d Decimal(9, 2), x Float64";
+const NUMBERED: &str = "SELECT number % 700 AS id, toDate('2024-01-01') + id % 60 AS day, number % 65000 AS v, toInt64(number) - 100 AS w, \
+                        toDecimal32(number % 10, 2) AS d, number / 3 AS x FROM numbers(ROWS)";
+const SUMS: &str = "SELECT count(), sum(a), sum(cityHash64(id, a, b, toString(c))) FROM (SELECT id, toUInt16(sum(v)) AS a, sum(w) AS b, sum(d) AS c FROM TABLE \
+                    GROUP BY id HAVING a != 0 OR b != 0 OR c != 0)";
+const STATES: &str = "id UInt64, day Date, n AggregateFunction(count), s AggregateFunction(sum, UInt64), q AggregateFunction(uniqExact, UInt64)";
+const STATED: &str = "SELECT number % 300 AS id, toDate('2024-01-01') + id % 60 AS day, countState() AS n, sumState(number) AS s, uniqExactState(number) AS q \
+                      FROM numbers(ROWS) GROUP BY id, day, number % 7";
+const MERGED: &str = "SELECT count(), sum(cityHash64(id, a, b, c)) FROM (SELECT id, countMerge(n) AS a, sumMerge(s) AS b, uniqExactMerge(q) AS c FROM TABLE GROUP BY id)";
+const SIGNED: &str = "id UInt64, day Date, v UInt64, ver UInt8, sign Int8";
+const SIGNS: &str = "SELECT number + ROWS * 10000 AS id, toDate('2024-01-01') + id % 60 AS day, id * 2 AS v, 1 AS ver, if(nth = 1, 1, -1) AS sign FROM numbers(ROWS) \
+                     ARRAY JOIN if(number % 3 = 0, [1, 2], [1]) AS nth ORDER BY nth";
+const SIGN: &str = "SELECT count(), sum(cityHash64(id)) FROM (SELECT id FROM TABLE GROUP BY id HAVING sum(sign) = 1)";
+const VERSIONS: &str =
+    "SELECT count(), sum(cityHash64(id, last)) FROM (SELECT id, max(w) AS last FROM TABLE GROUP BY id)";
+const KEYS: &str = "SELECT count(), sum(cityHash64(id)) FROM (SELECT DISTINCT id FROM TABLE)";
+
+fn switches() -> Vec<Switch> {
+    let switch = |name, columns, engines, rows, same| Switch { name, columns, engines, rows, same };
+    vec![
+        switch("to_sums", NUMBERS, [PLAIN, ["SummingMergeTree", ""]], NUMBERED, SUMS),
+        switch(
+            "to_some_sums",
+            NUMBERS,
+            [PLAIN, ["SummingMergeTree", "(v, w)"]],
+            NUMBERED,
+            "SELECT count(), sum(w) FROM (SELECT id, sum(w) AS w FROM TABLE GROUP BY id)",
+        ),
+        switch("from_sums", NUMBERS, [["SummingMergeTree", ""], PLAIN], NUMBERED, SUMS),
+        switch("to_states", STATES, [PLAIN, ["AggregatingMergeTree", ""]], STATED, MERGED),
+        switch("from_states", STATES, [["AggregatingMergeTree", ""], PLAIN], STATED, MERGED),
+        switch("to_pairs", SIGNED, [PLAIN, ["CollapsingMergeTree", "sign"]], SIGNS, SIGN),
+        switch("to_versioned_pairs", SIGNED, [PLAIN, ["VersionedCollapsingMergeTree", "sign, ver"]], SIGNS, SIGN),
+        switch("to_a_version", NUMBERS, [["ReplacingMergeTree", ""], ["ReplacingMergeTree", "v"]], NUMBERED, KEYS),
+        switch("to_last_ones", NUMBERS, [PLAIN, ["ReplacingMergeTree", "w"]], NUMBERED, VERSIONS),
+    ]
+}
+
+fn every_engine_takes_the_place_of_another(cluster: &Running) {
+    for switch in switches() {
+        println!("{}", switch.name);
+        switched(cluster, &switch);
+    }
+}
+
+/// There, back, there again and to the end, with what comes in meanwhile.
+#[track_caller]
+fn switched(cluster: &Running, switch: &Switch) {
+    let db = &format!("switch_{}", switch.name);
+    let table = |[family, args]: [&str; 2]| {
+        let engine = engine(cluster.replicates(), family, db, "t", args);
+        format!(
+            "CREATE TABLE {db}.t ({}) ENGINE = {engine} PARTITION BY toYYYYMM(day) ORDER BY (id, day)",
+            switch.columns
+        )
+    };
+    let [before, after] = switch.engines;
+    prepare(cluster, db, &[&table(before)]);
+    let fill = |rows: u64| {
+        for first in firsts(cluster) {
+            cluster.query(first, &format!("INSERT INTO {db}.t {}", switch.rows.replace("ROWS", &rows.to_string())));
+        }
+        sync(cluster, &[&format!("{db}.t")]);
+    };
+    (0..3).for_each(|nth| fill(2_000 + nth));
+    let same = |table: &str| ask(cluster, &switch.same.replace("TABLE", &format!("{db}.{table}")));
+    let said = same("t");
+    let tool = Tool::new(cluster);
+    aim(&tool, &table(after), &["--accept", ACCEPT]);
+
+    tool.approve(&["start", "cutover"]);
+    tool.expect(0, &["execute", PLAN, "--until", "cutover"]);
+    merge(cluster, db, "t__sw_shadow");
+    assert_eq!(same("t__sw_shadow"), said, "{}", switch.name);
+    fill(900);
+    tool.expect(4, &["execute", PLAN]);
+    fill(800);
+    merge(cluster, db, "t");
+    tool.expect(0, &["verify", PLAN]);
+    // One key of many goes from the new table, and then from the old one.
+    let (first, gone) = (firsts(cluster)[0], "id % 10000 = 1");
+    let lose = |table: &str| {
+        cluster.query(first, &format!("ALTER TABLE {db}.{table} DELETE WHERE {gone}"));
+        let left = format!("SELECT count() FROM {db}.{table} WHERE {gone}");
+        cluster.ids().iter().filter(|id| id.shard == first.shard).for_each(|id| cluster.eventually(*id, &left, "0"));
+    };
+    lose("t");
+    for command in ["verify", "rollback"] {
+        let found = tool.expect(6, &[command, PLAN]);
+        assert!(found.stderr.contains("is 0 times in the"), "{found}");
+    }
+    lose("t__sw_shadow");
+    tool.expect(0, &["verify", PLAN]);
+    let said = same("t");
+    tool.expect(0, &["rollback", PLAN]);
+    assert_eq!(same("t"), said, "{}: what came in is there after the way back", switch.name);
+
+    tool.approve(&["start", "cutover", "finalize"]);
+    tool.expect(0, &["execute", PLAN]);
+    assert_eq!(same("t"), said, "{}", switch.name);
+    let again = tool.expect(0, &["plan", "--target", "wanted.sql", "-o", "again.json"]);
+    assert!(again.stderr.contains("no change"), "{again}");
+    assert_nothing_left(cluster, db);
+    everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
+}
+
+/// As far as merging goes.
+#[track_caller]
+fn merge(cluster: &Running, db: &str, table: &str) {
+    let all = if cluster.replicates() { firsts(cluster) } else { cluster.ids() };
+    for on in all {
+        cluster.query(on, &format!("OPTIMIZE TABLE {db}.{table} FINAL"));
+    }
+    sync(cluster, &[&format!("{db}.{table}")]);
+}
+
+/// Servers that merge the rows of an insert have writers pause for the boundary, and for nothing else.
+fn sums_are_exact_under_writers(cluster: &Running) {
+    let db = "other_engine_sums";
+    let tool = set_up(cluster, db, "MergeTree", "");
+    aim(&tool, &table(cluster, db, "SummingMergeTree", "ver"), &["--accept", ACCEPT]);
+    let pauses = tool.expect(0, &["show", PLAN]).stdout.contains("SW084");
+    assert_eq!(pauses, !cluster.replicates(), "old servers write what they are given");
+    tool.approve(&["start", "cutover"]);
+    let rests = AtomicBool::new(false);
+    let mirrors = format!("SELECT count() FROM system.tables WHERE database = '{db}' AND engine = 'MaterializedView'");
+    let written = under_writers(cluster, db, &rests, || {
+        let started = tool.start(&["execute", PLAN, "--until", "cutover"]);
+        if pauses {
+            sleep(Duration::from_secs(6));
+            assert_eq!(ask_all(cluster, &mirrors), "0", "no boundary while writers write");
+            rests.store(true, Ordering::Relaxed);
+            cluster.ids().into_iter().for_each(|id| cluster.eventually(id, &mirrors, "1"));
+            rests.store(false, Ordering::Relaxed);
+        }
+        let ran = started.end();
+        assert_eq!(ran.code, Some(0), "{ran}");
+        sleep(Duration::from_secs(1));
+        tool.expect(0, &["verify", PLAN]);
+        rests.store(true, Ordering::Relaxed);
+        sleep(Duration::from_secs(1));
+        tool.expect(4, &["execute", PLAN]);
+        rests.store(false, Ordering::Relaxed);
+        sleep(Duration::from_secs(1));
+    });
+    assert!(written > 100, "the writers did something: {written}");
+    let sum = || ask_all(cluster, &format!("SELECT sum(ver) FROM {db}.read"));
+    let said = (firsts(cluster).len() as u64 * KEYS_A_SHARD * 3 + written).to_string();
+    sync(cluster, &[&format!("{db}.t"), &format!("{db}.t__sw_shadow")]);
+    assert_eq!(sum(), said);
+    tool.expect(0, &["rollback", PLAN]);
+    assert_eq!(sum(), said);
+    tool.approve(&["start", "cutover", "finalize"]);
+    tool.expect(0, &["execute", PLAN]);
+    assert_eq!(sum(), said);
+    assert_nothing_left(cluster, db);
+    everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
+}
+
 fn what_cannot_be_compared_is_refused(cluster: &Running) {
     let db = "other_engine_refused";
     let tool = set_up(cluster, db, "MergeTree", "");
-    for (family, args) in [("SummingMergeTree", ""), ("AggregatingMergeTree", "")] {
-        let ran = tool.run(&["plan", "--sql", &table(cluster, db, family, args), "-o", "refused.json"]);
+    let refused = |wanted: &str| {
+        let ran = tool.run(&["plan", "--sql", wanted, "-o", "refused.json"]);
         let is_refused = ran.code == Some(3) && ran.stdout.contains("SW010");
         assert!(is_refused && !tool.dir().join("refused.json").exists(), "{ran}");
+    };
+    // Strings are not summed, and with `ver` in the key no number is.
+    refused(&table(cluster, db, "SummingMergeTree", "").replace("ORDER BY (id, day)", "ORDER BY (id, day, ver)"));
+    if cluster.replicates() {
+        let plain = "MergeTree PARTITION BY toYYYYMM(day) ORDER BY (id, day)";
+        refused(&format!("CREATE TABLE {db}.t (id UInt64, day Date, ver UInt32, v String) ENGINE = {plain}"));
     }
     everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
 }

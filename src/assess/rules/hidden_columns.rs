@@ -8,7 +8,7 @@ pub(super) const CODE: &str = "SW023";
 /// Virtual columns by which a plan tells a row's part and partition.
 const VIRTUAL: [&str; 2] = ["_part", "_partition_id"];
 /// Names that queries over single rows give to what they compute: an alias hides a column of its name from the hash beside it.
-const GIVEN: [&str; 5] = ["__sw_h", "__sw_s", "__sw_m", "__sw_d", "__sw_k"];
+const GIVEN: [&str; 6] = ["__sw_h", "__sw_s", "__sw_m", "__sw_d", "__sw_k", "__sw_p"];
 
 /// A plan asks for rows by part and partition; where a column has that name, the answer is about something else.
 pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {

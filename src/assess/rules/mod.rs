@@ -5,6 +5,7 @@
 use super::case::Case;
 use super::finding::Finding;
 
+mod boundary_pause;
 mod changing_column;
 mod changing_key;
 mod database;
@@ -52,7 +53,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 31] = rules![
+pub(super) const ALL: [Rule; 32] = rules![
     unreachable_replica,
     differing_definitions,
     leftovers,
@@ -84,6 +85,7 @@ pub(super) const ALL: [Rule; 31] = rules![
     resharding_pause,
     resharding_writers,
     resharding_views,
+    boundary_pause,
 ];
 
 /// The rules that look at the cluster and at how the table is there, whatever is to change.

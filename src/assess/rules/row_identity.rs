@@ -2,43 +2,46 @@
 
 use super::super::case::Case;
 use super::super::finding::Finding;
-use crate::catalog::Keys;
-use crate::ddl::{Engine, columns_of, key_items, read_engine};
+use crate::ddl::Engine;
+use crate::merging::{Merging, determines};
 use crate::words::{list, sql};
 
 pub(super) const CODE: &str = "SW007";
 
 /// Rows are merged when they agree in the sorting key and lie in one partition.
 pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
-    let Some(source) = case.source() else { return Vec::new() };
-    let Ok(engine) = read_engine(&source.engine_full) else { return Vec::new() };
-    if let Some(after) = case.other_engine() {
-        return vec![other_merging(case, after)];
+    let is_other = case.other_engine().is_some();
+    let find = |old: Merging<'_>, new: Merging<'_>| {
+        if is_other { Some(other_engine(case, old, new)) } else { other_keys(case, old, new) }
+    };
+    case.of_merging(find).flatten().into_iter().collect()
+}
+
+fn other_keys(case: &Case<'_>, before: Merging<'_>, after: Merging<'_>) -> Option<Finding> {
+    let engine = before.engine;
+    if before.keeps_rows() || engine.is_old_style() {
+        return None;
     }
-    if engine.plain_name() == "MergeTree" || engine.is_old_style() {
-        return Vec::new();
-    }
-    let old = identity(&source.keys, &engine);
-    let new = identity(&case.target.keys, &engine);
+    let (old, new) = (before.identity(), after.identity());
     let finding = match (determines(&new, &old), determines(&old, &new)) {
-        (true, true) => return Vec::new(),
-        (true, false) if !is_collapsing(&engine) => Finding::hazard,
+        (true, true) => return None,
+        (true, false) if !is_collapsing(engine) => Finding::hazard,
         _ => Finding::blocker,
     };
     let what = format!(
         "{} ({}) merges rows of equal {}, and would then merge rows of equal {} (sorting key and partition key)",
         case.name(),
-        source.engine,
+        engine.name,
         shown(&old),
         shown(&new)
     );
-    vec![finding(CODE, what, why(&old, &new, &engine), help(&old))]
+    Some(finding(CODE, what, why(&old, &new, engine), help(&old)))
 }
 
-/// Another engine: rows that nothing merges today, or rows that nothing would merge any more.
-fn other_merging(case: &Case<'_>, after: &Engine) -> Finding {
-    let (name, key) = (case.name(), shown(&identity(&case.target.keys, after)));
-    if after.plain_name() == "MergeTree" {
+/// Another engine: rows that nothing merges today, rows that nothing would merge any more, or rows of which something else is left.
+fn other_engine(case: &Case<'_>, old: Merging<'_>, new: Merging<'_>) -> Finding {
+    let (name, key) = (case.name(), shown(&new.identity()));
+    if new.keeps_rows() {
         return Finding::hazard(
             CODE,
             format!("{name} would keep rows of equal keys apart from now on"),
@@ -47,13 +50,29 @@ fn other_merging(case: &Case<'_>, after: &Engine) -> Finding {
             "have readers leave out FINAL, which the new engine does not take, only once duplicates cannot come",
         );
     }
+    let today = if old.keeps_rows() { "keeps every row" } else { "merges rows in another way" };
     Finding::blocker(
         CODE,
-        format!("{name} keeps every row, and would then merge rows of equal {key} (sorting key and partition key)"),
-        "rows are lost by merging: of those that differ only in other columns one would be left, for good; until `finalize` the old data \
-         has them all",
-        "that is what the engine is for: accept it with `--accept SW007='…'` if the last row of each key is all that is wanted",
+        format!("{name} {today}, and would then merge rows of equal {key} (sorting key and partition key)"),
+        format!(
+            "rows are lost by merging: of those of equal keys {}, for good; until `finalize` the old data has them all",
+            left(new.engine)
+        ),
+        "that is what the engine is for: accept it with `--accept SW007='…'` if what is left of each key is all that is wanted",
     )
+}
+
+/// What an engine leaves of rows of equal keys.
+fn left(engine: &Engine) -> &'static str {
+    match engine.plain_name() {
+        "ReplacingMergeTree" => "one is left",
+        "SummingMergeTree" => {
+            "one is left, with the sums of their numbers, or none if all sums are nought; its other columns are those of any of them"
+        }
+        "AggregatingMergeTree" => "one is left, with their states merged; its other columns are those of any of them",
+        "CoalescingMergeTree" => "one is left, with the last value of each column that is not NULL",
+        _ => "those of opposite signs take each other away",
+    }
 }
 
 fn why(old: &[String], new: &[String], engine: &Engine) -> &'static str {
@@ -77,30 +96,6 @@ fn help(old: &[String]) -> String {
 /// A cancel row and its row must meet, or sums over signs go wrong.
 fn is_collapsing(engine: &Engine) -> bool {
     engine.plain_name().ends_with("CollapsingMergeTree")
-}
-
-/// What tells a row from others.
-fn identity(keys: &Keys, engine: &Engine) -> Vec<String> {
-    let mut items: Vec<String> = Vec::new();
-    // The server adds the version to the sorting key of a table of this engine, and of no other.
-    let version = if engine.plain_name() == "VersionedCollapsingMergeTree" { engine.merge_args().get(1) } else { None };
-    let version = version.map_or("", |version| version.text.as_str());
-    for key in [&keys.sorting, &keys.partition, version] {
-        for item in key_items(key).unwrap_or_else(|_| vec![key.to_owned()]) {
-            let item = item.strip_suffix(" DESC").or_else(|| item.strip_suffix(" ASC")).unwrap_or(&item).to_owned();
-            if !items.contains(&item) {
-                items.push(item);
-            }
-        }
-    }
-    items
-}
-
-/// Whether rows that agree in all of `known` agree in all of `other`: each is one of the known or computed from them.
-fn determines(known: &[String], other: &[String]) -> bool {
-    let has = |name: &String| known.contains(name);
-    let computed = |item: &String| columns_of(item).is_ok_and(|columns| columns.iter().all(has));
-    other.iter().all(|item| has(item) || computed(item))
 }
 
 fn shown(items: &[String]) -> String {

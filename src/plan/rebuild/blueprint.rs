@@ -7,6 +7,7 @@ use crate::assess::Case;
 use crate::catalog::{Column, Keys, Table};
 use crate::change::TypeChange;
 use crate::ddl::{CreateTable, DdlError, Engine, key_items, with_columns};
+use crate::merging::Merging;
 use crate::names::{ReplicaId, TableName, own_name};
 use crate::plan::definition::{self, DefinitionError};
 use crate::plan::frame;
@@ -132,7 +133,13 @@ impl<'a> Blueprint<'a> {
         let engine = definition::engine(source)?;
         let new_engine = case.other_engine().unwrap_or(&engine).clone();
         let prefix = if engine.replicated() { "Replicated" } else { "" };
-        let new_name = format!("{prefix}{}", new_engine.plain_name());
+        // The name tells the tables apart, unless only the arguments differ.
+        let same_name = new_engine.plain_name() == engine.plain_name() && !new_engine.merges_as(&engine);
+        let told = |name: &str, args: &Engine| {
+            if same_name { format!("{name}({})", list(&args.merge_texts())) } else { name.to_owned() }
+        };
+        let new_name =
+            told(&format!("{prefix}{}", new_engine.plain_name()), case.target_engine().as_ref().unwrap_or(&new_engine));
         let objects = objects(case);
         let fingerprints = fingerprints(case, &objects);
         let own = RebuildTables::of(&objects.source);
@@ -143,7 +150,7 @@ impl<'a> Blueprint<'a> {
         Ok(Self {
             case,
             id: frame::plan_id(case.snapshot, &case.change.statement, &fingerprints),
-            old: Shape::new(&source.engine, &source.keys, each(|change| &change.before))?,
+            old: Shape::new(&told(&source.engine, &engine), &source.keys, each(|change| &change.before))?,
             new: Shape::new(&new_name, &case.target.keys, each(|change| &change.after))?,
             engine,
             new_engine,
@@ -152,7 +159,7 @@ impl<'a> Blueprint<'a> {
             fingerprints,
             shards,
             swaps_by_exchange: case.swaps_by_exchange(),
-            fence: fence != Fence::Auto,
+            fence: fence != Fence::Auto || case.rests_for_boundary(),
             feeders: if fence == Fence::Feeds { feeds::of(case, &objects) } else { Vec::new() },
             common: case.snapshot.common_capabilities(),
             objects,
@@ -239,14 +246,20 @@ impl<'a> Blueprint<'a> {
         format!("{before}{threads}{COPY_BLOCKS} ")
     }
 
+    /// How the source merges rows, and how the new table does.
+    pub(super) fn merging(&self) -> [Merging<'_>; 2] {
+        [(&self.engine, &self.old), (&self.new_engine, &self.new)]
+            .map(|(engine, shape)| Merging { engine, keys: &shape.keys })
+    }
+
     /// Whether neither table merges rows.
     pub(super) fn keeps_rows(&self) -> bool {
-        [&self.engine, &self.new_engine].iter().all(|engine| engine.plain_name() == "MergeTree")
+        self.merging().iter().all(Merging::keeps_rows)
     }
 
     /// Whether the new table merges rows as the source does.
     pub(super) fn merges_alike(&self) -> bool {
-        self.engine.plain_name() == self.new_engine.plain_name()
+        self.engine.merges_as(&self.new_engine)
     }
 
     pub(super) fn is_replicated(&self) -> bool {

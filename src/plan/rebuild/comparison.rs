@@ -5,29 +5,14 @@ use std::collections::BTreeSet;
 use super::blueprint::{Blueprint, ShardSite};
 use super::{landing, step_id};
 use crate::catalog::Column;
-use crate::ddl::Engine;
+use crate::ddl::columns_of;
+use crate::merging::{self, Lasting};
 use crate::names::TableName;
 use crate::plan::sql;
 use crate::plan::step::Phase;
 use crate::plan::template::Template;
 use crate::plan::work::{Compare, CompareMode, Drill, Give, Repair, Truth, Unseen, Watch};
 use crate::snapshot::Capability;
-
-/// Aggregate functions whose result does not depend on the order in which states are merged.
-const ORDER_FREE: [&str; 12] = [
-    "count",
-    "sum",
-    "min",
-    "max",
-    "uniqExact",
-    "groupBitmap",
-    "sumMap",
-    "minMap",
-    "maxMap",
-    "groupBitAnd",
-    "groupBitOr",
-    "groupBitXor",
-];
 
 /// Rows of a partition fall into this many buckets by their hash, so that few rows are looked at one by one.
 const BUCKETS: u32 = 65_536;
@@ -113,38 +98,33 @@ fn rows(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> Temp
     Template::text(&format!("{select} WHERE {partition} IN (")).hole("partitions", &end)
 }
 
-/// Key by key, each with its highest version where there is one: merging leaves that alone, however far it has come.
+/// Group by group, each with what of it no merge changes, however far merging has come.
 fn keys(blueprint: &Blueprint<'_>, from: &str, partition: &str) -> Template {
-    let (key, fitting) = (key_hash(blueprint), blueprint.only_fitting("AND"));
-    let end = match version(blueprint) {
-        None => {
-            let select = format!("(SELECT DISTINCT {partition} AS __sw_partition, {key} AS __sw_h FROM {from}");
-            return Template::text(&format!("{select} WHERE {partition} IN ("))
-                .hole("partitions", &format!("){fitting})"));
-        }
-        Some(_) => format!("){fitting} GROUP BY __sw_partition, __sw_k)"),
-    };
-    Template::text(&format!("({} WHERE {partition} IN (", of_keys(blueprint, partition, from))).hole("partitions", &end)
+    let (begin, end) = of_keys(blueprint, partition, from);
+    Template::text(&format!("({begin} WHERE {partition} IN ("))
+        .hole("partitions", &format!("){}{end})", blueprint.only_fitting("AND")))
 }
 
-/// The beginning of a query for keys with their highest versions; GROUP BY is to follow.
-fn of_keys(blueprint: &Blueprint<'_>, partition: &str, from: &str) -> String {
-    let version = version(blueprint).unwrap_or_default();
-    format!(
-        "SELECT {partition} AS __sw_partition, {} AS __sw_k, cityHash64(__sw_k, toString(max({version}))) AS __sw_h FROM {from}",
-        key_hash(blueprint)
+/// A query for groups and what outlives merging of each: what comes before its WHERE, and what comes after.
+fn of_keys(blueprint: &Blueprint<'_>, partition: &str, from: &str) -> (String, String) {
+    let lasting = lasting(blueprint);
+    let key = texts(blueprint, &lasting.keys);
+    let values = texts(blueprint, &lasting.values);
+    let digest = sql::hash(&std::iter::once("__sw_k".to_owned()).chain(values).collect::<Vec<_>>());
+    let remains = lasting.remains.map(|remains| format!(" HAVING {}", blueprint.in_both(&remains))).unwrap_or_default();
+    (
+        format!("SELECT {partition} AS __sw_p, {} AS __sw_k, {digest} AS __sw_h FROM {from}", sql::hash(&key)),
+        format!(" GROUP BY __sw_p, __sw_k{remains}"),
     )
 }
 
-/// The column whose highest value outlives merging: of a `ReplacingMergeTree` beside a `MergeTree` with the same keys.
-pub(super) fn version(blueprint: &Blueprint<'_>) -> Option<String> {
-    let same = |old: &[String], new: &[String]| old.iter().collect::<BTreeSet<_>>() == new.iter().collect();
-    let (old, new) = (&blueprint.old, &blueprint.new);
-    if blueprint.merges_alike() || !same(&old.sorting, &new.sorting) || !same(&old.partition, &new.partition) {
-        return None;
-    }
-    let mut args = [&blueprint.engine, &blueprint.new_engine].into_iter().flat_map(Engine::merge_args);
-    args.next().map(|version| blueprint.in_both(&version.text))
+fn texts(blueprint: &Blueprint<'_>, expressions: &[String]) -> Vec<String> {
+    expressions.iter().map(|item| format!("toString({})", blueprint.in_both(item))).collect()
+}
+
+fn lasting(blueprint: &Blueprint<'_>) -> Lasting {
+    let [old, new] = blueprint.merging();
+    merging::lasting(old, new, blueprint.columns)
 }
 
 /// Rows can be put right one by one where the engine keeps rows as they are, or the last of several.
@@ -220,25 +200,30 @@ fn unseen(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, picked: &Template, g
     })
 }
 
-/// Exact rows where nothing merges them; merged rows where both tables merge alike; distinct keys where they do not.
+/// Exact rows where nothing merges them; merged rows where both tables merge alike; what outlives merging where they do not.
 pub(super) fn mode(blueprint: &Blueprint<'_>) -> CompareMode {
-    let (old, new): (BTreeSet<&String>, BTreeSet<&String>) =
-        (blueprint.old.sorting.iter().collect(), blueprint.new.sorting.iter().collect());
+    let [old, new] = blueprint.merging();
     if blueprint.keeps_rows() {
         CompareMode::Rows
-    } else if old == new && blueprint.merges_alike() {
+    } else if merging::alike(old, new) {
         CompareMode::Final
     } else {
         CompareMode::Keys
     }
 }
 
-/// Columns left out of a comparison, because merging the same rows in another order gives them other values.
+/// Columns left out of a comparison, because merging decides what becomes of their values.
 pub(super) fn not_compared<'a>(blueprint: &Blueprint<'a>) -> Vec<&'a Column> {
     match mode(blueprint) {
         CompareMode::Rows => Vec::new(),
-        CompareMode::Final | CompareMode::Keys => {
+        CompareMode::Final => {
             blueprint.stored().filter(|column| merged_argument(blueprint, column).is_none()).collect()
+        }
+        CompareMode::Keys => {
+            let lasting = lasting(blueprint);
+            let compared = lasting.keys.iter().chain(&lasting.values).filter_map(|item| columns_of(item).ok());
+            let compared: BTreeSet<String> = compared.flatten().collect();
+            blueprint.stored().filter(|column| !compared.contains(&column.name)).collect()
         }
     }
 }
@@ -255,28 +240,15 @@ pub(super) fn merged_hash(blueprint: &Blueprint<'_>) -> String {
     }
 }
 
-fn key_hash(blueprint: &Blueprint<'_>) -> String {
-    let key = blueprint.new.sorting.iter().map(|item| format!("toString({})", blueprint.in_both(item)));
-    let key: Vec<String> = key.collect();
-    sql::hash(&key)
-}
-
 fn query(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> String {
     let partition = partition_label(blueprint);
     let (table, fitting) = (table.sql(), blueprint.only_fitting("WHERE"));
     match mode {
         CompareMode::Rows => grouped(&partition, &blueprint.row_hash(), &format!("{table}{fitting}")),
         CompareMode::Final => grouped(&partition, &merged_hash(blueprint), &format!("{table} FINAL{fitting}")),
-        CompareMode::Keys if version(blueprint).is_some() => {
-            let keys = of_keys(blueprint, &partition, &table);
-            let keys = format!("({keys}{fitting} GROUP BY __sw_partition, __sw_k)");
-            grouped("__sw_partition", "__sw_h", &keys)
-        }
         CompareMode::Keys => {
-            let hash = key_hash(blueprint);
-            let distinct =
-                format!("(SELECT DISTINCT {partition} AS __sw_partition, {hash} AS __sw_hash FROM {table}{fitting})");
-            grouped("__sw_partition", "__sw_hash", &distinct)
+            let (begin, end) = of_keys(blueprint, &partition, &table);
+            grouped("__sw_p", "__sw_h", &format!("({begin}{fitting}{end})"))
         }
     }
 }
@@ -286,13 +258,17 @@ fn grouped(partition: &str, hash: &str, from: &str) -> String {
 }
 
 /// What tells the partition of a row in both tables: the partition's id, or, where the partition key changes, the old key's
-/// value as text.
+/// value as text; one for all where rows of several may become one.
 fn partition_label(blueprint: &Blueprint<'_>) -> String {
     let key = &blueprint.old.partition;
     let in_both: Vec<String> = key.iter().map(|item| blueprint.in_both(item)).collect();
     let is_same = key == &blueprint.new.partition && *key == in_both;
     if is_same && blueprint.all_have(Capability::PartitionIdColumn) {
         return "_partition_id".to_owned();
+    }
+    let stays = |item: &String| blueprint.merging().iter().all(|merging| merging.keeps_together(item));
+    if mode(blueprint) == CompareMode::Keys && !key.iter().all(stays) {
+        return "'all'".to_owned();
     }
     let items: Vec<String> = in_both.iter().map(|item| format!("toString({item})")).collect();
     match items.as_slice() {
@@ -305,9 +281,9 @@ fn partition_label(blueprint: &Blueprint<'_>) -> String {
 /// What of a column can be compared after merging; none if nothing can.
 fn merged_argument(blueprint: &Blueprint<'_>, column: &Column) -> Option<String> {
     let in_key = blueprint.new.sorting.iter().any(|item| item.trim_matches('`') == column.name);
-    if let Some(name) = sql::aggregate_function(&column.kind) {
+    if let Some(function) = merging::aggregate_function(&column.kind) {
         let result = format!("toString(finalizeAggregation({}))", crate::names::quote_identifier(&column.name));
-        return ORDER_FREE.contains(&name).then_some(result);
+        return merging::is_order_free(function, &column.kind).then_some(result);
     }
     // Sums of floating-point numbers depend on the order of summing.
     let sums = matches!(blueprint.engine.plain_name(), "SummingMergeTree" | "AggregatingMergeTree");

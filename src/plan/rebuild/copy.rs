@@ -156,10 +156,9 @@ pub(super) fn verify(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, phase: Ph
     let how = match compare.mode {
         CompareMode::Rows => "every row, by count and sum of row hashes",
         CompareMode::Final => "rows as FINAL shows them, by count and sum of row hashes",
-        CompareMode::Keys if comparison::version(blueprint).is_some() => {
-            "distinct sorting keys with the highest version of each, since the change alters which rows are merged"
+        CompareMode::Keys => {
+            "groups of rows that no merge takes apart, with what of each no merge changes, since the change alters which rows are merged"
         }
-        CompareMode::Keys => "distinct new sorting keys, since the change alters which rows are merged",
     };
     let repaired = match &compare.repair {
         Some(_) if truth != Truth::Left => {

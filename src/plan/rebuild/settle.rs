@@ -11,6 +11,7 @@ use crate::plan::sql;
 use crate::plan::step::{Action, Cost, Phase, Step, Undo};
 use crate::plan::template::Template;
 use crate::plan::work::{CompareMode, Gap, GapBy, ProbeOn, Run, Settle};
+use crate::snapshot::Capability;
 
 /// Without merges, parts pile up and inserts slow down: an attempt that takes longer is given up, and made again later.
 const WITHOUT_MERGES_SECONDS_MAX: u64 = 60;
@@ -112,8 +113,9 @@ fn gap(blueprint: &Blueprint<'_>) -> Gap {
         blueprint.insert_settings(),
         objects.source.sql()
     ));
-    // Where the keys decide which rows an insert collapses, source and shadow hold different rows of the same insert.
-    let by = if comparison::mode(blueprint) == CompareMode::Keys { GapBy::Part } else { GapBy::Row };
+    // Where servers merge the rows of an insert before they write them, source and shadow hold different rows of it.
+    let is_merged = blueprint.case.any_has(Capability::OptimizeOnInsert);
+    let by = if is_merged && comparison::mode(blueprint) == CompareMode::Keys { GapBy::Part } else { GapBy::Row };
     let lacking = lacking(blueprint, &hash);
     let rows = insert.clone().hole("parts", &format!(") AND {hash} IN (SELECT __sw_h FROM (")).then(&lacking);
     Gap {

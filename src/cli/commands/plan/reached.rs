@@ -22,8 +22,8 @@ pub(super) fn is_reached(case: &Case<'_>) -> bool {
 
 /// Whether the table merges rows on every replica as the wanted one does.
 fn same_merging(case: &Case<'_>) -> bool {
-    let plain = |table: &Table| read_engine(&table.engine_full).map(|engine| engine.plain_name().to_owned()).ok();
-    case.sources().all(|(_, table)| plain(table) == plain(case.target))
+    let Some(wanted) = case.target_engine() else { return false };
+    case.sources().all(|(_, table)| read_engine(&table.engine_full).is_ok_and(|engine| engine.merges_as(&wanted)))
 }
 
 /// Whether columns of the table have the wanted types on every replica.

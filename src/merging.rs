@@ -1,0 +1,301 @@
+//! What merging leaves of rows: which rows become one, and what of them is the same before and after.
+//!
+//! Two tables that got the same rows can be compared by what outlives merging in both of them, however far it has come in each:
+//! by groups of rows that never leave each other, and by aggregates over a group that no merge changes.
+
+use std::collections::BTreeSet;
+
+use crate::catalog::{Column, Keys};
+use crate::ddl::{Engine, columns_of, key_items};
+use crate::names::{quote_identifier, quote_string};
+
+/// Aggregate functions whose result does not depend on the order in which rows or states are merged.
+const ORDER_FREE: [&str; 12] = [
+    "count",
+    "sum",
+    "min",
+    "max",
+    "uniqExact",
+    "groupBitmap",
+    "sumMap",
+    "minMap",
+    "maxMap",
+    "groupBitAnd",
+    "groupBitOr",
+    "groupBitXor",
+];
+
+/// Engine and keys of a table, as far as they say which rows become one, and what becomes of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Merging<'a> {
+    /// The engine.
+    pub engine: &'a Engine,
+    /// The keys, in the server's normal form.
+    pub keys: &'a Keys,
+}
+
+/// What is the same before and after merging.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lasting {
+    /// Rows that agree in all of these are one group, and so are those that they become.
+    pub keys: Vec<String>,
+    /// Aggregates over a group.
+    pub values: Vec<String>,
+    /// Of a group for which this aggregate is not true perhaps no row is left.
+    pub remains: Option<String>,
+    /// Whether all of it is known to last. If not, tables with the same rows may look different.
+    pub certain: bool,
+}
+
+impl Merging<'_> {
+    /// Whether no row ever becomes one with another.
+    pub fn keeps_rows(&self) -> bool {
+        self.engine.plain_name() == "MergeTree"
+    }
+
+    /// What tells a row from others: rows that agree in all of it may become one.
+    pub fn identity(&self) -> Vec<String> {
+        let mut items: Vec<String> = Vec::new();
+        // The server adds the version to the sorting key of a table of this engine, and of no other.
+        let version = if self.engine.plain_name() == "VersionedCollapsingMergeTree" {
+            self.engine.merge_args().get(1)
+        } else {
+            None
+        };
+        let version = version.map_or("", |version| version.text.as_str());
+        for key in [&self.keys.sorting, &self.keys.partition, version] {
+            for item in key_items(key).unwrap_or_else(|_| vec![key.to_owned()]) {
+                let item = item.strip_suffix(" DESC").or_else(|| item.strip_suffix(" ASC")).unwrap_or(&item).to_owned();
+                if !items.contains(&item) {
+                    items.push(item);
+                }
+            }
+        }
+        items
+    }
+
+    /// Whether rows that become one agree in an expression.
+    pub fn keeps_together(&self, item: &str) -> bool {
+        self.keeps_rows() || determines(&self.identity(), &[item.to_owned()])
+    }
+
+    /// Aggregates over rows of equal keys that no merge changes; none where every aggregate is one. An error for an engine of which it
+    /// is not known.
+    fn values(&self, columns: &[Column]) -> Result<Option<Vec<Value>>, UnknownEngine> {
+        let args = self.engine.merge_columns();
+        let one = |function: &str| -> Vec<Value> {
+            args.first()
+                .map(|column| Value { sql: format!("{function}({column})"), is_sum: function == "sum" })
+                .into_iter()
+                .collect()
+        };
+        Ok(Some(match self.engine.plain_name() {
+            "MergeTree" => return Ok(None),
+            "ReplacingMergeTree" => one("max"),
+            "CoalescingMergeTree" => Vec::new(),
+            "AggregatingMergeTree" => self.others(columns).filter_map(state).collect(),
+            "SummingMergeTree" => {
+                let named: Vec<String> = args.iter().filter_map(|arg| columns_of(arg).ok()).flatten().collect();
+                let summed = |column: &Column| {
+                    let is_meant = args.is_empty() || named.contains(&column.name);
+                    state(column).or_else(|| is_meant.then(|| sum(column)).flatten())
+                };
+                self.others(columns).filter_map(summed).collect()
+            }
+            "CollapsingMergeTree" | "VersionedCollapsingMergeTree" => one("sum"),
+            _ => return Err(UnknownEngine),
+        }))
+    }
+
+    /// Whether nothing may be left of rows that become one.
+    fn may_leave_nothing(&self) -> bool {
+        matches!(self.engine.plain_name(), "SummingMergeTree" | "CollapsingMergeTree" | "VersionedCollapsingMergeTree")
+    }
+
+    /// Stored columns that no key speaks of.
+    fn others<'c>(&self, columns: &'c [Column]) -> impl Iterator<Item = &'c Column> {
+        let keys = [&self.keys.sorting, &self.keys.partition, &self.keys.primary];
+        let in_keys: Vec<String> = keys.into_iter().filter_map(|key| columns_of(key).ok()).flatten().collect();
+        columns.iter().filter(move |column| column.is_stored() && !in_keys.contains(&column.name))
+    }
+}
+
+/// An aggregate over rows of equal keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Value {
+    sql: String,
+    /// Whether it is a number that is nought where merging may leave nothing.
+    is_sum: bool,
+}
+
+/// An engine of which it is not known what merging leaves.
+struct UnknownEngine;
+
+/// What outlives merging in both tables.
+pub fn lasting(old: Merging<'_>, new: Merging<'_>, columns: &[Column]) -> Lasting {
+    let mut keys = old.identity();
+    keys.extend(new.identity().into_iter().filter(|item| !old.identity().contains(item)));
+    keys.retain(|item| old.keeps_together(item) && new.keeps_together(item));
+    let (Ok(before), Ok(after)) = (old.values(columns), new.values(columns)) else {
+        return Lasting { keys, values: Vec::new(), remains: None, certain: false };
+    };
+    let values = match (before, after) {
+        (None, None) => Vec::new(),
+        (Some(values), None) | (None, Some(values)) => values,
+        (Some(before), Some(after)) => before.into_iter().filter(|value| after.contains(value)).collect(),
+    };
+    let sums = values.iter().filter(|value| value.is_sum).map(|value| format!("{} != 0", value.sql));
+    let sums: Vec<String> = sums.collect();
+    let vanishes = old.may_leave_nothing() || new.may_leave_nothing();
+    Lasting {
+        keys,
+        values: values.into_iter().map(|value| value.sql).collect(),
+        certain: !vanishes || !sums.is_empty(),
+        remains: (vanishes && !sums.is_empty()).then(|| sums.join(" OR ")),
+    }
+}
+
+/// Whether the two tables make the same rows one, and the same of them.
+pub fn alike(old: Merging<'_>, new: Merging<'_>) -> bool {
+    let sorting = |keys: &Keys| key_items(&keys.sorting).map(|items| items.into_iter().collect::<BTreeSet<_>>()).ok();
+    old.engine.merges_as(new.engine) && sorting(old.keys) == sorting(new.keys)
+}
+
+/// Whether rows in a part of the old table tell if the insert that made it wrote to the new one too, although servers merge the rows of
+/// an insert before they write them: of every row that the one keeps, the other keeps it as well or one of the same insert.
+pub fn inserts_are_known(old: Merging<'_>, new: Merging<'_>) -> bool {
+    let keeps_whole_rows =
+        |merging: Merging<'_>| merging.keeps_rows() || merging.engine.plain_name() == "ReplacingMergeTree";
+    let one_order = old.keeps_rows() || new.keeps_rows() || old.engine.merges_as(new.engine);
+    alike(old, new) || (keeps_whole_rows(old) && keeps_whole_rows(new) && one_order)
+}
+
+/// The sum of a column of numbers, which overflows as the column does.
+fn sum(column: &Column) -> Option<Value> {
+    let name = quote_identifier(&column.name);
+    let bits = column.kind.strip_prefix("UInt").or_else(|| column.kind.strip_prefix("Int"));
+    let is_integer = bits.is_some_and(|bits| bits.parse::<u16>().is_ok());
+    let whole = is_integer.then(|| format!("CAST(sum({name}), {})", quote_string(&column.kind)));
+    let decimal = || column.kind.starts_with("Decimal").then(|| format!("sum({name})"));
+    Some(Value { sql: whole.or_else(decimal)?, is_sum: true })
+}
+
+/// What the states or values of a column come to where its type says how they are merged.
+fn state(column: &Column) -> Option<Value> {
+    let name = quote_identifier(&column.name);
+    let sql = if let Some(function) = aggregate_function(&column.kind) {
+        is_order_free(function, &column.kind).then(|| format!("{function}Merge({name})"))
+    } else {
+        let (function, kind) = column.kind.strip_prefix("SimpleAggregateFunction(")?.split_once(',')?;
+        is_order_free(function, kind).then(|| format!("{function}({name})"))
+    };
+    sql.map(|sql| Value { sql, is_sum: false })
+}
+
+/// The function whose states a column holds. States of sets are hash tables, and whoever reads one back may lay it out anew.
+pub fn aggregate_function(kind: &str) -> Option<&str> {
+    let arguments = kind.strip_prefix("AggregateFunction(")?;
+    Some(arguments.split([',', ')', '(']).next().unwrap_or_default().trim())
+}
+
+/// Whether the result of an aggregate function over values of these types is the same in whatever order they are merged. A sum of
+/// floating-point numbers is not.
+pub fn is_order_free(function: &str, kinds: &str) -> bool {
+    ORDER_FREE.contains(&function) && !(function.starts_with("sum") && kinds.contains("Float"))
+}
+
+/// Whether rows that agree in all of `known` agree in all of `other`: each is one of the known or computed from them.
+pub fn determines(known: &[String], other: &[String]) -> bool {
+    let has = |name: &String| known.contains(name);
+    let computed = |item: &String| columns_of(item).is_ok_and(|columns| columns.iter().all(has));
+    other.iter().all(|item| has(item) || computed(item))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ddl::read_engine;
+
+    fn table(engine: &str, sorting: &str) -> (Engine, Keys) {
+        let keys = Keys { sorting: sorting.to_owned(), partition: "toYYYYMM(day)".to_owned(), ..Keys::default() };
+        (read_engine(&format!("{engine} ORDER BY ({sorting})")).unwrap(), keys)
+    }
+
+    fn columns() -> Vec<Column> {
+        [
+            ("id", "UInt64"),
+            ("day", "Date"),
+            ("n", "UInt16"),
+            ("d", "Decimal(9, 2)"),
+            ("x", "Float64"),
+            ("sign", "Int8"),
+            ("u", "AggregateFunction(uniqExact, UInt64)"),
+            ("f", "AggregateFunction(sum, Float64)"),
+            ("m", "SimpleAggregateFunction(max, UInt8)"),
+        ]
+        .map(|(name, kind)| Column::new(name, kind))
+        .into()
+    }
+
+    /// What outlives merging under both of these engines with these sorting keys.
+    fn found(old: [&str; 2], new: [&str; 2]) -> Lasting {
+        let [(old, old_keys), (new, new_keys)] = [old, new].map(|[engine, sorting]| table(engine, sorting));
+        let merging = |engine, keys| Merging { engine, keys };
+        lasting(merging(&old, &old_keys), merging(&new, &new_keys), &columns())
+    }
+
+    fn of_plain(engine: &str) -> Lasting {
+        found(["MergeTree", "id, n"], [engine, "id"])
+    }
+
+    #[test]
+    fn rows_are_grouped_by_what_no_merge_tears_apart() {
+        assert_eq!(of_plain("ReplacingMergeTree").keys, ["id", "toYYYYMM(day)"]);
+        let keys = found(["ReplacingMergeTree", "id, n"], ["ReplacingMergeTree", "intDiv(id, 10), n"]).keys;
+        assert_eq!(keys, ["n", "toYYYYMM(day)", "intDiv(id, 10)"]);
+    }
+
+    #[test]
+    fn every_engine_leaves_something_else() {
+        assert_eq!(of_plain("ReplacingMergeTree(n, sign)").values, ["max(n)"]);
+        assert_eq!(of_plain("CoalescingMergeTree").values, [""; 0]);
+        let states = ["uniqExactMerge(`u`)", "max(`m`)"];
+        assert_eq!(of_plain("AggregatingMergeTree").values, states);
+        let sums = ["CAST(sum(`n`), 'UInt16')", "sum(`d`)", "CAST(sum(`sign`), 'Int8')"];
+        assert_eq!(of_plain("SummingMergeTree").values, [&sums[..], &states[..]].concat());
+        assert_eq!(of_plain("SummingMergeTree((n, x))").remains.unwrap(), format!("{} != 0", sums[0]));
+        assert_eq!(of_plain("CollapsingMergeTree(sign)").values, ["sum(sign)"]);
+        assert_eq!(of_plain("CollapsingMergeTree(sign)").remains.unwrap(), "sum(sign) != 0");
+        assert!(of_plain("ReplacingMergeTree").remains.is_none());
+    }
+
+    #[test]
+    fn two_that_merge_have_only_in_common_what_both_leave() {
+        let both = |old, new| found([old, "id"], [new, "id"]);
+        assert_eq!(both("ReplacingMergeTree(n)", "ReplacingMergeTree(sign)").values, [""; 0]);
+        assert_eq!(both("SummingMergeTree(n)", "SummingMergeTree((n, d))").values.len(), 3);
+        for [old, new] in
+            [["SummingMergeTree(n)", "SummingMergeTree(d)"], ["SummingMergeTree(n)", "ReplacingMergeTree"]]
+        {
+            assert!(!both(old, new).certain && !both(new, old).certain, "{old} {new}");
+        }
+        assert!(!both("MergeTree", "GraphiteMergeTree('x')").certain);
+        assert!(both("ReplacingMergeTree", "AggregatingMergeTree").certain);
+        // The numbers of a key column are not summed.
+        assert_eq!(found(["MergeTree", "id, n"], ["SummingMergeTree(n)", "id, n"]).remains, None);
+    }
+
+    #[test]
+    fn inserts_are_told_where_whole_rows_are_kept() {
+        let known = |old: [&str; 2], new: [&str; 2]| {
+            let [(old, old_keys), (new, new_keys)] = [old, new].map(|[engine, sorting]| table(engine, sorting));
+            inserts_are_known(Merging { engine: &old, keys: &old_keys }, Merging { engine: &new, keys: &new_keys })
+        };
+        assert!(known(["MergeTree", "id"], ["ReplacingMergeTree(n)", "n"]));
+        assert!(known(["ReplacingMergeTree(n)", "id, n"], ["ReplacingMergeTree(n)", "id"]));
+        assert!(known(["SummingMergeTree", "id, n"], ["SummingMergeTree", "n, id"]));
+        assert!(!known(["SummingMergeTree", "id, n"], ["SummingMergeTree", "id"]));
+        assert!(!known(["ReplacingMergeTree", "id"], ["ReplacingMergeTree(n)", "id"]));
+        assert!(!known(["SummingMergeTree", "id"], ["MergeTree", "id"]));
+    }
+}
