@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
+use crate::dry_run::on_stage;
 use crate::harness::{Running, block_on, on_both_ends};
 use crate::load::http::send;
 use crate::tool::{PLAN, Tool};
@@ -295,6 +296,7 @@ fn sums_are_exact_under_writers(cluster: &Running) {
     aim(&tool, &table(cluster, db, "SummingMergeTree", "ver"), &["--accept", ACCEPT]);
     let pauses = tool.expect(0, &["show", PLAN]).stdout.contains("SW084");
     assert_eq!(pauses, !cluster.replicates(), "old servers write what they are given");
+    tool.expect(0, &["dry-run", PLAN, "--on", &on_stage(), "--rows", "20000"]);
     tool.approve(&["start", "cutover"]);
     let rests = AtomicBool::new(false);
     let mirrors = format!("SELECT count() FROM system.tables WHERE database = '{db}' AND engine = 'MaterializedView'");
