@@ -346,7 +346,10 @@ impl ExecuteError {
 /// What to do about a condition that does not hold.
 fn of_drift(otherwise: Otherwise) -> &'static str {
     match otherwise {
-        Otherwise::Busy => "it was waited for; once it holds, run `execute` again: it goes on from here",
+        Otherwise::Busy => {
+            "it was waited for; once it holds, run the same command again: it goes on from here. What does not end by itself stands in \
+             system.mutations or system.replication_queue with its reason; `KILL MUTATION` ends a mutation where the server has it"
+        }
         Otherwise::Unfit => {
             "see to it, then run `execute` again: it goes on from here; or `rollback` to undo what was done"
         }

@@ -108,14 +108,10 @@ fn among(tables: &[&TableName], column: &str) -> String {
     format!("database = {database} AND {column} IN ({names})")
 }
 
-/// Holds while the user may do what the steps do to the source, to tables of the plan's own, and to its mirror.
-pub fn may_change(source: &TableName, own: &[&TableName], mirror: &TableName) -> Probe {
-    let named = format!("SELECT, INSERT, CREATE TABLE, DROP TABLE, SYSTEM MERGES ON {}", source.sql());
-    let own = own.iter().map(|table| {
-        format!("SELECT, INSERT, ALTER DELETE, TRUNCATE, CREATE TABLE, DROP TABLE, SYSTEM MERGES ON {}", table.sql())
-    });
-    let mirror = format!("CREATE VIEW, DROP VIEW ON {}", mirror.sql());
-    let grants = std::iter::once(named).chain(own).chain([mirror]).collect::<Vec<_>>().join(", ");
+/// Holds while the user may do to each table what the steps do to it: privileges as `GRANT` lists them.
+pub fn may(privileges: &[(&str, &TableName)]) -> Probe {
+    let each = privileges.iter().map(|(what, table)| format!("{what} ON {}", table.sql()));
+    let grants = each.collect::<Vec<_>>().join(", ");
     Probe {
         says: format!("the user has the grants that the steps need: {grants}"),
         sql: format!("CHECK GRANT {grants}"),

@@ -146,17 +146,22 @@ fn a_user_who_lacks_a_grant_is_told_before_anything_is_made() {
     const DATABASE: &str = "lacks_grants";
     let cluster = stage();
     let create = format!("CREATE TABLE {DATABASE}.t (a UInt64, b UInt64) ENGINE = MergeTree ORDER BY a");
-    prepare(cluster, DATABASE, &[&create]);
-    let tool = Tool::new(cluster);
-    tool.plan(&format!("ALTER TABLE {DATABASE}.t MODIFY ORDER BY (b, a)"));
+    let read = |key: &str| {
+        format!("CREATE TABLE {DATABASE}.read (a UInt64, b UInt64) ENGINE = Distributed(main, {DATABASE}, t, {key})")
+    };
+    prepare(cluster, DATABASE, &[&create, &read("a")]);
     let config = fs::read_to_string(cluster.config_path()).unwrap().replace("\"default\"", "\"limited\"");
-    fs::write(tool.dir().join("limited.toml"), config).unwrap();
-    let ran = tool.expect(5, &["--config", "limited.toml", "execute", PLAN, "--auto-approve", "reversible"]);
-    assert!(ran.stderr.contains("preflight.s1") && ran.stderr.contains("ALTER DELETE"), "{ran}");
-    assert_nothing_left(cluster, DATABASE);
-    // The same plan with a user who has them.
-    tool.expect(4, &["execute", PLAN, "--auto-approve", "reversible"]);
-    tool.expect(0, &["rollback", PLAN]);
-    assert_nothing_left(cluster, DATABASE);
+    for change in [format!("ALTER TABLE {DATABASE}.t MODIFY ORDER BY (b, a)"), read("b")] {
+        let tool = Tool::new(cluster);
+        tool.plan(&change);
+        fs::write(tool.dir().join("limited.toml"), &config).unwrap();
+        let ran = tool.expect(5, &["--config", "limited.toml", "execute", PLAN, "--auto-approve", "reversible"]);
+        assert!(ran.stderr.contains("preflight.s1") && ran.stderr.contains("ALTER DELETE"), "{ran}");
+        assert_nothing_left(cluster, DATABASE);
+        // The same plan with a user who has them.
+        tool.expect(4, &["execute", PLAN, "--auto-approve", "reversible"]);
+        tool.expect(0, &["rollback", PLAN]);
+        assert_nothing_left(cluster, DATABASE);
+    }
     everywhere(cluster, &[&format!("DROP DATABASE {DATABASE}")]);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Fence, feeds};
+use super::{Fence, feeds, preflight};
 use crate::assess::Case;
 use crate::catalog::{Column, Keys, Table};
 use crate::change::TypeChange;
@@ -250,6 +250,18 @@ impl<'a> Blueprint<'a> {
     pub(super) fn merging(&self) -> [Merging<'_>; 2] {
         [(&self.engine, &self.old), (&self.new_engine, &self.new)]
             .map(|(engine, shape)| Merging { engine, keys: &shape.keys })
+    }
+
+    /// What the steps of a rebuild do to which table.
+    pub(super) fn privileges(&self) -> [(&'static str, &TableName); 5] {
+        let RebuildTables { shadow, snapshot, staging, mirror, .. } = &self.own;
+        [
+            (preflight::TO_SWAP, &self.objects.source),
+            (preflight::TO_FILL, shadow),
+            (preflight::TO_FILL, snapshot),
+            (preflight::TO_FILL, staging),
+            ("CREATE VIEW, DROP VIEW", mirror),
+        ]
     }
 
     /// Whether neither table merges rows.

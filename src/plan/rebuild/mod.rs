@@ -47,7 +47,7 @@ pub fn build(case: &Case<'_>, findings: Vec<Finding>, fence: Fence) -> Result<Pl
     steps.push(ready::step(&blueprint));
     steps.extend(over::step(&blueprint));
     for shard in &blueprint.shards {
-        steps.extend(preflight::steps(&blueprint, shard));
+        steps.extend(preflight::steps(&blueprint, shard, &blueprint.privileges()));
         steps.extend(create::steps(&blueprint, shard));
         steps.extend(copy::steps(&blueprint, shard));
         steps.extend(cutover::steps(&blueprint, shard));

@@ -2,7 +2,7 @@
 
 use super::blueprint::{Blueprint, ShardSite};
 use super::step_id;
-use crate::names::ReplicaId;
+use crate::names::{ReplicaId, TableName};
 use crate::plan::definition::marked_path;
 use crate::plan::probes;
 use crate::plan::step::{Action, Cost, Phase, Step, Undo};
@@ -12,11 +12,16 @@ use crate::snapshot::Capability;
 /// The copy needs as much room as the source, and a tenth more for parts that are being merged.
 const HEADROOM_DIVISOR: u64 = 10;
 
-pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
+/// A live table of which rows are read and whose name is swapped.
+pub(super) const TO_SWAP: &str = "SELECT, INSERT, CREATE TABLE, DROP TABLE, SYSTEM MERGES";
+/// A table of the plan's own that rows are put into, and taken from where they are wrong.
+pub(super) const TO_FILL: &str = "SELECT, INSERT, ALTER DELETE, TRUNCATE, CREATE TABLE, DROP TABLE, SYSTEM MERGES";
+
+/// `privileges`: what the steps do to which table.
+pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, privileges: &[(&str, &TableName)]) -> Vec<Step> {
     let mut probes = unchanged(blueprint, shard);
     let everywhere = |probe: Probe| ProbeOn { on: shard.replicas.clone(), probe };
     probes.push(everywhere(probes::no_mutations(&blueprint.objects.source)));
-    let objects = &blueprint.objects;
     probes.push(everywhere(probes::absent(&[
         &blueprint.own.shadow,
         &blueprint.own.snapshot,
@@ -25,11 +30,10 @@ pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Ste
         &blueprint.own.swap,
     ])));
     if blueprint.all_have(Capability::CheckGrant) {
-        let own = [&blueprint.own.shadow, &blueprint.own.snapshot, &blueprint.own.staging];
-        probes.push(everywhere(probes::may_change(&objects.source, &own, &blueprint.own.mirror)));
+        probes.push(everywhere(probes::may(privileges)));
     }
     if blueprint.is_replicated() {
-        probes.push(everywhere(probes::replication_healthy(&objects.source)));
+        probes.push(everywhere(probes::replication_healthy(&blueprint.objects.source)));
         probes.extend(path_free(blueprint, shard).map(everywhere));
     }
     probes.extend(room(blueprint, shard));

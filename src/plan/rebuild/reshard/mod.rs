@@ -68,8 +68,11 @@ pub fn build_reshard(
     let site = Site::new(&blueprint, sharding)?;
     let mut steps = gates();
     for shard in &blueprint.shards {
-        steps
-            .extend(preflight::steps(&blueprint, shard).into_iter().map(|step| tables::names_free(&site, shard, step)));
+        steps.extend(
+            preflight::steps(&blueprint, shard, &site.privileges())
+                .into_iter()
+                .map(|step| tables::names_free(&site, shard, step)),
+        );
         steps.extend(tables::steps(&site, shard));
         steps.push(swap::look(&site, shard));
         steps.extend(finalize::steps(&site, shard));

@@ -164,6 +164,19 @@ impl<'b, 'a> Site<'b, 'a> {
         probes::is_made_as(table, &over.engines[usize::from(new)])
     }
 
+    /// What the steps do to which table.
+    pub(super) fn privileges(&self) -> Vec<(&'static str, &TableName)> {
+        const TO_LEAD: &str = "SELECT, INSERT, CREATE TABLE, DROP TABLE";
+        let ReshardTables { shadow, next, route, back, gather, .. } = &self.tables;
+        let led = [&self.blueprint.objects.source, &self.distributed, next, route, back, gather];
+        let mut all: Vec<(&str, &TableName)> = led.map(|table| (TO_LEAD, table)).into();
+        all.push(("SELECT, INSERT, ALTER DELETE, CREATE TABLE, DROP TABLE", shadow));
+        if self.blueprint.all_have(Capability::DistributedSends) {
+            all.extend(self.blueprint.objects.distributed.iter().map(|table| ("SYSTEM FLUSH DISTRIBUTED", table)));
+        }
+        all
+    }
+
     /// Holds while none of the plan's own tables is there.
     pub(super) fn absent(&self) -> Vec<Probe> {
         let database = &self.blueprint.objects.source.database;
