@@ -186,33 +186,29 @@ const SIGNED: &str = "id UInt64, day Date, v UInt64, ver UInt8, sign Int8";
 const SIGNS: &str = "SELECT number + ROWS * 10000 AS id, toDate('2024-01-01') + id % 60 AS day, id * 2 AS v, 1 AS ver, if(nth = 1, 1, -1) AS sign FROM numbers(ROWS) \
                      ARRAY JOIN if(number % 3 = 0, [1, 2], [1]) AS nth ORDER BY nth";
 const SIGN: &str = "SELECT count(), sum(cityHash64(id)) FROM (SELECT id FROM TABLE GROUP BY id HAVING sum(sign) = 1)";
-const VERSIONS: &str =
-    "SELECT count(), sum(cityHash64(id, last)) FROM (SELECT id, max(w) AS last FROM TABLE GROUP BY id)";
 const KEYS: &str = "SELECT count(), sum(cityHash64(id)) FROM (SELECT DISTINCT id FROM TABLE)";
 
-fn switches() -> Vec<Switch> {
+fn switches(cluster: &Running) -> Vec<Switch> {
     let switch = |name, columns, engines, rows, same| Switch { name, columns, engines, rows, same };
-    vec![
-        switch("to_sums", NUMBERS, [PLAIN, ["SummingMergeTree", ""]], NUMBERED, SUMS),
-        switch(
-            "to_some_sums",
-            NUMBERS,
-            [PLAIN, ["SummingMergeTree", "(v, w)"]],
-            NUMBERED,
-            "SELECT count(), sum(w) FROM (SELECT id, sum(w) AS w FROM TABLE GROUP BY id)",
-        ),
+    let mut all = vec![
+        switch("to_sums", NUMBERS, [PLAIN, ["SummingMergeTree", "(v, w, d)"]], NUMBERED, SUMS),
         switch("from_sums", NUMBERS, [["SummingMergeTree", ""], PLAIN], NUMBERED, SUMS),
         switch("to_states", STATES, [PLAIN, ["AggregatingMergeTree", ""]], STATED, MERGED),
         switch("from_states", STATES, [["AggregatingMergeTree", ""], PLAIN], STATED, MERGED),
         switch("to_pairs", SIGNED, [PLAIN, ["CollapsingMergeTree", "sign"]], SIGNS, SIGN),
         switch("to_versioned_pairs", SIGNED, [PLAIN, ["VersionedCollapsingMergeTree", "sign, ver"]], SIGNS, SIGN),
         switch("to_a_version", NUMBERS, [["ReplacingMergeTree", ""], ["ReplacingMergeTree", "v"]], NUMBERED, KEYS),
-        switch("to_last_ones", NUMBERS, [PLAIN, ["ReplacingMergeTree", "w"]], NUMBERED, VERSIONS),
-    ]
+    ];
+    // Servers as old as 18.16 do not have it.
+    all.extend(
+        (!cluster.replicates())
+            .then(|| switch("to_last_values", NUMBERS, [PLAIN, ["CoalescingMergeTree", ""]], NUMBERED, KEYS)),
+    );
+    all
 }
 
 fn every_engine_takes_the_place_of_another(cluster: &Running) {
-    for switch in switches() {
+    for switch in switches(cluster) {
         println!("{}", switch.name);
         switched(cluster, &switch);
     }
