@@ -226,8 +226,8 @@ fn without_the_mirror_nothing_is_swapped(cluster: &Running) {
 
 /// The same up to the comparison after the swap.
 #[track_caller]
-fn swapped(cluster: &Running, database: &str) -> Tool {
-    fill(cluster, "MergeTree", database);
+fn swapped(cluster: &Running, family: &str, database: &str) -> Tool {
+    fill(cluster, family, database);
     everywhere(
         cluster,
         &[
@@ -240,12 +240,11 @@ fn swapped(cluster: &Running, database: &str) -> Tool {
     tool
 }
 
-/// Parts of before lack columns that were added later: what is read of them is their default, in the clone too.
 /// An insert that the swap overtook leaves its rows in the old data twice, where nobody reads them: that is told, and is no difference. More
 /// copies are.
 fn a_spare_copy_in_the_old_data_is_no_difference(cluster: &Running) {
     let database = "spare";
-    let tool = swapped(cluster, database);
+    let tool = swapped(cluster, "MergeTree", database);
     let home = cluster.ids()[0];
     // Another block each time: a Replicated table drops one that it has had.
     let again = |copies: usize| {
@@ -264,6 +263,7 @@ fn a_spare_copy_in_the_old_data_is_no_difference(cluster: &Running) {
     everywhere(cluster, &[&format!("DROP DATABASE {database}")]);
 }
 
+/// Parts of before lack columns that were added later: what is read of them is their default, in the clone too.
 fn what_came_later_to_a_table_keeps_its_values(cluster: &Running) {
     let database = "came_later";
     let local = engine(cluster.replicates(), "MergeTree", database, "t", "");
@@ -295,7 +295,7 @@ fn what_came_later_to_a_table_keeps_its_values(cluster: &Running) {
 /// rows are there twice, and no view sees them again.
 fn what_a_swap_misplaced_is_brought_over(cluster: &Running) {
     let database = "misplaced";
-    let tool = swapped(cluster, database);
+    let tool = swapped(cluster, "MergeTree", database);
     let home = cluster.ids()[0];
     let (unseen, seen) = ("('2024-02-03', 555555, 'x')", "('2024-02-03', 666666, 'y')");
     for sql in [
@@ -325,11 +325,11 @@ fn what_a_swap_misplaced_is_brought_over(cluster: &Running) {
 #[test]
 fn what_met_no_view_while_names_were_exchanged_is_shown_to_them() {
     let (cluster, database) = (&*End::New.shared(), "unseen");
-    for (merged, said) in [
-        (false, "3 of them had met no view, and were inserted through the views"),
-        (true, "3 of them were in the new table alone, merged with others: unseen.feed may have missed them"),
-    ] {
-        let tool = swapped(cluster, database);
+    let shown = (false, "3 of them had met no view, and were inserted through the views");
+    let told = (true, "3 of them were in the new table alone, merged with others: unseen.feed may have missed them");
+    let each = ["MergeTree", "ReplacingMergeTree"].into_iter().flat_map(|family| [(family, shown), (family, told)]);
+    for (family, (merged, said)) in each {
+        let tool = swapped(cluster, family, database);
         let home = cluster.ids()[0];
         let values = "('2024-02-03', 555555, 'x'), ('2024-02-04', 666666, 'y'), ('2024-03-04', 777777, 'z')";
         for sql in [
@@ -361,7 +361,7 @@ fn what_met_no_view_while_names_were_exchanged_is_shown_to_them() {
 /// The mirror does not delete: the old data still has what was deleted from the new table, as if a swap had misplaced it.
 fn what_is_deleted_after_a_swap_stays_deleted(cluster: &Running) {
     let database = "stays_deleted";
-    let tool = swapped(cluster, database);
+    let tool = swapped(cluster, "MergeTree", database);
     let delete = |table: &str| {
         let at_once = if cluster.replicates() { "" } else { " SETTINGS mutations_sync = 2" };
         cluster.query(cluster.ids()[0], &format!("ALTER TABLE {database}.{table} DELETE WHERE a = 31{at_once}"));

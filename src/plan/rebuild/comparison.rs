@@ -177,14 +177,14 @@ fn repair(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, truth: Truth, stagin
     })
 }
 
-/// Only where names are exchanged are there such rows, and only where nothing merges rows is one known by its hash alone.
+/// Only where names are exchanged are there such rows.
 fn unseen(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, picked: &Template, given: &str) -> Option<Unseen> {
     let objects = &blueprint.objects;
     let exchanges = shard.replicas.iter().all(|id| blueprint.case.exchanges_on(*id));
-    if objects.views.is_empty() || !exchanges || mode(blueprint) != CompareMode::Rows {
+    if objects.views.is_empty() || !exchanges {
         return None;
     }
-    let (left, hash) = (objects.source.sql(), blueprint.row_hash());
+    let (left, hash) = (objects.source.sql(), merged_hash(blueprint));
     Some(Unseen {
         views: objects.views.clone(),
         list: sql::list_parts(&objects.source),
