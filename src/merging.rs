@@ -3,11 +3,9 @@
 //! Two tables that got the same rows can be compared by what outlives merging in both of them, however far it has come in each:
 //! by groups of rows that never leave each other, and by aggregates over a group that no merge changes.
 
-use std::collections::BTreeSet;
-
 use crate::catalog::{Column, Keys};
 use crate::ddl::{Engine, columns_of, key_items};
-use crate::names::{quote_identifier, quote_string};
+use crate::names::quote_identifier;
 
 /// Aggregate functions whose result does not depend on the order in which rows or states are merged.
 const ORDER_FREE: [&str; 12] = [
@@ -96,11 +94,12 @@ impl Merging<'_> {
             "AggregatingMergeTree" => self.others(columns).filter_map(state).collect(),
             "SummingMergeTree" => {
                 let named: Vec<String> = args.iter().filter_map(|arg| columns_of(arg).ok()).flatten().collect();
-                let summed = |column: &Column| {
-                    let is_meant = args.is_empty() || named.contains(&column.name);
-                    state(column).or_else(|| is_meant.then(|| sum(column)).flatten())
-                };
-                self.others(columns).filter_map(summed).collect()
+                // Of columns that are not in the list, states too are those of any row.
+                let is_meant = |column: &&Column| args.is_empty() || named.contains(&column.name);
+                self.others(columns)
+                    .filter(is_meant)
+                    .filter_map(|column| state(column).or_else(|| sum(column)))
+                    .collect()
             }
             "CollapsingMergeTree" | "VersionedCollapsingMergeTree" => one("sum"),
             _ => return Err(UnknownEngine),
@@ -157,8 +156,8 @@ pub fn lasting(old: Merging<'_>, new: Merging<'_>, columns: &[Column]) -> Lastin
 
 /// Whether the two tables make the same rows one, and the same of them.
 pub fn alike(old: Merging<'_>, new: Merging<'_>) -> bool {
-    let sorting = |keys: &Keys| key_items(&keys.sorting).map(|items| items.into_iter().collect::<BTreeSet<_>>()).ok();
-    old.engine.merges_as(new.engine) && sorting(old.keys) == sorting(new.keys)
+    let (before, after) = (old.identity(), new.identity());
+    old.engine.merges_as(new.engine) && determines(&before, &after) && determines(&after, &before)
 }
 
 /// Whether rows in a part of the old table tell if the insert that made it wrote to the new one too, although servers merge the rows of
@@ -170,14 +169,27 @@ pub fn inserts_are_known(old: Merging<'_>, new: Merging<'_>) -> bool {
     alike(old, new) || (keeps_whole_rows(old) && keeps_whole_rows(new) && one_order)
 }
 
+/// Whether a row that differs can be put right by itself: rows are kept as they are, or the last of several.
+pub fn is_mended_by_rows(old: Merging<'_>, new: Merging<'_>) -> bool {
+    let keeps_last = old.engine.plain_name() == "ReplacingMergeTree" && alike(old, new);
+    keeps_last || (old.keeps_rows() && new.keeps_rows())
+}
+
+/// Whether it is the order in which rows came that says what becomes of those of equal keys in the new table, and nothing compares that.
+pub fn goes_by_order(old: Merging<'_>, new: Merging<'_>) -> bool {
+    let by_order = match new.engine.plain_name() {
+        "ReplacingMergeTree" => new.engine.merge_args().is_empty(),
+        "CollapsingMergeTree" | "CoalescingMergeTree" => true,
+        _ => false,
+    };
+    by_order && !alike(old, new)
+}
+
 /// The sum of a column of numbers, which overflows as the column does.
 fn sum(column: &Column) -> Option<Value> {
-    let name = quote_identifier(&column.name);
     let bits = column.kind.strip_prefix("UInt").or_else(|| column.kind.strip_prefix("Int"));
-    let is_integer = bits.is_some_and(|bits| bits.parse::<u16>().is_ok());
-    let whole = is_integer.then(|| format!("CAST(sum({name}), {})", quote_string(&column.kind)));
-    let decimal = || column.kind.starts_with("Decimal").then(|| format!("sum({name})"));
-    Some(Value { sql: whole.or_else(decimal)?, is_sum: true })
+    let is_exact = bits.is_some_and(|bits| bits.parse::<u16>().is_ok()) || column.kind.starts_with("Decimal");
+    is_exact.then(|| Value { sql: format!("sumWithOverflow({})", quote_identifier(&column.name)), is_sum: true })
 }
 
 /// What the states or values of a column come to where its type says how they are merged.
@@ -261,8 +273,9 @@ mod tests {
         assert_eq!(of_plain("CoalescingMergeTree").values, [""; 0]);
         let states = ["uniqExactMerge(`u`)", "max(`m`)"];
         assert_eq!(of_plain("AggregatingMergeTree").values, states);
-        let sums = ["CAST(sum(`n`), 'UInt16')", "sum(`d`)", "CAST(sum(`sign`), 'Int8')"];
-        assert_eq!(of_plain("SummingMergeTree").values, [&sums[..], &states[..]].concat());
+        let sums = ["n", "d", "sign"].map(|name| format!("sumWithOverflow(`{name}`)"));
+        assert_eq!(of_plain("SummingMergeTree").values, [&sums[..], &states.map(str::to_owned)[..]].concat());
+        assert_eq!(of_plain("SummingMergeTree((n, x))").values, sums[..1]);
         assert_eq!(of_plain("SummingMergeTree((n, x))").remains.unwrap(), format!("{} != 0", sums[0]));
         assert_eq!(of_plain("CollapsingMergeTree(sign)").values, ["sum(sign)"]);
         assert_eq!(of_plain("CollapsingMergeTree(sign)").remains.unwrap(), "sum(sign) != 0");
@@ -273,7 +286,7 @@ mod tests {
     fn two_that_merge_have_only_in_common_what_both_leave() {
         let both = |old, new| found([old, "id"], [new, "id"]);
         assert_eq!(both("ReplacingMergeTree(n)", "ReplacingMergeTree(sign)").values, [""; 0]);
-        assert_eq!(both("SummingMergeTree(n)", "SummingMergeTree((n, d))").values.len(), 3);
+        assert_eq!(both("SummingMergeTree(n)", "SummingMergeTree((n, d))").values, ["sumWithOverflow(`n`)"]);
         for [old, new] in
             [["SummingMergeTree(n)", "SummingMergeTree(d)"], ["SummingMergeTree(n)", "ReplacingMergeTree"]]
         {
@@ -297,5 +310,37 @@ mod tests {
         assert!(!known(["SummingMergeTree", "id, n"], ["SummingMergeTree", "id"]));
         assert!(!known(["ReplacingMergeTree", "id"], ["ReplacingMergeTree(n)", "id"]));
         assert!(!known(["SummingMergeTree", "id"], ["MergeTree", "id"]));
+    }
+
+    #[test]
+    fn tables_are_alike_where_the_same_rows_meet_and_the_same_becomes_of_them() {
+        let keys =
+            |sorting: &str, partition: &str| Keys { partition: partition.to_owned(), ..table("MergeTree", sorting).1 };
+        let engine = |text: &str| table(text, "id").0;
+        let (sums, plain) = (engine("SummingMergeTree((n, d))"), engine("ReplacingMergeTree"));
+        let is_alike = |engines: [&Engine; 2], before: &Keys, after: &Keys| {
+            let [old, new] = engines;
+            alike(Merging { engine: old, keys: before }, Merging { engine: new, keys: after })
+        };
+        let (by_month, by_day) = (keys("id, day", "toYYYYMM(day)"), keys("day, id", "day"));
+        assert!(is_alike([&sums, &engine("SummingMergeTree((d, n))")], &by_month, &by_day));
+        assert!(!is_alike([&sums, &plain], &by_month, &by_month));
+        // Rows of one key in two months are two rows, and would be one.
+        assert!(!is_alike([&sums, &sums], &keys("id", "toYYYYMM(day)"), &keys("id", "tuple()")));
+    }
+
+    #[test]
+    fn order_counts_where_nothing_else_says_which_row_is_left() {
+        let by_order = |old: &str, new: &str| {
+            let [(old, keys), (new, _)] = [old, new].map(|engine| table(engine, "id"));
+            goes_by_order(Merging { engine: &old, keys: &keys }, Merging { engine: &new, keys: &keys })
+        };
+        assert!(by_order("MergeTree", "ReplacingMergeTree"));
+        assert!(by_order("MergeTree", "CollapsingMergeTree(sign)"));
+        assert!(by_order("ReplacingMergeTree(n)", "ReplacingMergeTree"));
+        assert!(!by_order("ReplacingMergeTree", "ReplacingMergeTree"));
+        assert!(!by_order("MergeTree", "ReplacingMergeTree(n)"));
+        assert!(!by_order("MergeTree", "VersionedCollapsingMergeTree(sign, n)"));
+        assert!(!by_order("ReplacingMergeTree", "MergeTree"));
     }
 }

@@ -81,6 +81,11 @@ impl<'a> Case<'a> {
         !is_known && self.any_has(Capability::OptimizeOnInsert)
     }
 
+    /// Whether writers must be still for the swap of a rebuild: what merging leaves of rows cannot be put right row by row.
+    pub fn rests_for_swap(&self) -> bool {
+        !self.of_merging(merging::is_mended_by_rows).unwrap_or(true)
+    }
+
     /// Whether some replica has a capability.
     pub fn any_has(&self, capability: Capability) -> bool {
         self.states().any(|(_, state)| state.capabilities.contains(&capability))

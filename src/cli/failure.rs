@@ -80,7 +80,10 @@ impl From<ExecuteError> for Failure {
             | ExecuteError::Behind { .. }
             | ExecuteError::Returning { .. }
             | ExecuteError::Outdated { .. } => Exit::VerificationFailed,
-            ExecuteError::Fence { .. } | ExecuteError::Written { .. } | ExecuteError::Postponed { .. } => Exit::Waiting,
+            ExecuteError::Fence { .. }
+            | ExecuteError::Restless { .. }
+            | ExecuteError::Written { .. }
+            | ExecuteError::Postponed { .. } => Exit::Waiting,
             ExecuteError::Journal(JournalError::Locked { .. })
             | ExecuteError::Locked { .. }
             | ExecuteError::ForeignLock { .. }

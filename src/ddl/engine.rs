@@ -100,7 +100,15 @@ impl Engine {
 
     /// Whether rows are merged as those of another engine of the family are.
     pub fn merges_as(&self, other: &Self) -> bool {
-        self.plain_name() == other.plain_name() && self.merge_columns() == other.merge_columns()
+        let columns = |engine: &Self| {
+            let mut columns = engine.merge_columns();
+            // Which of the columns that are summed is named first says nothing.
+            if engine.plain_name() == "SummingMergeTree" {
+                columns.sort();
+            }
+            columns
+        };
+        self.plain_name() == other.plain_name() && columns(self) == columns(other)
     }
 
     /// Whether keys are given in the syntax of old: `MergeTree(date, (key), 8192)`.

@@ -26,6 +26,8 @@ use crate::words::{self, count};
 const ROUNDS_MAX: u32 = 12;
 /// How often suspects are sought anew where there are too many: a large insert is under way.
 const SUSPECT_TRIES_MAX: u32 = 20;
+/// How often groups of rows that were another thing at every reading are read anew.
+const MOVING_TRIES_MAX: u32 = 20;
 /// Hashes in one query.
 const HASHES_AT_ONCE: usize = 10_000;
 /// Hashes named in a report.
@@ -52,6 +54,11 @@ impl Reading {
 
     fn differs(self) -> bool {
         self.lacking() > 0 || self.beyond() > 0
+    }
+
+    /// Whether both tables had it all the time: what merging leaves of rows may be another thing at every reading, and then proves nothing.
+    fn holds_still(self) -> bool {
+        self.before > 0 && self.before == self.right && self.right == self.after
     }
 }
 
@@ -104,6 +111,8 @@ struct Seen {
     partitions: usize,
     rows: u64,
     followed: usize,
+    /// Groups of rows that were another thing at every reading.
+    moving: usize,
     difference: Difference,
 }
 
@@ -198,22 +207,35 @@ async fn compare_on<S: Servers>(
     on: ReplicaId,
 ) -> Result<Seen, ExecuteError> {
     let Differing { partitions, rows, unequal, report } = differing(desk, step, compare, on).await?;
-    let mut seen = Seen { on, partitions, rows, followed: 0, difference: Difference::default() };
+    let mut seen = Seen { on, partitions, rows, followed: 0, moving: 0, difference: Difference::default() };
     if unequal.is_empty() {
         return Ok(seen);
     }
     let look = Look { desk, step, compare, on, partitions: quoted_list(&unequal) };
-    let Some(suspects) = look.suspects().await? else {
-        return Err(ExecuteError::Verification {
-            step: step.clone(),
-            replica: desk.replica_name(on),
-            differences: report,
-        });
-    };
-    seen.followed = suspects.len();
-    let mut rows = look.read(&suspects).await?;
-    rows.retain(|_, reading| reading.differs());
-    seen.difference = Difference { partitions: unequal, rows };
+    for _ in 0..MOVING_TRIES_MAX {
+        let Some(suspects) = look.suspects().await? else {
+            return Err(ExecuteError::Verification {
+                step: step.clone(),
+                replica: desk.replica_name(on),
+                differences: report,
+            });
+        };
+        seen.followed = suspects.len();
+        let mut rows = look.read(&suspects).await?;
+        let is_moving = |row: &&Reading| compare.repair.is_none() && !row.differs() && !row.holds_still();
+        seen.moving = rows.values().filter(is_moving).count();
+        rows.retain(|_, reading| reading.differs());
+        seen.difference = Difference { partitions: unequal.clone(), rows };
+        if seen.moving == 0 || !seen.difference.rows.is_empty() {
+            return Ok(seen);
+        }
+    }
+    if compare.settles {
+        let (moving, replica) = (count(seen.moving, "group"), desk.replica_name(on));
+        let reason =
+            format!("{moving} of rows with equal keys changed on {replica} at each look, and could not be compared");
+        return Err(ExecuteError::Restless { step: step.clone(), reason });
+    }
     Ok(seen)
 }
 
@@ -302,7 +324,16 @@ fn evidence(compare: &Compare, seen: &[Seen], repaired: &Repaired) -> String {
     let followed = seen.iter().map(|seen| seen.followed).max().unwrap_or(0);
     let followed =
         if followed > 0 { format!("; {followed} under way were followed until they did") } else { String::new() };
-    format!("{agree}{followed}{repaired}")
+    let moving = match seen.iter().map(|seen| seen.moving).max() {
+        None | Some(0) => String::new(),
+        Some(moving) => {
+            format!(
+                "; not compared were {} of rows with equal keys, which changed at each look",
+                count(moving, "group")
+            )
+        }
+    };
+    format!("{agree}{followed}{moving}{repaired}")
 }
 
 fn rows_differ<S: Servers>(desk: &Desk<'_, S>, step: &StepId, seen: &Seen) -> ExecuteError {

@@ -95,6 +95,14 @@ pub enum ExecuteError {
         /// What was seen.
         reason: String,
     },
+    /// Writers go on where what they change cannot be compared, or could not be put right.
+    #[error("{step}: {reason}")]
+    Restless {
+        /// The step.
+        step: StepId,
+        /// What was seen.
+        reason: String,
+    },
     /// Writers go on where they must be still.
     #[error("{step}: writers are not still: {} came in on {replica} within seconds", count(*.rows, "row"))]
     Written {
@@ -287,6 +295,9 @@ impl ExecuteError {
                 "pause the writers of this shard, run `execute --fence` (it proves that they are still before it goes on), and let \
                  them write again once the step is done"
             }
+            Self::Restless { .. } => {
+                "nothing is lost: pause the writers of the table and run the same command again; let them write once the names are swapped and compared"
+            }
             Self::Written { .. } => {
                 "no name has been swapped. Stop the writers, those of queues and streams too (`--fence feeds` makes a plan that stops such \
                  tables itself), then run `execute` again"
@@ -306,7 +317,7 @@ impl ExecuteError {
                 "run `execute` or `rollback` once the replica answers: what was stopped is started first of all"
             }
             Self::Verification { .. } | Self::Rows { .. } => {
-                "nothing has been swapped or dropped by this step; `verify` compares again, `rollback` undoes what was done"
+                "nothing was dropped; `verify` compares again, `rollback` undoes what was done"
             }
             Self::InDoubt { .. } | Self::Leftover { .. } => {
                 "look at the replica; once it answers and nothing of ours runs there, `execute` or `rollback` looks again and goes on"

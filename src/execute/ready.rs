@@ -5,6 +5,7 @@ use futures_util::future::try_join_all;
 use super::carry_out::check;
 use super::engine::Engine;
 use super::error::ExecuteError;
+use super::landing::wait_until_still;
 use super::ports::{Reporter, Servers};
 use super::watch;
 use crate::plan::{Ready, Step};
@@ -23,5 +24,9 @@ pub(super) async fn ready<S: Servers, R: Reporter>(
         lapsed.push(watch.by.clone());
         altered.extend(places.iter().map(|place| format!("{place} on {}", engine.desk.replica_name(watch.on))));
     }
-    if lapsed.is_empty() { Ok(held) } else { Err(ExecuteError::Outdated { step: step.id.clone(), lapsed, altered }) }
+    if !lapsed.is_empty() {
+        return Err(ExecuteError::Outdated { step: step.id.clone(), lapsed, altered });
+    }
+    wait_until_still(&engine.desk, &step.id, &work.stills).await?;
+    Ok(held)
 }

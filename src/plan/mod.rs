@@ -38,7 +38,7 @@ pub use unread::{Asked, LOG_SHAPES_MAX, QUERY_BYTES_MAX, log_columns, unread};
 pub use work::{
     AwaitMutations, Backfill, CatchUp, Compare, CompareMode, Drain, Drill, Feed, Gap, GapBy, Give, Last, LogQueries,
     MutationGroup, Otherwise, PartitionSize, Probe, ProbeOn, Ready, Redistribute, Repair, Run, Settle, Signal,
-    SignalKind, Slices, Swap, Truth, Unread, Unseen, Watch,
+    SignalKind, Slices, Still, Swap, Truth, Unread, Unseen, Watch,
 };
 
 use crate::assess::{Evaluation, Finding, Retirement};

@@ -180,6 +180,14 @@ pub(super) fn digest_parts(table: &TableName, hash: &str) -> Template {
         .hole("parts", ") GROUP BY _part")
 }
 
+/// Lists the partitions of a table with the number of the last insert into each, which merges keep.
+pub(super) fn last_blocks(table: &TableName) -> String {
+    format!(
+        "SELECT partition_id, toString(max(max_block_number)) FROM system.parts WHERE {} AND active GROUP BY partition_id ORDER BY partition_id",
+        of_table(table)
+    )
+}
+
 /// 1 when some partition of a table has four fifths of the parts from which on inserts are slowed down.
 pub(super) fn crowded(table: &TableName) -> String {
     format!(

@@ -467,6 +467,10 @@ pub struct Compare {
     /// How differences are put right; none where that takes a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub repair: Option<Repair>,
+    /// Whether a group of rows that changes from one reading to the next fails the comparison in the end. Else it is told; it is only about
+    /// what merging leaves, since rows as they are do not change.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub settles: bool,
     /// What tells whether somebody deleted or altered rows meanwhile, so that a difference is no insert's and is put right by nobody
     /// but a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -494,6 +498,18 @@ pub struct Ready {
     /// is made again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub watches: Vec<Watch>,
+    /// What must be still from here until the names are swapped, since nothing could put right what an insert of that moment misplaces.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stills: Vec<Still>,
+}
+
+/// Writers of a shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Still {
+    /// Lists the inserts that run, on every replica.
+    pub drain: Drain,
+    /// Lists the partitions of the two tables with the last insert of each.
+    pub blocks: [String; 2],
 }
 
 /// From partitions that differ to rows that differ.

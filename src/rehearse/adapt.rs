@@ -12,8 +12,8 @@ use crate::change::TypeChange;
 use crate::ddl::read_table;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::{
-    Action, Compare, Drain, Plan, Probe, ProbeOn, Ready, Repair, ReplicaIdentity, Run, Settle, Slices, Step, Swap,
-    Undo, Watch, probes, running_inserts,
+    Action, Compare, Drain, Plan, Probe, ProbeOn, Ready, Repair, ReplicaIdentity, Run, Settle, Slices, Step, Still,
+    Swap, Undo, Watch, probes, running_inserts,
 };
 use crate::snapshot::Capability;
 
@@ -196,6 +196,12 @@ impl Adapter<'_> {
                     .iter()
                     .filter(|watch| self.plays(watch.on))
                     .map(|watch| self.watch(watch))
+                    .collect(),
+                stills: ready
+                    .stills
+                    .iter()
+                    .map(|still| Still { drain: self.drain(&still.drain), ..still.clone() })
+                    .filter(|still| !still.drain.on.is_empty())
                     .collect(),
             }),
             Action::Gate { gate } => Action::Gate { gate: *gate },

@@ -442,7 +442,13 @@ fn fit(ready: &Ready) -> Vec<Passage<'_>> {
         let lines = lists.map(|sql| line(Role::Watch, says, Sql::Fixed(sql))).collect();
         once(same.iter().map(|watch| watch.on).collect(), lines)
     });
-    ready.probes.iter().map(check).chain(watched).collect()
+    let still = ready.stills.iter().map(|still| {
+        let says = "writers must be still: no insert runs, and";
+        let blocks = still.blocks.iter().map(|sql| line(Role::Watch, "none has come for a while", Sql::Fixed(sql)));
+        let lines = std::iter::once(line(Role::Watch, says, Sql::Fixed(&still.drain.inserts))).chain(blocks);
+        once(still.drain.on.clone(), lines.collect())
+    });
+    ready.probes.iter().map(check).chain(watched).chain(still).collect()
 }
 
 fn once(on: Vec<ReplicaId>, lines: Vec<Line<'_>>) -> Passage<'_> {

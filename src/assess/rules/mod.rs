@@ -5,7 +5,6 @@
 use super::case::Case;
 use super::finding::Finding;
 
-mod boundary_pause;
 mod changing_column;
 mod changing_key;
 mod database;
@@ -16,6 +15,7 @@ mod engine_change;
 mod hidden_columns;
 mod key_type;
 mod large_drop;
+mod late_rows;
 mod leftovers;
 mod long_names;
 mod lost_prefix;
@@ -37,6 +37,7 @@ mod unhealthy_replication;
 mod unknown_disk_space;
 mod unreachable_replica;
 mod values_beyond;
+mod writers_pause;
 
 /// A rule.
 pub(super) struct Rule {
@@ -53,7 +54,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 32] = rules![
+pub(super) const ALL: [Rule; 33] = rules![
     unreachable_replica,
     differing_definitions,
     leftovers,
@@ -85,7 +86,8 @@ pub(super) const ALL: [Rule; 32] = rules![
     resharding_pause,
     resharding_writers,
     resharding_views,
-    boundary_pause,
+    writers_pause,
+    late_rows,
 ];
 
 /// The rules that look at the cluster and at how the table is there, whatever is to change.

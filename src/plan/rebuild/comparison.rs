@@ -11,9 +11,11 @@ use crate::names::TableName;
 use crate::plan::sql;
 use crate::plan::step::Phase;
 use crate::plan::template::Template;
-use crate::plan::work::{Compare, CompareMode, Drill, Give, Repair, Truth, Unseen, Watch};
+use crate::plan::work::{Compare, CompareMode, Drill, Give, Repair, Still, Truth, Unseen, Watch};
 use crate::snapshot::Capability;
 
+/// Groups of one comparison that are kept in memory; more go to disk.
+const GROUPS_BYTES_MAX: u64 = 2_000_000_000;
 /// Rows of a partition fall into this many buckets by their hash, so that few rows are looked at one by one.
 const BUCKETS: u32 = 65_536;
 
@@ -30,6 +32,7 @@ pub(super) fn compare(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, truth: T
         drain: landing::drain(blueprint, shard),
         truth,
         repair: repair(blueprint, shard, truth, staging),
+        settles: false,
         watch: None,
     }
 }
@@ -49,7 +52,8 @@ pub(super) fn watch(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Option<
 fn drill(blueprint: &Blueprint<'_>, mode: CompareMode) -> Drill {
     let sides = [&blueprint.objects.source, &blueprint.own.shadow].map(|table| rows(blueprint, mode, table));
     let [left, right] = &sides;
-    let bucket = format!("__sw_h % {BUCKETS}");
+    // What merging leaves of a group may be another thing a moment later, and the group must still be found.
+    let bucket = format!("{} % {BUCKETS}", if is_repaired(blueprint) { "__sw_h" } else { "__sw_k" });
     let digests = |rows: &Template| {
         Template::text(&format!("SELECT {bucket} AS b, count() AS c, sum(__sw_h) AS s FROM "))
             .then(rows)
@@ -91,7 +95,13 @@ fn rows(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> Temp
     let from = table.sql();
     let select = match mode {
         CompareMode::Rows => format!("(SELECT {} AS __sw_h FROM {from}", blueprint.row_hash()),
-        CompareMode::Final => format!("(SELECT {} AS __sw_h FROM {from} FINAL", merged_hash(blueprint)),
+        CompareMode::Final if is_repaired(blueprint) => {
+            format!("(SELECT {} AS __sw_h FROM {from} FINAL", merged_hash(blueprint))
+        }
+        CompareMode::Final => {
+            let key = sql::hash(&texts(blueprint, &lasting(blueprint).keys));
+            format!("(SELECT {key} AS __sw_k, {} AS __sw_h FROM {from} FINAL", merged_hash(blueprint))
+        }
         CompareMode::Keys => return keys(blueprint, &from, &partition),
     };
     let end = format!("){})", blueprint.only_fitting("AND"));
@@ -118,8 +128,13 @@ fn of_keys(blueprint: &Blueprint<'_>, partition: &str, from: &str) -> (String, S
     )
 }
 
+/// As arguments of a hash, which is NULL itself where one of them is.
 fn texts(blueprint: &Blueprint<'_>, expressions: &[String]) -> Vec<String> {
-    expressions.iter().map(|item| format!("toString({})", blueprint.in_both(item))).collect()
+    let text = |item: &String| {
+        let item = blueprint.in_both(item);
+        format!("isNull({item}), ifNull(toString({item}), '')")
+    };
+    expressions.iter().map(text).collect()
 }
 
 fn lasting(blueprint: &Blueprint<'_>) -> Lasting {
@@ -128,12 +143,16 @@ fn lasting(blueprint: &Blueprint<'_>) -> Lasting {
 }
 
 /// Rows can be put right one by one where the engine keeps rows as they are, or the last of several.
-fn is_repaired(blueprint: &Blueprint<'_>) -> bool {
-    match mode(blueprint) {
-        CompareMode::Rows => true,
-        CompareMode::Final => blueprint.engine.plain_name() == "ReplacingMergeTree",
-        CompareMode::Keys => false,
-    }
+pub(super) fn is_repaired(blueprint: &Blueprint<'_>) -> bool {
+    let [old, new] = blueprint.merging();
+    merging::is_mended_by_rows(old, new)
+}
+
+/// What shows whether writers of a shard are still, where they must be when names are swapped: nothing could be put right afterwards.
+pub(super) fn still(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Option<Still> {
+    let tables = [&blueprint.objects.source, &blueprint.own.shadow];
+    (!is_repaired(blueprint))
+        .then(|| Still { drain: landing::drain(blueprint, shard), blocks: tables.map(sql::last_blocks) })
 }
 
 /// How single rows are put right, where they can be.
@@ -248,7 +267,9 @@ fn query(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> Str
         CompareMode::Final => grouped(&partition, &merged_hash(blueprint), &format!("{table} FINAL{fitting}")),
         CompareMode::Keys => {
             let (begin, end) = of_keys(blueprint, &partition, &table);
-            grouped("__sw_p", "__sw_h", &format!("({begin}{fitting}{end})"))
+            let all = grouped("__sw_p", "__sw_h", &format!("({begin}{fitting}{end})"));
+            // As many groups as the table has keys.
+            format!("{all} SETTINGS max_bytes_before_external_group_by = {GROUPS_BYTES_MAX}")
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::names::TableName;
 use crate::plan::sql;
 use crate::plan::step::{Action, Cost, Phase, Step, Undo};
 use crate::plan::template::Template;
-use crate::plan::work::{Backfill, CompareMode, PartitionSize, Signal, SignalKind, Slices, Truth};
+use crate::plan::work::{Backfill, Compare, CompareMode, PartitionSize, Signal, SignalKind, Slices, Truth};
 use crate::snapshot::Capability;
 
 pub(super) fn steps(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Vec<Step> {
@@ -152,7 +152,9 @@ pub(super) fn verify(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, phase: Ph
         _ => Truth::Left,
     };
     let compare = comparison::compare(blueprint, shard, truth, &blueprint.own.staging);
+    let settles = phase != Phase::Verify && !comparison::is_repaired(blueprint);
     let compare = if phase == Phase::Verify { compare } else { comparison::watched(blueprint, shard, compare) };
+    let compare = Compare { settles, ..compare };
     let how = match compare.mode {
         CompareMode::Rows => "every row, by count and sum of row hashes",
         CompareMode::Final => "rows as FINAL shows them, by count and sum of row hashes",
@@ -166,7 +168,13 @@ pub(super) fn verify(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, phase: Ph
              since the comparison before the swap, nothing is put right: they would come back."
         }
         Some(_) => " A row that differs for longer than any insert takes is put right, and all is compared again.",
-        None => " Differences are for a person to judge.",
+        None if phase == Phase::Verify => {
+            " Differences are for a person to judge. What writers change all the while cannot be compared, and is told; before and after the \
+             swap it must hold still."
+        }
+        None => {
+            " Differences are for a person to judge, and writers pause: what they change all the while cannot be compared."
+        }
     };
     let left_out: Vec<&str> = comparison::not_compared(blueprint).iter().map(|column| column.name.as_str()).collect();
     let left_out = if left_out.is_empty() {

@@ -25,6 +25,7 @@ pub(super) fn step(blueprint: &Blueprint<'_>) -> Step {
         action: Action::Ready(Ready {
             probes: probes(blueprint),
             watches: blueprint.shards.iter().filter_map(|shard| comparison::watch(blueprint, shard)).collect(),
+            stills: blueprint.shards.iter().filter_map(|shard| comparison::still(blueprint, shard)).collect(),
         }),
         undo: Undo::Nothing { because: "it only reads".to_owned() },
         cost: Cost::default(),

@@ -166,13 +166,14 @@ fn acts_of(plan: &Plan) -> Vec<Act> {
     let to_the_end = || Some(Until::default());
     let act = |title, until, rows_come_in| Act { title, until, rows_come_in, still: false };
     if plan.rebuild().is_some() {
-        return vec![
+        let acts = [
             act("forward, up to the cutover", before("gate.cutover"), true),
             act("cutover", before("gate.finalize"), true),
             act("back", None, false),
             act("forward again", before("gate.finalize"), true),
             act("to the end", to_the_end(), false),
         ];
+        return acts.map(|act| Act { still: rests(plan), ..act }).into();
     }
     if plan.reshard().is_some() {
         let still = |title, until| Act { still: true, ..act(title, until, true) };
@@ -191,6 +192,15 @@ fn acts_of(plan: &Plan) -> Vec<Act> {
         ("forward", to_the_end())
     };
     vec![act(title, until, true), act("back", None, true), act("forward again, to the end", to_the_end(), true)]
+}
+
+/// Whether a rebuild has writers pause.
+fn rests(plan: &Plan) -> bool {
+    plan.steps.iter().any(|step| match &step.action {
+        Action::Settle(settle) => settle.fence,
+        Action::Ready(ready) => !ready.stills.is_empty(),
+        _ => false,
+    })
 }
 
 async fn acts(
