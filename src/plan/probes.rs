@@ -187,12 +187,13 @@ fn has_types(table: &TableName, types: &Types) -> String {
 /// Holds while a table does not exist or has these keys and types, and this engine if one is given: what a drop must know before it
 /// drops.
 pub fn absent_or_has_keys(table: &TableName, engine: Option<&str>, keys: &Keys, types: &Types) -> Probe {
+    let said = engine.map(|engine| format!("is a {engine} table and ")).unwrap_or_default();
     let engine = engine.map(|engine| format!(" AND {} = {}", engine_of(engine), quote_string(engine)));
     let kinds = (!types.is_empty()).then(|| format!(" AND {}", has_types(table, types)));
     let asked: String = engine.into_iter().chain(kinds).collect();
     Probe {
         says: format!(
-            "{table}, if it is there, has sorting key ({}) and partition key ({})",
+            "{table}, if it is there, {said}has sorting key ({}) and partition key ({})",
             keys.sorting, keys.partition
         ),
         sql: format!(
