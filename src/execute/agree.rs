@@ -27,7 +27,7 @@ const ROUNDS_MAX: u32 = 12;
 /// How often suspects are sought anew where there are too many: a large insert is under way.
 const SUSPECT_TRIES_MAX: u32 = 20;
 /// How often groups of rows that were another thing at every reading are read anew.
-const MOVING_TRIES_MAX: u32 = 20;
+const MOVING_TRIES_MAX: u32 = 6;
 /// Hashes in one query.
 const HASHES_AT_ONCE: usize = 10_000;
 /// Hashes named in a report.

@@ -281,6 +281,19 @@ pub fn no_mutations(table: &TableName) -> Probe {
     }
 }
 
+/// Holds while no insert has come to a table for two seconds: one that a swap overtakes could not be put right.
+pub fn rests(table: &TableName) -> Probe {
+    Probe {
+        says: format!("nobody writes to {table}: no insert has come for 2 s"),
+        sql: format!(
+            "SELECT count() FROM system.parts WHERE {} AND active AND min_block_number = max_block_number AND modification_time > now() - 2",
+            of_table(table)
+        ),
+        expect: "0".to_owned(),
+        otherwise: Otherwise::Busy,
+    }
+}
+
 /// Holds while replication of a table is healthy: writable, every replica present, at most five minutes behind.
 pub fn replication_healthy(table: &TableName) -> Probe {
     Probe {

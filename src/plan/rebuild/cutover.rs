@@ -81,6 +81,7 @@ fn may_go_back(blueprint: &Blueprint<'_>) -> Vec<Probe> {
         probes::same_columns(source, &blueprint.own.shadow, &typed),
     ];
     probes.extend(blueprint.fits().map(|fits| probes::all_fit(source, &fits)));
+    probes.extend((!comparison::is_repaired(blueprint)).then(|| probes::rests(source)));
     probes
 }
 
