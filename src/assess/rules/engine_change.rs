@@ -19,9 +19,8 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
     // Only by them are the tables told apart, and brackets end them.
     let is_odd = live.plain_name() == written.engine.plain_name()
         && [&live, &written.engine].iter().flat_map(|engine| engine.merge_columns()).any(|column| column.contains(')'));
-    if live.merges_as(&written.engine) && is_replicated
-        || is_replicated && !is_odd && case.of_merging(lasts).unwrap_or_default()
-    {
+    let is_compared = || !is_odd && case.of_merging(lasts).unwrap_or_default();
+    if is_replicated && (live.merges_as(&written.engine) || is_compared()) {
         return Vec::new();
     }
     let why = if is_odd {
