@@ -29,8 +29,8 @@ fn feed(into: &str) -> String {
     format!("CREATE MATERIALIZED VIEW DB.feed TO DB.{into} AS SELECT id, v, d FROM DB.source")
 }
 
-/// Null -> view -> writable Distributed -> local -> read Distributed; below it a view with a target, beside it a plain view, and a
-/// dictionary where servers have such.
+/// Kafka -> view -> Null -> view -> writable Distributed -> local -> read Distributed; below it a view with a target, beside it a plain view, and a
+/// dictionary. Old servers have no dictionaries of this kind and no second view; the new ones, embedded, make no Kafka tables (code 49).
 #[track_caller]
 pub(crate) fn set_up(cluster: &Running, db: &str) {
     let (local, daily) = (
@@ -49,6 +49,11 @@ pub(crate) fn set_up(cluster: &Running, db: &str) {
         "CREATE MATERIALIZED VIEW DB.daily TO DB.daily_data AS SELECT d, count() AS n FROM DB.t GROUP BY d".to_owned(),
         "CREATE VIEW DB.report AS SELECT id, v FROM DB.read".to_owned(),
     ];
+    if cluster.replicates() {
+        let queue = "ENGINE = Kafka('127.0.0.1:1', 'events', 'shardwright', 'JSONEachRow')";
+        statements.push(format!("CREATE TABLE DB.queue (id UInt64, v UInt32, d Date) {queue}"));
+        statements.push("CREATE MATERIALIZED VIEW DB.pull TO DB.source AS SELECT id, v, d FROM DB.queue".to_owned());
+    }
     // Old servers refuse inserts through a view that gives fewer columns than its target has: SW065.
     if !cluster.replicates() {
         statements.push(feed("write"));
