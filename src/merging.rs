@@ -3,6 +3,8 @@
 //! Two tables that got the same rows can be compared by what outlives merging in both of them, however far it has come in each:
 //! by groups of rows that never leave each other, and by aggregates over a group that no merge changes.
 
+use std::collections::BTreeSet;
+
 use crate::catalog::{Column, Keys};
 use crate::ddl::{Engine, columns_of, key_items};
 use crate::names::quote_identifier;
@@ -155,9 +157,13 @@ pub fn lasting(old: Merging<'_>, new: Merging<'_>, columns: &[Column]) -> Lastin
 }
 
 /// Whether the two tables make the same rows one, and the same of them.
+///
+/// `FINAL` goes by the sorting key alone on servers as old as 18.16, so that has to be the same by itself.
 pub fn alike(old: Merging<'_>, new: Merging<'_>) -> bool {
+    let sorting = |keys: &Keys| key_items(&keys.sorting).map(|items| items.into_iter().collect::<BTreeSet<_>>()).ok();
     let (before, after) = (old.identity(), new.identity());
-    old.engine.merges_as(new.engine) && determines(&before, &after) && determines(&after, &before)
+    let same_rows = determines(&before, &after) && determines(&after, &before);
+    old.engine.merges_as(new.engine) && sorting(old.keys) == sorting(new.keys) && same_rows
 }
 
 /// Whether rows in a part of the old table tell if the insert that made it wrote to the new one too, although servers merge the rows of

@@ -127,7 +127,7 @@ async fn catch_up_on<S: Servers>(
     Ok(())
 }
 
-/// Waits until no insert runs and none has come for a while, on any replica of any of these shards.
+/// Waits until the inserts that had begun have ended and none has come for a while, on any replica of any of these shards.
 pub(super) async fn wait_until_still<S: Servers>(
     desk: &Desk<'_, S>,
     step: &StepId,
@@ -136,6 +136,9 @@ pub(super) async fn wait_until_still<S: Servers>(
     if stills.is_empty() {
         return Ok(());
     }
+    for still in stills {
+        drain(desk, step, &still.drain).await?;
+    }
     let (began, mut since) = (Instant::now(), Instant::now());
     let mut last = None;
     while since.elapsed() < STILL {
@@ -143,7 +146,7 @@ pub(super) async fn wait_until_still<S: Servers>(
             return Err(ExecuteError::Restless { step: step.clone(), reason: "writers are not still".to_owned() });
         }
         let seen = try_join_all(stills.iter().map(|still| last_inserts(desk, step, still))).await?;
-        if last.is_some_and(|last| last != seen) || seen.iter().any(|(running, _)| *running) {
+        if last.is_some_and(|last| last != seen) {
             since = Instant::now();
         }
         last = Some(seen);
@@ -152,20 +155,14 @@ pub(super) async fn wait_until_still<S: Servers>(
     Ok(())
 }
 
-/// Whether an insert runs on any replica of a shard, and the last ones of each partition.
+/// The last inserts into each partition, on every replica of a shard.
 async fn last_inserts<S: Servers>(
     desk: &Desk<'_, S>,
     step: &StepId,
     still: &Still,
-) -> Result<(bool, Vec<String>), ExecuteError> {
-    let (mut runs, mut blocks) = (false, Vec::new());
-    for on in &still.drain.on {
-        runs |= !running(desk, step, &still.drain, *on).await?.is_empty();
-        for sql in &still.blocks {
-            blocks.push(desk.ask(step, *on, sql).await?);
-        }
-    }
-    Ok((runs, blocks))
+) -> Result<Vec<String>, ExecuteError> {
+    let asked = still.drain.on.iter().flat_map(|on| still.blocks.iter().map(|sql| desk.ask(step, *on, sql)));
+    try_join_all(asked).await
 }
 
 /// The first probe that does not hold, with the answer, once what ends by itself has had time to.

@@ -286,7 +286,8 @@ pub fn rests(table: &TableName) -> Probe {
     Probe {
         says: format!("nobody writes to {table}: no insert has come for 2 s"),
         sql: format!(
-            "SELECT count() FROM system.parts WHERE {} AND active AND min_block_number = max_block_number AND modification_time > now() - 2",
+            "SELECT count() FROM system.parts WHERE {} AND min_block_number = max_block_number AND length(splitByChar('_', name)) = 4 \
+             AND modification_time > now() - 2",
             of_table(table)
         ),
         expect: "0".to_owned(),

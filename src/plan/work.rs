@@ -506,7 +506,7 @@ pub struct Ready {
 /// Writers of a shard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Still {
-    /// Lists the inserts that run, on every replica.
+    /// Waits for the inserts that had begun, on every replica.
     pub drain: Drain,
     /// Lists the partitions of the two tables with the last insert of each.
     pub blocks: [String; 2],

@@ -443,8 +443,8 @@ fn fit(ready: &Ready) -> Vec<Passage<'_>> {
         once(same.iter().map(|watch| watch.on).collect(), lines)
     });
     let still = ready.stills.iter().map(|still| {
-        let says = "writers must be still: no insert runs, and";
-        let blocks = still.blocks.iter().map(|sql| line(Role::Watch, "none has come for a while", Sql::Fixed(sql)));
+        let says = "writers must be still: the inserts that had begun have ended, and";
+        let blocks = still.blocks.iter().map(|sql| line(Role::Watch, "none has come for a second", Sql::Fixed(sql)));
         let lines = std::iter::once(line(Role::Watch, says, Sql::Fixed(&still.drain.inserts))).chain(blocks);
         once(still.drain.on.clone(), lines.collect())
     });

@@ -54,6 +54,7 @@ fn drill(blueprint: &Blueprint<'_>, mode: CompareMode) -> Drill {
     let [left, right] = &sides;
     // What merging leaves of a group may be another thing a moment later, and the group must still be found.
     let bucket = format!("{} % {BUCKETS}", if is_repaired(blueprint) { "__sw_h" } else { "__sw_k" });
+    let by_partition = if mode == CompareMode::Final { by_partition(blueprint) } else { "" };
     let digests = |rows: &Template| {
         Template::text(&format!("SELECT {bucket} AS b, count() AS c, sum(__sw_h) AS s FROM "))
             .then(rows)
@@ -69,23 +70,34 @@ fn drill(blueprint: &Blueprint<'_>, mode: CompareMode) -> Drill {
         Template::text("SELECT toString(__sw_h), count() FROM ")
             .then(rows)
             .then(&Template::text(" WHERE __sw_h IN ("))
-            .hole("hashes", ") GROUP BY __sw_h")
+            .hole("hashes", &format!(") GROUP BY __sw_h{by_partition}"))
     };
     let union = Template::text(" UNION ALL ");
     Drill {
         buckets: Template::text("SELECT b FROM (").then(&digests(left)).then(&union).then(&digests(right)).then(
-            &Template::text(") GROUP BY b HAVING count() != 2 OR min(c) != max(c) OR min(s) != max(s) ORDER BY b"),
+            &Template::text(&format!(
+                ") GROUP BY b HAVING count() != 2 OR min(c) != max(c) OR min(s) != max(s) ORDER BY b{by_partition}"
+            )),
         ),
         suspects: Template::text("SELECT toString(__sw_h) FROM (")
             .then(&marked(left, "1 AS l, 0 AS r"))
             .then(&union)
             .then(&marked(right, "0 AS l, 1 AS r"))
             .then(&Template::text(&format!(
-                ") GROUP BY __sw_h HAVING sum(l) != sum(r) ORDER BY __sw_h LIMIT {}",
+                ") GROUP BY __sw_h HAVING sum(l) != sum(r) ORDER BY __sw_h LIMIT {}{by_partition}",
                 crate::plan::SUSPECTS_MAX + 1
             ))),
         left: counts(left),
         right: counts(right),
+    }
+}
+
+/// What `FINAL` shows is what merging leaves: it never takes rows of two partitions for one. Servers as old as 18.16 cannot be told so.
+fn by_partition(blueprint: &Blueprint<'_>) -> &'static str {
+    if blueprint.all_have(Capability::OptimizeOnInsert) {
+        " SETTINGS do_not_merge_across_partitions_select_final = 1"
+    } else {
+        ""
     }
 }
 
@@ -171,7 +183,7 @@ fn repair(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>, truth: Truth, stagin
         Template::text(&format!("SELECT {columns} FROM {}{last} WHERE {} IN (", from.sql(), partition_label(blueprint)))
             .hole("partitions", &format!("){} AND {hash} IN (", blueprint.only_fitting("AND")))
             .hole("hashes", ") LIMIT ")
-            .hole("times", &format!(" BY {hash}"))
+            .hole("times", &format!(" BY {hash}{}", if last.is_empty() { "" } else { by_partition(blueprint) }))
     };
     let given: Vec<&Column> = blueprint.stored().filter(|column| !column.is_materialized()).collect();
     let given = sql::column_list(given);
@@ -264,7 +276,9 @@ fn query(blueprint: &Blueprint<'_>, mode: CompareMode, table: &TableName) -> Str
     let (table, fitting) = (table.sql(), blueprint.only_fitting("WHERE"));
     match mode {
         CompareMode::Rows => grouped(&partition, &blueprint.row_hash(), &format!("{table}{fitting}")),
-        CompareMode::Final => grouped(&partition, &merged_hash(blueprint), &format!("{table} FINAL{fitting}")),
+        CompareMode::Final => {
+            grouped(&partition, &merged_hash(blueprint), &format!("{table} FINAL{fitting}")) + by_partition(blueprint)
+        }
         CompareMode::Keys => {
             let (begin, end) = of_keys(blueprint, &partition, &table);
             let all = grouped("__sw_p", "__sw_h", &format!("({begin}{fitting}{end})"));

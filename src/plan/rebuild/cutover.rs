@@ -29,7 +29,10 @@ fn swap(blueprint: &Blueprint<'_>, shard: &ShardSite<'_>) -> Step {
             blueprint.shadow_is(&blueprint.new),
             // What came in while the gate was waiting is in the shadow only if the mirror was there.
             probes::has_engine(&blueprint.own.mirror, "MaterializedView"),
-        ],
+        ]
+        .into_iter()
+        .chain(rests(blueprint))
+        .collect(),
         sql: vec![statement(blueprint, id)],
         after: vec![blueprint.source_is(&blueprint.new), blueprint.shadow_is(&blueprint.old)],
     });
@@ -81,8 +84,13 @@ fn may_go_back(blueprint: &Blueprint<'_>) -> Vec<Probe> {
         probes::same_columns(source, &blueprint.own.shadow, &typed),
     ];
     probes.extend(blueprint.fits().map(|fits| probes::all_fit(source, &fits)));
-    probes.extend((!comparison::is_repaired(blueprint)).then(|| probes::rests(source)));
+    probes.extend(rests(blueprint));
     probes
+}
+
+/// What an insert in the middle of the swap misplaces is put right, or there must be none.
+fn rests(blueprint: &Blueprint<'_>) -> Option<Probe> {
+    (!comparison::is_repaired(blueprint)).then(|| probes::rests(&blueprint.objects.source))
 }
 
 /// A swap whose renames an insert can fall between.
