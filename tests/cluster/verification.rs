@@ -358,6 +358,31 @@ fn what_met_no_view_while_names_were_exchanged_is_shown_to_them() {
     }
 }
 
+/// `FINAL` shows each partition by itself, as merging does: else a later row of the key in another partition hides what is lacking.
+#[test]
+fn what_a_row_of_another_partition_hides_is_missed() {
+    let (cluster, database) = (&*End::New.shared(), "hidden_by_final");
+    let table = "(a UInt32, b UInt32, day Date, ver UInt32) ENGINE = ReplacingMergeTree(ver) PARTITION BY toYYYYMM(day) ORDER BY (a, b)";
+    prepare(cluster, database, &[&format!("CREATE TABLE {database}.t {table}")]);
+    let home = cluster.ids()[0];
+    for (day, ver) in [("2024-01-10", 1), ("2024-02-10", 2)] {
+        cluster
+            .query(home, &format!("INSERT INTO {database}.t SELECT number, number, '{day}', {ver} FROM numbers(1000)"));
+    }
+    let tool = Tool::new(cluster);
+    tool.plan(&format!("ALTER TABLE {database}.t MODIFY ORDER BY (b, a)"));
+    tool.approve(&["start"]);
+    tool.expect(0, &["execute", PLAN, "--until", "gate.cutover"]);
+    tool.expect(0, &["verify", PLAN]);
+    let delete =
+        format!("ALTER TABLE {database}.t__sw_shadow DELETE WHERE ver = 1 AND a < 10 SETTINGS mutations_sync = 2");
+    cluster.query(home, &delete);
+    let found = tool.expect(6, &["verify", PLAN]);
+    assert!(found.stderr.contains("lacks 10 rows"), "{found}");
+    tool.expect(0, &["rollback", PLAN]);
+    everywhere(cluster, &[&format!("DROP DATABASE {database}")]);
+}
+
 /// The mirror does not delete: the old data still has what was deleted from the new table, as if a swap had misplaced it.
 fn what_is_deleted_after_a_swap_stays_deleted(cluster: &Running) {
     let database = "stays_deleted";
