@@ -135,7 +135,8 @@ struct UnknownEngine;
 /// What outlives merging in both tables.
 pub fn lasting(old: Merging<'_>, new: Merging<'_>, columns: &[Column]) -> Lasting {
     let mut keys = old.identity();
-    keys.extend(new.identity().into_iter().filter(|item| !old.identity().contains(item)));
+    let more: Vec<String> = new.identity().into_iter().filter(|item| !keys.contains(item)).collect();
+    keys.extend(more);
     keys.retain(|item| old.keeps_together(item) && new.keeps_together(item));
     let (Ok(before), Ok(after)) = (old.values(columns), new.values(columns)) else {
         return Lasting { keys, values: Vec::new(), remains: None, certain: false };

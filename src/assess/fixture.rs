@@ -126,6 +126,15 @@ impl Fixture {
         self.written = Some(written);
     }
 
+    /// The same with another engine and the source's keys: its name without `Replicated`, and arguments that are not Keeper's.
+    pub(super) fn write_engine(&mut self, family: &str, args: &[&str]) {
+        let args = [&["'/x'", "'y'"], args].concat().join(", ");
+        self.write(
+            "ReplicatedMergeTree('/clickhouse/{shard}/events', '{replica}'",
+            &format!("Replicated{family}({args}"),
+        );
+    }
+
     /// A further table or view on one replica.
     pub(crate) fn add(&mut self, on: &str, create_query: &str) {
         let table = table(create_query);

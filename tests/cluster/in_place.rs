@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::harness::{Running, block_on, on_both_ends};
 use crate::load::http::send;
 use crate::tool::{PLAN, Tool};
-use crate::world::{ask_all, assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync};
+use crate::world::{ask_all, assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync, then_stop};
 
 /// Rows on each shard before the writers begin.
 const ROWS_A_SHARD: u64 = 60_000;
@@ -144,11 +144,7 @@ fn under_load(cluster: &Running, db: &str, story: impl FnOnce()) {
         let select = name(db, "SELECT count() FROM DB.read WHERE NOT ignore(id, v, d)");
         let (load, port) = (&load, ports[0]);
         scope.spawn(move || load.read(port, &select, before, replicates));
-        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(story));
-        load.stop.store(true, Ordering::Relaxed);
-        if let Err(panic) = told {
-            std::panic::resume_unwind(panic);
-        }
+        then_stop(&load.stop, story);
     });
     let (written, read, again) = (load.written.into_inner(), load.read.into_inner(), load.again.into_inner().unwrap());
     let seconds = began.elapsed().as_secs_f64();

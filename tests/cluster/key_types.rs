@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::harness::{End, Running, block_on, on_both_ends};
 use crate::load::http::send;
 use crate::tool::{PLAN, Tool};
-use crate::world::{ask_all, assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync};
+use crate::world::{ask_all, assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync, then_stop};
 
 /// Rows on each shard before the writers begin.
 const ROWS_A_SHARD: u64 = 20_000;
@@ -87,11 +87,7 @@ fn under_load(cluster: &Running, db: &str, writers: [u64; 3], story: impl FnOnce
         scope.spawn(|| write(ports[ports.len() - 1], "t", writers[1]));
         scope.spawn(|| write(ports[0], "read", writers[2]));
         scope.spawn(read);
-        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(story));
-        stop.store(true, Ordering::Relaxed);
-        if let Err(panic) = told {
-            std::panic::resume_unwind(panic);
-        }
+        then_stop(&stop, story);
     });
     assert_eq!(failed.into_inner().unwrap(), Vec::<String>::new());
     written.into_inner()

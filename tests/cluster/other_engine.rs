@@ -8,7 +8,9 @@ use crate::dry_run::on_stage;
 use crate::harness::{Running, block_on, on_both_ends};
 use crate::load::http::send;
 use crate::tool::{PLAN, Tool};
-use crate::world::{ask, ask_all, assert_nothing_left, engine, everywhere, firsts, prepare, sync};
+use crate::world::{
+    ask, ask_all, assert_nothing_left, delete, engine, everywhere, firsts, prepare, read_over, sync, then_stop,
+};
 
 /// Keys on each shard, each in two rows with versions 1 and 2.
 const KEYS_A_SHARD: u64 = 5_000;
@@ -29,8 +31,7 @@ fn table(cluster: &Running, db: &str, family: &str, args: &str) -> String {
 
 #[track_caller]
 fn set_up(cluster: &Running, db: &str, family: &str, args: &str) -> Tool {
-    let over = format!("CREATE TABLE {db}.read AS {db}.t ENGINE = Distributed(main, '{db}', t, id)");
-    prepare(cluster, db, &[&table(cluster, db, family, args), &over]);
+    prepare(cluster, db, &[&table(cluster, db, family, args), &read_over(db)]);
     for first in firsts(cluster) {
         for ver in 1..=2 {
             insert(cluster, first, db, 0, KEYS_A_SHARD, ver);
@@ -69,11 +70,7 @@ fn under_writers(cluster: &Running, db: &str, rests: &AtomicBool, story: impl Fn
             let write = &write;
             scope.spawn(move || write(ports.http, number * 1_000_000));
         }
-        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(story));
-        stop.store(true, Ordering::Relaxed);
-        if let Err(panic) = told {
-            std::panic::resume_unwind(panic);
-        }
+        then_stop(&stop, story);
     });
     written.into_inner()
 }
@@ -114,9 +111,7 @@ fn rows_of_equal_keys_become_one(cluster: &Running) {
     // A key of which the copy has only an older version, and then none.
     let first = firsts(cluster)[0];
     for gone in ["ver = 2", "ver = 1"] {
-        cluster.query(first, &format!("ALTER TABLE {db}.t__sw_shadow DELETE WHERE id = 77 AND {gone}"));
-        let left = format!("SELECT count() FROM {db}.t__sw_shadow WHERE id = 77 AND {gone}");
-        cluster.ids().iter().filter(|id| id.shard == 1).for_each(|id| cluster.eventually(*id, &left, "0"));
+        delete(cluster, &format!("{db}.t__sw_shadow"), &format!("id = 77 AND {gone}"));
         let found = tool.expect(6, &["verify", PLAN]);
         assert!(found.stderr.contains("lacks 1 row"), "{found}");
     }
@@ -254,12 +249,7 @@ fn switched(cluster: &Running, switch: &Switch) {
     merge(cluster, db, "t");
     tool.expect(0, &["verify", PLAN]);
     // One key of many goes from the new table, and then from the old one.
-    let (first, gone) = (firsts(cluster)[0], "id % 10000 = 1");
-    let lose = |table: &str| {
-        cluster.query(first, &format!("ALTER TABLE {db}.{table} DELETE WHERE {gone}"));
-        let left = format!("SELECT count() FROM {db}.{table} WHERE {gone}");
-        cluster.ids().iter().filter(|id| id.shard == first.shard).for_each(|id| cluster.eventually(*id, &left, "0"));
-    };
+    let lose = |table: &str| delete(cluster, &format!("{db}.{table}"), "id % 10000 = 1");
     lose("t");
     for command in ["verify", "rollback"] {
         let found = tool.expect(6, &[command, PLAN]);
@@ -362,7 +352,7 @@ fn what_changes_all_the_while_is_not_taken_for_equal(cluster: &Running) {
                 }
             });
         }
-        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        then_stop(&stop, || {
             sleep(Duration::from_secs(1));
             let seen = tool.run(&["verify", PLAN]);
             let said = seen.stdout.contains("which changed at each look") || seen.code == Some(6);
@@ -370,11 +360,7 @@ fn what_changes_all_the_while_is_not_taken_for_equal(cluster: &Running) {
             let ran = tool.run(&["execute", PLAN]);
             let stopped = ran.code == Some(6) || ran.code == Some(4) && ran.stderr.contains("could not be compared");
             assert!(stopped, "{ran}");
-        }));
-        stop.store(true, Ordering::Relaxed);
-        if let Err(panic) = told {
-            std::panic::resume_unwind(panic);
-        }
+        });
     });
     sync(cluster, &[&format!("{db}.t"), &format!("{db}.t__sw_shadow")]);
     let found = tool.expect(6, &["execute", PLAN]);
@@ -393,11 +379,7 @@ fn sums_over_partitions_stay(cluster: &Running) {
     let local = format!(
         "CREATE TABLE {db}.t (id UInt64, day Date, ver UInt32) ENGINE = {engine} PARTITION BY toYYYYMM(day) ORDER BY id"
     );
-    prepare(
-        cluster,
-        db,
-        &[&local, &format!("CREATE TABLE {db}.read AS {db}.t ENGINE = Distributed(main, '{db}', t, id)")],
-    );
+    prepare(cluster, db, &[&local, &read_over(db)]);
     let insert = |rows: u64| {
         let rows = format!("SELECT number % 50, toDate('2024-01-01') + number % 60, number FROM numbers({rows})");
         for first in firsts(cluster) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::harness::{Running, block_on, on_both_ends};
 use crate::load::http::send;
 use crate::tool::{PLAN, Tool};
-use crate::world::{ask_all, assert_nothing_left, engine, everywhere, firsts, prepare, sync};
+use crate::world::{ask_all, assert_nothing_left, engine, everywhere, firsts, prepare, sync, then_stop};
 
 on_both_ends! { shared: nobody_notices_that_a_column_is_renamed; }
 
@@ -118,9 +118,7 @@ fn nobody_notices_that_a_column_is_renamed(cluster: &Running) {
         let software = &software;
         scope.spawn(move || software.write(first));
         scope.spawn(move || software.read(last, replicates));
-        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| story(cluster, &tool, software)));
-        software.stop.store(true, Ordering::SeqCst);
-        told.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        then_stop(&software.stop, || story(cluster, &tool, software));
     });
     sync(cluster, &[&format!("{DB}.t")]);
     let written = software.written.into_inner() + OLD_ROWS;

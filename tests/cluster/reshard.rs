@@ -10,7 +10,7 @@ use shardwright::names::TableName;
 use crate::harness::{End, Running, block_on, on_both_ends};
 use crate::load::http::send;
 use crate::tool::{PLAN, Tool};
-use crate::world::{ask_all, assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync};
+use crate::world::{ask_all, assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync, then_stop};
 
 on_both_ends! {
     shared: rows_go_to_their_shards_under_load;
@@ -170,9 +170,7 @@ fn with_writers(cluster: &Running, names: &Names, story: impl FnOnce(&Writers)) 
             let writers = &writers;
             scope.spawn(move || writers.write(cluster, names, writer));
         }
-        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| story(&writers)));
-        writers.stop.store(true, Ordering::SeqCst);
-        told.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        then_stop(&writers.stop, || story(&writers));
     });
     assert_eq!(writers.failed.into_inner().unwrap(), Vec::<String>::new());
     writers.written.into_inner()

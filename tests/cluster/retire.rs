@@ -10,7 +10,7 @@ use shardwright::names::ReplicaId;
 use crate::harness::{End, Running, block_on, on_both_ends};
 use crate::load::http::send;
 use crate::tool::{PLAN, Ran, Tool};
-use crate::world::{assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync};
+use crate::world::{assert_nothing_left, definitions, engine, everywhere, firsts, prepare, read_over, sync, then_stop};
 
 on_both_ends! {
     shared: a_reader_holds_the_column_until_it_stops,
@@ -40,7 +40,7 @@ impl<'a> Scene<'a> {
             db,
             &[
                 &format!("CREATE TABLE {db}.t (id UInt64, v UInt32, c String) ENGINE = {local} ORDER BY id"),
-                &format!("CREATE TABLE {db}.read AS {db}.t ENGINE = Distributed(main, '{db}', t, id)"),
+                &read_over(db),
                 &format!("CREATE VIEW {db}.other AS SELECT id, v FROM {db}.read"),
             ],
         );
@@ -75,9 +75,7 @@ impl<'a> Scene<'a> {
                     sleep(Duration::from_millis(100));
                 }
             });
-            let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(story));
-            stop.store(true, Ordering::Relaxed);
-            told.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            then_stop(&stop, story)
         })
     }
 

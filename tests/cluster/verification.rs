@@ -6,7 +6,7 @@ use shardwright::names::ReplicaId;
 
 use crate::harness::{End, Running, on_both_ends};
 use crate::tool::{PLAN, Ran, Tool};
-use crate::world::{ask, assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync};
+use crate::world::{ask, assert_nothing_left, definitions, delete, engine, everywhere, firsts, prepare, sync};
 
 /// A table, planned and executed up to the gate of the swap.
 #[track_caller]
@@ -374,9 +374,7 @@ fn what_a_row_of_another_partition_hides_is_missed() {
     tool.approve(&["start"]);
     tool.expect(0, &["execute", PLAN, "--until", "gate.cutover"]);
     tool.expect(0, &["verify", PLAN]);
-    let delete =
-        format!("ALTER TABLE {database}.t__sw_shadow DELETE WHERE ver = 1 AND a < 10 SETTINGS mutations_sync = 2");
-    cluster.query(home, &delete);
+    delete(cluster, &format!("{database}.t__sw_shadow"), "ver = 1 AND a < 10");
     let found = tool.expect(6, &["verify", PLAN]);
     assert!(found.stderr.contains("lacks 10 rows"), "{found}");
     tool.expect(0, &["rollback", PLAN]);
@@ -387,13 +385,8 @@ fn what_a_row_of_another_partition_hides_is_missed() {
 fn what_is_deleted_after_a_swap_stays_deleted(cluster: &Running) {
     let database = "stays_deleted";
     let tool = swapped(cluster, "MergeTree", database);
-    let delete = |table: &str| {
-        let at_once = if cluster.replicates() { "" } else { " SETTINGS mutations_sync = 2" };
-        cluster.query(cluster.ids()[0], &format!("ALTER TABLE {database}.{table} DELETE WHERE a = 31{at_once}"));
-        let left = format!("SELECT count() FROM {database}.{table} WHERE a = 31");
-        cluster.ids().into_iter().filter(|id| id.shard == 1).for_each(|id| cluster.eventually(id, &left, "0"));
-    };
-    delete("t");
+    let lose = |table: &str| delete(cluster, &format!("{database}.{table}"), "a = 31");
+    lose("t");
     let after = served(cluster, database);
     for _ in 0..2 {
         let stopped = tool.expect(6, &["execute", PLAN]);
@@ -401,7 +394,7 @@ fn what_is_deleted_after_a_swap_stays_deleted(cluster: &Running) {
         assert!(stopped.stderr.contains(said) && stopped.stderr.contains(" of the new table"), "{stopped}");
         assert_eq!(served(cluster, database), after);
     }
-    delete("t__sw_shadow");
+    lose("t__sw_shadow");
     tool.expect(0, &["execute", PLAN]);
     assert_eq!(served(cluster, database), after);
     assert_nothing_left(cluster, database);

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use shardwright::names::ReplicaId;
 
@@ -27,6 +29,29 @@ pub(crate) fn engine(replicated: bool, family: &str, database: &str, table: &str
         (true, "") => format!("Replicated{family}({keeper})"),
         (true, _) => format!("Replicated{family}({keeper}, {args})"),
     }
+}
+
+/// A `Distributed` table `read` over `t`.
+pub(crate) fn read_over(database: &str) -> String {
+    format!("CREATE TABLE {database}.read AS {database}.t ENGINE = Distributed(main, '{database}', t, id)")
+}
+
+/// Deletes rows of a table on the first shard, and waits until its replicas have none of them.
+#[track_caller]
+pub(crate) fn delete(cluster: &Running, table: &str, gone: &str) {
+    let first = firsts(cluster)[0];
+    cluster.query(first, &format!("ALTER TABLE {table} DELETE WHERE {gone}"));
+    let left = format!("SELECT count() FROM {table} WHERE {gone}");
+    for id in cluster.ids().into_iter().filter(|id| id.shard == first.shard) {
+        cluster.eventually(id, &left, "0");
+    }
+}
+
+/// Tells a story beside threads that go on until it is over, however it ends.
+pub(crate) fn then_stop<T>(stop: &AtomicBool, story: impl FnOnce() -> T) -> T {
+    let told = catch_unwind(AssertUnwindSafe(story));
+    stop.store(true, Ordering::SeqCst);
+    told.unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// Runs statements on every replica.

@@ -134,9 +134,9 @@ impl<'a> Blueprint<'a> {
         let new_engine = case.other_engine().unwrap_or(&engine).clone();
         let prefix = if engine.replicated() { "Replicated" } else { "" };
         // The name tells the tables apart, unless only the arguments differ.
-        let same_name = new_engine.plain_name() == engine.plain_name() && !new_engine.merges_as(&engine);
+        let only_args = new_engine.plain_name() == engine.plain_name() && !new_engine.merges_as(&engine);
         let told = |name: &str, args: &Engine| {
-            if same_name { format!("{name}({})", list(args.merge_texts())) } else { name.to_owned() }
+            if only_args { format!("{name}({})", list(args.merge_texts())) } else { name.to_owned() }
         };
         let new_name =
             told(&format!("{prefix}{}", new_engine.plain_name()), case.target_engine().as_ref().unwrap_or(&new_engine));
