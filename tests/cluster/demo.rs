@@ -1,11 +1,9 @@
 //! `demo`, told to its end on either end of what the product is for, and cut short.
 
-use std::fs;
-
 use rustix::process::Signal;
 
-use crate::machine::{eventually, processes_in};
-use crate::tool::{Started, Tool};
+use crate::machine::processes_in;
+use crate::tool::Tool;
 
 const ROWS: &str = "100000";
 const SANDBOX: &str = ".shardwright/demo";
@@ -51,18 +49,12 @@ fn a_signal_at_any_time_leaves_no_process_behind() {
     ] {
         let tool = Tool::without_cluster();
         let _supervisor = tool.supervise("demo");
-        let run = tool.start(&["demo", "--rows", ROWS]);
-        await_words(&run, moment);
+        let mut run = tool.start(&["demo", "--rows", ROWS]);
+        run.await_words(moment);
         run.signal(signal);
         let ran = run.end();
         assert_eq!(ran.code, Some(1), "{moment}: {ran}");
         assert!(ran.stderr.contains("error: interrupted"), "{moment}: {ran}");
         assert_nothing_runs(&tool);
     }
-}
-
-/// Waits until a command has said this.
-#[track_caller]
-pub(crate) fn await_words(run: &Started, words: &str) {
-    eventually(words, || fs::read_to_string(run.stderr()).unwrap().contains(words).then_some(()));
 }

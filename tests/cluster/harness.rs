@@ -296,18 +296,18 @@ impl Running {
         }
     }
 
-    /// Asks until the answer is `expected`; fails after half a minute with the last one.
+    /// Asks until the answer is `expected`; fails after two minutes with the last one.
     #[track_caller]
     pub(crate) fn eventually(&self, id: ReplicaId, sql: &str, expected: &str) {
         let mut answer = String::new();
-        for _ in 0..300 {
+        for _ in 0..1200 {
             answer = self.query(id, sql);
             if answer == expected {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(100));
         }
-        panic!("{sql}\nexpected {expected:?}, still {answer:?} after 30 s");
+        panic!("{sql}\nexpected {expected:?}, still {answer:?} after two minutes");
     }
 
     /// An empty database of this name on every replica.

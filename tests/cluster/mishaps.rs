@@ -8,7 +8,6 @@ use rustix::process::Signal;
 use shardwright::names::ReplicaId;
 use shardwright::sandbox::{Engine, MemberState, down, up};
 
-use crate::demo::await_words;
 use crate::harness::{End, Running, block_on};
 use crate::machine::{Machine, eventually, processes_in};
 use crate::tool::{PLAN, Ran, Started, Tool};
@@ -116,8 +115,8 @@ fn a_dry_run_that_is_stopped_leaves_no_process_behind() {
     let _supervisor = tool.supervise("dry-run");
     tool.plan("ALTER TABLE dry_stopped.t MODIFY ORDER BY (b, a)");
     for (moment, signal) in [("starting s2r1", Signal::INT), ("filling dry_stopped.t", Signal::TERM)] {
-        let run = tool.start(&["dry-run", PLAN]);
-        await_words(&run, moment);
+        let mut run = tool.start(&["dry-run", PLAN]);
+        run.await_words(moment);
         run.signal(signal);
         let ran = run.end();
         assert_eq!(ran.code, Some(1), "{moment}: {ran}");

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 
 use crate::harness::{Running, on_both_ends};
-use crate::tool::{PLAN, Started, Tool};
+use crate::tool::{PLAN, Tool};
 use crate::world::{ask, assert_nothing_left, engine, everywhere, firsts, prepare, sync};
 
 /// Nothing that is waited for here takes longer.
@@ -43,20 +43,6 @@ fn digest(database: &str) -> String {
 fn config(cluster: &Running, throttle: &str) -> String {
     let text = fs::read_to_string(cluster.config_path()).expect("the sandbox's config");
     format!("{text}\n[throttle]\n{throttle}\n")
-}
-
-/// Waits until the run has said something.
-#[track_caller]
-fn await_words(run: &mut Started, words: &str) {
-    let began = Instant::now();
-    loop {
-        let said = fs::read_to_string(run.stderr()).expect("what it said");
-        if said.contains(words) {
-            return;
-        }
-        assert!(!run.has_ended() && began.elapsed() < PATIENCE, "never said {words:?}:\n{said}");
-        sleep(Duration::from_millis(50));
-    }
 }
 
 /// Replaced as a whole, as careful editors do.
@@ -108,22 +94,22 @@ fn a_run_is_held_back_by_file_by_signal_and_by_limits_that_change_meanwhile(clus
     fs::write(&pause, "").expect("a file");
 
     let mut run = tool.start(&["execute", PLAN]);
-    await_words(&mut run, "paused by plan.json.pause");
+    run.await_words("paused by plan.json.pause");
     assert!(!journal(&tool).contains("\"started\""), "nothing is begun");
     rewrite(&file, &config(cluster, "query = 'SELECT 7'"));
     fs::remove_file(&pause).expect("the file goes");
-    await_words(&mut run, "the query of [throttle] answers 7");
+    run.await_words("the query of [throttle] answers 7");
     rewrite(&file, &config(cluster, "max_parts_percent = 0\nmin_free_disk_percent = 99"));
-    await_words(&mut run, if cluster.replicates() { "max_parts_percent = 0" } else { "min_free_disk_percent = 99" });
+    run.await_words(if cluster.replicates() { "max_parts_percent = 0" } else { "min_free_disk_percent = 99" });
     // Without limits that can be read it goes no further.
     rewrite(&file, "no config at all");
-    await_words(&mut run, "line 1");
+    run.await_words("line 1");
     rewrite(&file, &config(cluster, "query = 'SELECT no_such_column'"));
-    await_words(&mut run, "a signal is lost");
+    run.await_words("a signal is lost");
     rewrite(&file, &config(cluster, "pause = true"));
-    await_words(&mut run, "paused by the config file");
+    run.await_words("paused by the config file");
     run.signal(Signal::USR1);
-    await_words(&mut run, "paused by SIGUSR1");
+    run.await_words("paused by SIGUSR1");
     rewrite(&file, &config(cluster, ""));
     assert!(!journal(&tool).contains("\"chunk_done\""), "nothing was copied meanwhile");
     run.signal(Signal::USR2);

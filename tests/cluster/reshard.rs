@@ -248,13 +248,11 @@ fn rows_go_to_their_shards_under_load(cluster: &Running) {
         writers.let_rest(false);
         writers.some_more();
         // Whoever writes on is waited for.
-        let back = tool.start(&["rollback", PLAN]);
-        writers.some_more();
-        sleep(Duration::from_secs(4));
+        let mut back = tool.start(&["rollback", PLAN]);
+        back.await_words("writers are not still");
         writers.let_rest(true);
         let back = back.end();
         assert_eq!(back.code, Some(0), "{back}");
-        assert!(back.stderr.contains("writers are not still"), "{back}");
         assert_nothing_left(cluster, names.database());
         assert_eq!(definitions(cluster, names.database()), before);
         assert_exact(cluster, names, BEFORE, writers.written.load(Ordering::SeqCst));
@@ -326,13 +324,8 @@ fn a_cutover_that_swapped_nothing_is_taken_back(cluster: &Running) {
     let tool = planned(cluster, names);
     let written = with_writers(cluster, names, |writers| {
         tool.approve(&["start", "cutover"]);
-        let waiting = tool.start(&["execute", PLAN]);
-        let is_held =
-            || std::fs::read_to_string(waiting.stderr()).is_ok_and(|text| text.contains("writers are not still"));
-        assert!((0..600).any(|_| {
-            sleep(Duration::from_millis(50));
-            is_held()
-        }));
+        let mut waiting = tool.start(&["execute", PLAN]);
+        waiting.await_words("writers are not still");
         waiting.kill();
         writers.some_more();
         // Nothing is to be swapped back, so writers need not be still.

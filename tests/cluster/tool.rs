@@ -12,6 +12,9 @@ use crate::harness::{Running, Supervisor};
 /// No command of any test takes this long.
 const RUN_MAX: Duration = Duration::from_mins(10);
 
+/// What a command is waited for to say, it says within this time, or never.
+const SAID_WITHIN: Duration = Duration::from_mins(2);
+
 /// The plan's file in a tool's directory.
 pub(crate) const PLAN: &str = "plan.json";
 
@@ -157,14 +160,25 @@ impl Started {
         i32::try_from(self.child.id()).expect("a process id")
     }
 
-    /// The file that it says things into.
-    pub(crate) fn stderr(&self) -> PathBuf {
-        self.output.path().join("stderr")
-    }
-
     /// Whether it has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("a child can be waited for").is_some()
+    }
+
+    /// Waits until it has said something.
+    #[track_caller]
+    pub(crate) fn await_words(&mut self, words: &str) {
+        let began = Instant::now();
+        loop {
+            // Asked for first: what has ended says nothing more.
+            let has_ended = self.has_ended();
+            let said = fs::read_to_string(self.output.path().join("stderr")).expect("what it said");
+            if said.contains(words) {
+                return;
+            }
+            assert!(!has_ended && began.elapsed() < SAID_WITHIN, "{:?} never said {words:?}:\n{said}", self.args);
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Ends it as `kill -9` does.
