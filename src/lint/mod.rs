@@ -5,6 +5,7 @@
 //! file. What cannot be read is reported as such and hides nothing else. All of it is linear in the size of the text, and
 //! nothing here recurses, but for the parser that judges PostgreSQL's syntax, which gets no text that is deep or long.
 
+mod checks;
 mod dialect;
 mod output;
 mod pieces;
@@ -23,6 +24,7 @@ pub use output::{json, sarif, terminal};
 pub use place::Place;
 pub use rules::{codes, titles};
 
+use checks::Checks;
 use place::Lines;
 use rules::{File, Known, Mark};
 use statement::Statement;
@@ -94,11 +96,13 @@ impl Report {
     }
 }
 
-/// Looks at files; what tables some of them define is known in all.
+/// Looks at files; what tables some of them define is known in all, and which constraints earlier ones validate in later ones.
 pub fn lint(sources: Vec<Source>, choice: Choice) -> Report {
     let read: Vec<Read> = sources.into_iter().map(|source| Read::new(source, choice)).collect();
-    let known = Known::new(read.iter().map(|read| read.statements.as_slice()));
-    Report { files: read.into_iter().map(|read| read.judge(&known)).collect() }
+    let statements = || read.iter().map(|read| read.statements.as_slice());
+    let (known, checks) = (Known::new(statements()), Checks::new(statements()));
+    let numbered = read.into_iter().enumerate();
+    Report { files: numbered.map(|(number, read)| read.judge(number, &known, &checks)).collect() }
 }
 
 /// A file that has been read and not yet judged.
@@ -117,11 +121,11 @@ impl Read {
         Self { source, dialect, dialect_reason, statements, unread }
     }
 
-    fn judge(self, known: &Known) -> FileReport {
+    fn judge(self, number: usize, known: &Known, checks: &Checks) -> FileReport {
         let Self { source, dialect, dialect_reason, statements, unread } = self;
         let lines = Lines::new(&source.text);
         let mut suppressions = Suppressions::new(&source.text, &statements);
-        let file = File { dialect, text: &source.text, statements: &statements, known };
+        let file = File { dialect, text: &source.text, statements: &statements, known, checks, number };
         let mut marks: Vec<(&'static str, Mark)> = Vec::new();
         for rule in rules::ALL.iter().filter(|rule| rule.dialects.contains(&dialect)) {
             marks.extend((rule.check)(&file).into_iter().map(|mark| (rule.code, mark)));

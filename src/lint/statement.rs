@@ -73,14 +73,25 @@ pub(crate) enum What {
         column: String,
     },
     AddConstraint {
+        name: Option<String>,
         kind: ConstraintKind,
         not_valid: bool,
         using_index: bool,
         text: String,
     },
-    ValidateConstraint,
+    ValidateConstraint {
+        name: String,
+    },
+    DropConstraint {
+        name: String,
+    },
     RenameTable {
         to: Named,
+    },
+    /// Something else than a table gets another name: its kind, and how it is called so far.
+    RenameOther {
+        kind: &'static str,
+        name: String,
     },
     Update(Reach),
     Delete(Reach),
@@ -88,6 +99,8 @@ pub(crate) enum What {
     DropTable,
     /// Something else than a table, by its word.
     DropOther(&'static str),
+    /// Something else than a table, by its word, with all that depends on it.
+    DropCascade(&'static str),
     CreateTable(Box<Definition>),
     CreateMaterializedView {
         populate: bool,
@@ -95,6 +108,8 @@ pub(crate) enum What {
     },
     CreateIndex {
         concurrently: bool,
+        /// Not in the partitions of the table.
+        only: bool,
     },
     DropIndex {
         concurrently: bool,
@@ -107,11 +122,38 @@ pub(crate) enum What {
     Alter(Box<AlterCommand>),
     /// A change of a PostgreSQL table that has none.
     AlterOther,
-    /// A statement that locks a whole table while it works, by its words.
-    Exclusive(&'static str),
-    LockTimeout,
+    /// Something that locks a whole table while it works.
+    Exclusive(Exclusive),
+    AttachPartition {
+        partition: Named,
+    },
+    DetachPartition {
+        concurrently: bool,
+    },
+    /// Something that the server refuses within a transaction, by its words.
+    Alone(&'static str),
+    /// How long locks are waited for, here on: whether anything bounds it, and whether only until the transaction ends.
+    LockTimeout {
+        bounded: bool,
+        local: bool,
+    },
     Begin,
     End,
+}
+
+/// What locks a whole table while it works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exclusive {
+    VacuumFull,
+    Cluster,
+    Lock,
+    /// By the words that say what is built anew, and whether the server takes `CONCURRENTLY` there.
+    Reindex(&'static str, bool),
+    Refresh,
+    /// `REFRESH … WITH NO DATA`
+    Empty,
+    /// A command of ALTER TABLE that writes the whole table anew, by its words.
+    Rewrite(&'static str),
 }
 
 /// Which rows an UPDATE or DELETE is for.
@@ -141,7 +183,21 @@ pub(crate) struct Column {
     pub(crate) kind: String,
     pub(crate) not_null: bool,
     pub(crate) default: Option<String>,
-    pub(crate) references: bool,
+    /// How the server fills it of itself.
+    pub(crate) generated: Option<Generated>,
+    /// Constraints of the column itself.
+    pub(crate) constraints: Vec<ConstraintKind>,
+}
+
+/// How a server fills a column of itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Generated {
+    /// `serial` and the like, which stand for a sequence and NOT NULL.
+    Serial,
+    Identity,
+    Stored,
+    /// Computed when it is read.
+    Virtual,
 }
 
 /// A table that is created.

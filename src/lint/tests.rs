@@ -128,12 +128,63 @@ fn what_cannot_be_read_is_said_and_hides_nothing() {
         ("DROP TABLE t;\nCREATE TABLE u (a int,, b int);", Postgres, "2:23 expected an item, not `,`"),
         ("DROP TABLE t;\nALTER TABLE u ADD COLUMN", Postgres, "2:25 expected a name, but the statement ends"),
         ("DROP TABLE t;\nUPDATE u SET a = = 1 WHERE id = 3;", Postgres, "2:18 Expected: an expression, found: ="),
+        (
+            "DROP TABLE u; CREATE INDEX CONCURRENTLY i ON t (a) DROP TABLE y;",
+            Postgres,
+            "1:52 expected the end, not `DROP`",
+        ),
+        (
+            "DO $$ BEGIN EXECUTE format('ALTER TABLE %I', 'DROP TABLE'); DROP TABLE u; END $$",
+            Postgres,
+            "1:13 what EXECUTE runs is put together here: it is not judged",
+        ),
+        (
+            "DROP TABLE u; DO LANGUAGE plperl $$ DELETE $$",
+            Postgres,
+            "1:34 this body is not judged: only plpgsql within `$$ … $$` is read",
+        ),
+        (
+            "DO $$ BEGIN DROP TABLE t; ALTER TABLE u FROBNICATE; END $$",
+            Postgres,
+            "1:41 expected a command of ALTER TABLE, not `FROBNICATE`",
+        ),
         ("DROP TABLE t; \\d t", Postgres, "1:15 a command of psql is no SQL"),
     ] {
         assert_eq!(unparsed(sql, dialect), [expected], "{sql}");
         if sql.contains("DROP TABLE") {
             assert!(codes_of(sql, dialect).contains(&"SW030".to_owned()), "{sql}");
         }
+    }
+}
+
+#[test]
+fn statements_within_others_are_judged() {
+    for (sql, expected) in [
+        ("DO $$ BEGIN ALTER TABLE users DROP COLUMN x; DROP TABLE teams; END $$;", &["SW027", "SW030"][..]),
+        (
+            "DO $x$ DECLARE n int; BEGIN FOR n IN 1..3 LOOP IF n > 1 THEN DELETE FROM t; END IF; END LOOP; END $x$",
+            &["SW032"],
+        ),
+        (
+            "DO $$ <<l>> BEGIN EXECUTE 'DROP TABLE t'; EXCEPTION WHEN others THEN TRUNCATE u; END $$",
+            &["SW030", "SW033"],
+        ),
+        ("WITH d AS (DELETE FROM users RETURNING *) INSERT INTO archive SELECT * FROM d", &["SW032"]),
+        ("WITH x AS (SELECT 1 LIMIT 1), u AS (UPDATE t SET a = 1 RETURNING id) DELETE FROM z", &["SW031", "SW032"]),
+        ("WITH RECURSIVE x (a) AS NOT MATERIALIZED (SELECT 1) CYCLE a SET b USING c UPDATE t SET a = 1", &["SW031"]),
+        ("WITH x AS (SELECT id FROM t LIMIT 1), y AS (SELECT * FROM x) DELETE FROM t USING y WHERE y.id = t.id", &[]),
+        ("WITH x AS (SELECT 1 AS id LIMIT 1) DELETE FROM t WHERE a = 3", &["SW032"]),
+        ("CREATE TABLE x AS WITH d AS (DELETE FROM t RETURNING *) SELECT * FROM d", &["SW032"]),
+        ("EXPLAIN ANALYZE DELETE FROM users", &["SW032"]),
+        ("EXPLAIN (ANALYZE, BUFFERS) DELETE FROM users", &["SW032"]),
+        ("EXPLAIN (ANALYZE off) DELETE FROM users", &[]),
+        ("EXPLAIN DELETE FROM users", &[]),
+        ("PREPARE x (int) AS DELETE FROM t", &["SW032"]),
+        ("CREATE PROCEDURE p() LANGUAGE SQL BEGIN ATOMIC INSERT INTO t VALUES (1); DELETE FROM t; END;", &[]),
+    ] {
+        let sql = format!("SET lock_timeout = '5s'; {sql}");
+        assert_eq!(codes_of(&sql, Dialect::Postgres), expected, "{sql}");
+        assert!(unparsed(&sql, Dialect::Postgres).is_empty(), "{sql}");
     }
 }
 

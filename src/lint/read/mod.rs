@@ -3,6 +3,9 @@
 mod clickhouse;
 mod postgres;
 mod postgres_lexer;
+mod postgres_nested;
+mod postgres_session;
+mod postgres_upkeep;
 mod syntax;
 
 use std::ops::Range;
@@ -18,12 +21,15 @@ use crate::ddl::reader::Reader;
 
 /// The statements of a text and the places that cannot be read.
 pub(super) fn statements(text: &str, dialect: Dialect) -> (Vec<Statement>, Vec<Unread>) {
-    let (pieces, mut unread) = split(text, dialect);
+    let (mut pieces, mut unread) = split(text, dialect);
+    if dialect == Dialect::Postgres {
+        pieces = postgres_nested::whole_bodies(text, pieces);
+    }
     let mut statements: Vec<Statement> = Vec::with_capacity(pieces.len());
     let mut judge = syntax::Judge::default();
     for piece in pieces {
         let sql = &text[piece.span.clone()];
-        let mut cursor = Cursor { reader: Reader::of(sql, piece.tokens.clone()), offset: piece.span.start };
+        let mut cursor = Cursor { reader: Reader::of(sql, piece.tokens.clone()), sql, offset: piece.span.start };
         let mut wrong: Vec<Unread> = piece.bad_bracket.iter().cloned().collect();
         let acts = match read(&mut cursor, dialect, &mut wrong) {
             Ok(acts) => acts,
@@ -49,21 +55,20 @@ pub(super) fn statements(text: &str, dialect: Dialect) -> (Vec<Statement>, Vec<U
 fn read(cursor: &mut Cursor<'_>, dialect: Dialect, wrong: &mut Vec<Unread>) -> Result<Vec<Act>, DdlError> {
     match dialect {
         Dialect::ClickHouse => clickhouse::read(cursor, wrong),
-        Dialect::Postgres => postgres::read(cursor),
+        Dialect::Postgres => postgres::read(cursor, wrong),
     }
 }
 
+/// A statement that begins or ends a transaction is in none; a second `BEGIN` changes nothing.
 fn number_transactions(statements: &mut [Statement]) {
     let (mut number, mut open) = (0, false);
     for statement in statements {
-        let does = |wanted: fn(&What) -> bool| statement.acts.iter().any(|act| wanted(&act.what));
-        if does(|what| matches!(what, What::Begin)) {
-            number += 1;
-            open = true;
-        } else if does(|what| matches!(what, What::End)) {
-            open = false;
-        } else {
-            statement.transaction = open.then_some(number);
+        let mut bounds = statement.acts.iter().filter(|act| matches!(act.what, What::Begin | What::End)).peekable();
+        statement.transaction = (open && bounds.peek().is_none()).then_some(number);
+        for bound in bounds {
+            let begins = matches!(bound.what, What::Begin);
+            number += usize::from(begins && !open);
+            open = begins;
         }
     }
 }
@@ -74,10 +79,11 @@ const NAME_BYTES_MAX: usize = 1_000;
 /// A reader of one statement, with the place of that in the file.
 pub(super) struct Cursor<'a> {
     reader: Reader<'a>,
+    sql: &'a str,
     offset: usize,
 }
 
-impl Cursor<'_> {
+impl<'a> Cursor<'a> {
     fn start(&self) -> usize {
         self.offset + self.reader.peek(0).map_or(0, |token| token.span.start)
     }
@@ -129,6 +135,48 @@ impl Cursor<'_> {
             }
         }
         Ok(items)
+    }
+
+    /// What stands in the brackets that come next; the reader goes behind them.
+    fn within_brackets(&mut self) -> Result<Cursor<'a>, DdlError> {
+        self.reader.expect_symbol("(")?;
+        let (mut tokens, mut depth) = (Vec::new(), 0_usize);
+        while let Some(token) = self.reader.peek(0).cloned() {
+            match token.kind {
+                TokenKind::Open => depth += 1,
+                TokenKind::Close if depth == 0 => break,
+                TokenKind::Close => depth -= 1,
+                _ => {}
+            }
+            tokens.push(token);
+            self.reader.advance();
+        }
+        self.reader.expect_symbol(")")?;
+        Ok(Cursor { reader: Reader::of(self.sql, tokens), sql: self.sql, offset: self.offset })
+    }
+
+    /// Whether a word that is still to come is one of those that are looked for, in lower case.
+    fn names_any(&self, wanted: impl Fn(&str) -> bool) -> bool {
+        (0..).map_while(|ahead| self.reader.peek(ahead)).any(|token| {
+            let is_word = matches!(token.kind, TokenKind::Word | TokenKind::QuotedIdentifier);
+            is_word && wanted(&self.reader.text_of(token).to_ascii_lowercase())
+        })
+    }
+
+    /// Goes to where `stop` says so outside of brackets, or to the end.
+    fn skip_outside_brackets(&mut self, stop: impl Fn(&Reader<'_>) -> bool) {
+        let mut depth = 0_usize;
+        while let Some(kind) = self.reader.kind(0) {
+            if depth == 0 && stop(&self.reader) {
+                return;
+            }
+            match kind {
+                TokenKind::Open => depth += 1,
+                TokenKind::Close => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            self.reader.advance();
+        }
     }
 
     /// Which rows the rest of the statement is for; the reader goes to its end.

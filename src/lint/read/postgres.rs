@@ -1,17 +1,18 @@
 //! Reads statements of PostgreSQL.
 
-use super::Cursor;
+use std::ops::Range;
+
+use super::{Cursor, postgres_nested, postgres_session, postgres_upkeep};
 use crate::ddl::DdlError;
 use crate::ddl::lexer::TokenKind;
 use crate::ddl::reader::Reader;
-use crate::lint::statement::{Act, Column, ConstraintKind, Definition, Named, What};
+use crate::lint::pieces::Unread;
+use crate::lint::statement::{Act, Column, ConstraintKind, Definition, Exclusive, Generated, Named, What};
 
 /// Words with which statements begin that are not judged.
-const UNJUDGED: [&str; 34] = [
+const UNJUDGED: [&str; 28] = [
     "INSERT",
-    "SELECT",
     "VALUES",
-    "RESET",
     "SHOW",
     "COMMENT",
     "GRANT",
@@ -19,19 +20,15 @@ const UNJUDGED: [&str; 34] = [
     "ANALYZE",
     "ANALYSE",
     "COPY",
-    "DO",
     "CALL",
     "NOTIFY",
     "LISTEN",
     "UNLISTEN",
-    "EXPLAIN",
-    "DISCARD",
     "SECURITY",
     "MERGE",
     "IMPORT",
     "SAVEPOINT",
     "RELEASE",
-    "PREPARE",
     "EXECUTE",
     "DEALLOCATE",
     "DECLARE",
@@ -44,28 +41,39 @@ const UNJUDGED: [&str; 34] = [
     "TABLE",
 ];
 
-pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Vec<Act>, DdlError> {
+pub(super) fn read(cursor: &mut Cursor<'_>, wrong: &mut Vec<Unread>) -> Result<Vec<Act>, DdlError> {
+    let start = cursor.start();
+    if cursor.reader.take(&["DO"]) {
+        return Ok(postgres_nested::body(cursor, wrong));
+    }
+    if cursor.reader.take(&["PREPARE", "TRANSACTION"]) {
+        return Ok(vec![cursor.act(What::End, None, start)]);
+    }
+    if postgres_nested::steps_to_inner(cursor)? { judged(cursor) } else { Ok(Vec::new()) }
+}
+
+/// A statement that is no other's cover.
+pub(super) fn judged(cursor: &mut Cursor<'_>) -> Result<Vec<Act>, DdlError> {
     let start = cursor.start();
     let place = cursor.reader.place();
     let word = cursor.reader.text(0).to_ascii_uppercase();
     if word == "(" || cursor.reader.sees_any(&UNJUDGED) {
-        return Ok(timeout(cursor, start));
+        return Ok(Vec::new());
     }
     cursor.reader.advance();
     match word.as_str() {
-        "BEGIN" | "START" => Ok(vec![cursor.act(What::Begin, None, start)]),
-        "COMMIT" | "END" | "ROLLBACK" | "ABORT" if !cursor.reader.sees_any(&["TO", "PREPARED"]) => {
-            Ok(vec![cursor.act(What::End, None, start)])
+        "BEGIN" | "START" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" => {
+            Ok(postgres_session::transaction(cursor, start, &word))
         }
-        "SET" => Ok(timeout(cursor, start)),
-        "ALTER" if cursor.reader.take(&["TABLE"]) => alter(cursor),
-        "ALTER" | "COMMIT" | "END" | "ROLLBACK" | "ABORT" => Ok(Vec::new()),
+        "SET" | "RESET" | "DISCARD" => Ok(postgres_session::timeout(cursor, start, &word)),
+        "SELECT" => selected(cursor, start),
+        "ALTER" => alter_object(cursor, start),
         "CREATE" => create(cursor, start),
         "DROP" => drop_object(cursor, start),
         "TRUNCATE" => truncate(cursor, start),
-        "UPDATE" | "DELETE" => rows(cursor, start, word == "UPDATE"),
-        "WITH" => with(cursor, start),
-        "VACUUM" | "CLUSTER" | "LOCK" | "REINDEX" | "REFRESH" => Ok(exclusive(cursor, start, &word)),
+        "UPDATE" | "DELETE" => Ok(vec![rows(cursor, start, word == "UPDATE")?]),
+        "WITH" => postgres_nested::with(cursor),
+        "VACUUM" | "CLUSTER" | "LOCK" | "REINDEX" | "REFRESH" => postgres_upkeep::read(cursor, start, &word),
         _ => {
             cursor.reader.return_to(place);
             Err(cursor.reader.unexpected("a statement that is known"))
@@ -73,41 +81,58 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Vec<Act>, DdlError> {
     }
 }
 
-/// `SET lock_timeout = …`, `SELECT set_config('lock_timeout', …)`
-fn timeout(cursor: &mut Cursor<'_>, start: usize) -> Vec<Act> {
-    const WORDS_MAX: usize = 8;
-    let mut seen = false;
-    for _ in 0..WORDS_MAX {
-        seen |= cursor.reader.text(0).trim_matches('\'').eq_ignore_ascii_case("lock_timeout");
-        cursor.reader.advance();
+/// `SELECT set_config('lock_timeout', …)`, `SELECT … INTO a_table`
+fn selected(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
+    let place = cursor.reader.place();
+    let timeout = postgres_session::configured(cursor, start);
+    if timeout.is_some() {
+        return Ok(timeout.into_iter().collect());
     }
-    if seen { vec![cursor.act(What::LockTimeout, None, start)] } else { Vec::new() }
-}
-
-fn exclusive(cursor: &mut Cursor<'_>, start: usize, word: &str) -> Vec<Act> {
-    const WORDS_MAX: usize = 8;
-    let end = cursor.end();
-    let (mut full, mut concurrently) = (false, false);
-    for _ in 0..WORDS_MAX {
-        full |= cursor.reader.sees_any(&["FULL"]);
-        concurrently |= cursor.reader.sees_any(&["CONCURRENTLY"]);
-        cursor.reader.advance();
-    }
-    let words = match word {
-        "VACUUM" if full => "VACUUM FULL",
-        "CLUSTER" => "CLUSTER",
-        "LOCK" => "LOCK TABLE",
-        "REINDEX" if !concurrently => "REINDEX",
-        "REFRESH" if !concurrently => "REFRESH MATERIALIZED VIEW",
-        _ => return Vec::new(),
-    };
-    vec![Act { what: What::Exclusive(words), table: None, span: start..end, on_cluster: false }]
-}
-
-fn alter(cursor: &mut Cursor<'_>) -> Result<Vec<Act>, DdlError> {
-    cursor.skip_if_exists();
-    if cursor.reader.take(&["ALL"]) {
+    cursor.reader.return_to(place);
+    cursor.skip_outside_brackets(|reader| reader.sees_any(&["INTO", "FROM"]));
+    if !cursor.reader.take(&["INTO"]) {
         return Ok(Vec::new());
+    }
+    while cursor.reader.sees_any(&["TEMPORARY", "TEMP", "UNLOGGED", "TABLE"]) {
+        cursor.reader.advance();
+    }
+    let table = cursor.name()?;
+    Ok(vec![cursor.act(What::CreateTable(Box::default()), Some(table), start)])
+}
+
+const OTHERS_WITH_NAMES: [(&[&str], &str); 4] =
+    [(&["SCHEMA"], "schema"), (&["DATABASE"], "database"), (&["TYPE"], "type"), (&["DOMAIN"], "domain")];
+
+fn alter_object(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
+    if [&["TABLE"][..], &["VIEW"], &["MATERIALIZED", "VIEW"]].iter().any(|words| cursor.reader.take(words)) {
+        return alter(cursor, start);
+    }
+    let Some((_, kind)) = OTHERS_WITH_NAMES.iter().find(|(words, _)| cursor.reader.take(words)) else {
+        return Ok(Vec::new());
+    };
+    let owner = cursor.name()?;
+    if !cursor.reader.take(&["RENAME"]) {
+        return Ok(Vec::new());
+    }
+    let (kind, name) = if cursor.reader.take(&["VALUE"]) {
+        ("value", format!("{} of {}", cursor.reader.text(0), owner.sql))
+    } else if cursor.reader.take(&["ATTRIBUTE"]) {
+        ("attribute", format!("{} of {}", cursor.reader.text(0), owner.sql))
+    } else if cursor.reader.sees(&["CONSTRAINT"]) {
+        return Ok(Vec::new());
+    } else {
+        (*kind, owner.sql)
+    };
+    while !cursor.reader.at_end() {
+        cursor.reader.advance();
+    }
+    Ok(vec![cursor.act(What::RenameOther { kind, name }, None, start)])
+}
+
+fn alter(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
+    cursor.skip_if_exists();
+    if cursor.reader.take(&["ALL", "IN", "TABLESPACE"]) {
+        return Ok(vec![cursor.act(What::Exclusive(Exclusive::Rewrite("SET TABLESPACE")), None, start)]);
     }
     cursor.reader.take(&["ONLY"]);
     let table = cursor.name()?;
@@ -115,7 +140,7 @@ fn alter(cursor: &mut Cursor<'_>) -> Result<Vec<Act>, DdlError> {
     let mut acts = Vec::new();
     loop {
         let start = cursor.start();
-        let what = command(cursor)?;
+        let what = command(cursor, &table)?;
         // Whatever follows up to the next command belongs to this one.
         let text = cursor.reader.item("more", |_| false);
         let end = text.map_or(cursor.end(), |text| text.span.end + cursor.offset);
@@ -132,18 +157,27 @@ fn alter(cursor: &mut Cursor<'_>) -> Result<Vec<Act>, DdlError> {
 /// People write a dozen.
 const COMMANDS_MAX: usize = 1_000;
 
-const OTHER_COMMANDS: [&str; 16] = [
-    "OWNER", "SET", "RESET", "ENABLE", "DISABLE", "CLUSTER", "REPLICA", "ATTACH", "DETACH", "INHERIT", "NO", "FORCE",
-    "OF", "NOT", "WITHOUT", "ALTER",
+const OTHER_COMMANDS: [&str; 18] = [
+    "OWNER", "SET", "RESET", "ENABLE", "DISABLE", "CLUSTER", "REPLICA", "DETACH", "INHERIT", "NO", "FORCE", "OF",
+    "NOT", "WITHOUT", "ALTER", "DEPENDS", "OPTIONS", "ATTACH",
 ];
 
-fn command(cursor: &mut Cursor<'_>) -> Result<What, DdlError> {
+/// Commands that write the whole table anew.
+const REWRITES: [(&[&str], &str); 4] = [
+    (&["SET", "LOGGED"], "SET LOGGED"),
+    (&["SET", "UNLOGGED"], "SET UNLOGGED"),
+    (&["SET", "TABLESPACE"], "SET TABLESPACE"),
+    (&["SET", "ACCESS", "METHOD"], "SET ACCESS METHOD"),
+];
+
+fn command(cursor: &mut Cursor<'_>, table: &Named) -> Result<What, DdlError> {
     let reader = &mut cursor.reader;
     if reader.take(&["ADD"]) {
         return added(cursor);
     }
     if reader.take(&["DROP", "CONSTRAINT"]) {
-        return Ok(What::AlterOther);
+        reader.take(&["IF", "EXISTS"]);
+        return Ok(What::DropConstraint { name: reader.identifier()? });
     }
     if reader.take(&["DROP"]) {
         reader.take(&["COLUMN"]);
@@ -154,7 +188,19 @@ fn command(cursor: &mut Cursor<'_>) -> Result<What, DdlError> {
         return renamed(cursor);
     }
     if reader.take(&["VALIDATE", "CONSTRAINT"]) {
-        return Ok(What::ValidateConstraint);
+        return Ok(What::ValidateConstraint { name: reader.identifier()? });
+    }
+    if reader.take(&["ATTACH", "PARTITION"]) {
+        return Ok(What::AttachPartition { partition: cursor.name()? });
+    }
+    if reader.take(&["DETACH", "PARTITION"]) {
+        return detached(cursor);
+    }
+    if reader.take(&["SET", "SCHEMA"]) {
+        return moved(cursor, table);
+    }
+    if let Some((_, words)) = REWRITES.iter().find(|(words, _)| reader.take(words)) {
+        return Ok(What::Exclusive(Exclusive::Rewrite(words)));
     }
     if reader.sees(&["ALTER", "CONSTRAINT"]) {
         reader.advance();
@@ -169,6 +215,22 @@ fn command(cursor: &mut Cursor<'_>) -> Result<What, DdlError> {
         return Ok(What::AlterOther);
     }
     Err(reader.unexpected("a command of ALTER TABLE"))
+}
+
+fn detached(cursor: &mut Cursor<'_>) -> Result<What, DdlError> {
+    cursor.name()?;
+    if cursor.reader.take(&["FINALIZE"]) {
+        return Ok(What::AlterOther);
+    }
+    Ok(What::DetachPartition { concurrently: cursor.reader.take(&["CONCURRENTLY"]) })
+}
+
+/// `SET SCHEMA` takes the old name away as a rename does.
+fn moved(cursor: &mut Cursor<'_>, table: &Named) -> Result<What, DdlError> {
+    let schema = cursor.name()?;
+    let name = table.sql.rsplit('.').next().unwrap_or_default();
+    let sql = format!("{}.{name}", schema.sql);
+    Ok(What::RenameTable { to: Named { sql, database: Some(schema.table), table: table.table.clone() } })
 }
 
 fn renamed(cursor: &mut Cursor<'_>) -> Result<What, DdlError> {
@@ -190,8 +252,15 @@ fn altered_column(cursor: &mut Cursor<'_>) -> Result<What, DdlError> {
     let column = reader.identifier()?;
     if reader.take(&["TYPE"]) || reader.take(&["SET", "DATA", "TYPE"]) {
         let kind = reader.item("a type", |reader| reader.sees_any(&["USING", "COLLATE"]))?;
-        let using = reader.sees_any(&["USING"]);
+        if reader.take(&["COLLATE"]) {
+            reader.name()?;
+        }
+        let using =
+            reader.take(&["USING"]) && !is_cast(&reader.item("an expression", |_| false)?.text, &column, &kind.text);
         return Ok(What::ColumnType { column, kind: kind.text, using });
+    }
+    if reader.take(&["SET", "EXPRESSION"]) {
+        return Ok(What::Exclusive(Exclusive::Rewrite("SET EXPRESSION")));
     }
     if reader.take(&["SET", "NOT", "NULL"]) {
         return Ok(What::SetNotNull { column });
@@ -203,6 +272,15 @@ fn altered_column(cursor: &mut Cursor<'_>) -> Result<What, DdlError> {
         return Ok(What::AlterOther);
     }
     Err(reader.unexpected("what is to become of the column"))
+}
+
+/// Whether an expression is the column as the type, which is what happens without it (Django writes `"a"::text`).
+fn is_cast(expression: &str, column: &str, kind: &str) -> bool {
+    let dense = |sql: &str| sql.split_whitespace().collect::<String>().to_ascii_lowercase();
+    let (expression, kind) = (dense(expression), dense(kind));
+    let of_cast = || expression.strip_prefix("cast(")?.strip_suffix(')')?.strip_suffix(&format!("as{kind}"));
+    let cast = expression.strip_suffix(&format!("::{kind}")).or_else(of_cast);
+    cast.is_some_and(|cast| cast.trim_matches('"') == dense(column))
 }
 
 const CONSTRAINTS: [(&[&str], ConstraintKind); 5] = [
@@ -219,17 +297,14 @@ fn constraint_kind(reader: &Reader<'_>) -> Option<ConstraintKind> {
 
 fn added(cursor: &mut Cursor<'_>) -> Result<What, DdlError> {
     let reader = &mut cursor.reader;
-    let named = reader.take(&["CONSTRAINT"]);
-    if named {
-        reader.identifier()?;
-    }
+    let name = if reader.take(&["CONSTRAINT"]) { Some(reader.identifier()?) } else { None };
     if let Some(kind) = constraint_kind(reader) {
         let text = reader.item("a constraint", |_| false)?.text;
         let has = |words: &[&str]| crate::ddl::alteration::has_words(&text, words);
         let (not_valid, using_index) = (has(&["NOT", "VALID"]), has(&["USING", "INDEX"]));
-        return Ok(What::AddConstraint { kind, not_valid, using_index, text });
+        return Ok(What::AddConstraint { name, kind, not_valid, using_index, text });
     }
-    if named {
+    if name.is_some() {
         return Err(reader.unexpected("a constraint"));
     }
     reader.take(&["COLUMN"]);
@@ -237,79 +312,154 @@ fn added(cursor: &mut Cursor<'_>) -> Result<What, DdlError> {
     Ok(What::AddColumn(column(&mut cursor.reader)?))
 }
 
+/// Words with which options of a column begin.
+const OPTIONS: [&str; 14] = [
+    "NOT",
+    "NULL",
+    "DEFAULT",
+    "CONSTRAINT",
+    "REFERENCES",
+    "UNIQUE",
+    "PRIMARY",
+    "CHECK",
+    "GENERATED",
+    "COLLATE",
+    "STORAGE",
+    "DEFERRABLE",
+    "COMPRESSION",
+    "INITIALLY",
+];
+const SERIALS: [&str; 6] = ["serial", "bigserial", "smallserial", "serial2", "serial4", "serial8"];
+
 /// `name type options`, up to a comma.
 fn column(reader: &mut Reader<'_>) -> Result<Column, DdlError> {
-    const OPTIONS: [&str; 12] = [
-        "NOT",
-        "NULL",
-        "DEFAULT",
-        "CONSTRAINT",
-        "REFERENCES",
-        "UNIQUE",
-        "PRIMARY",
-        "CHECK",
-        "GENERATED",
-        "COLLATE",
-        "STORAGE",
-        "DEFERRABLE",
-    ];
     let option = |reader: &Reader<'_>| reader.text(0) == "," || reader.sees_any(&OPTIONS);
     let name = reader.identifier()?;
     let kind = reader.clause("a type", option)?.text;
-    let mut column = Column { name, kind, ..Column::default() };
-    while !reader.at_end() && reader.text(0) != "," {
-        if reader.take(&["NOT", "NULL"]) || reader.sees(&["PRIMARY", "KEY"]) {
+    let is_serial = SERIALS.iter().any(|serial| kind.eq_ignore_ascii_case(serial));
+    let generated = is_serial.then_some(Generated::Serial);
+    let mut column = Column { name, kind, not_null: is_serial, generated, ..Column::default() };
+    while !reader.at_end() && reader.text(0) != "," && reader.kind(0) != Some(TokenKind::Close) {
+        if reader.take(&["NOT", "NULL"]) {
             column.not_null = true;
-            reader.take(&["PRIMARY", "KEY"]);
         } else if reader.take(&["DEFAULT"]) {
-            column.default = Some(reader.clause("an expression", option)?.text);
-        } else if reader.kind(0) == Some(TokenKind::Close) {
-            break;
+            let default = reader.clause("an expression", option)?.text;
+            column.default = Some(default).filter(|default| !default.eq_ignore_ascii_case("NULL"));
+        } else if reader.take(&["GENERATED"]) {
+            column.generated = Some(generation(reader)?);
+        } else if reader.take(&["REFERENCES"]) {
+            column.constraints.push(ConstraintKind::ForeignKey);
+            skip_reference(reader)?;
         } else {
-            column.references |= reader.sees_any(&["REFERENCES"]);
-            column.default = column.default.or_else(|| generated(reader));
-            reader.item("an option", |reader| reader.sees_any(&["NOT", "DEFAULT", "REFERENCES", "GENERATED"]))?;
+            let constraint = constraint_kind(reader);
+            column.not_null |= constraint == Some(ConstraintKind::PrimaryKey);
+            column.constraints.extend(constraint);
+            reader.item("an option", |reader| reader.sees_any(&OPTIONS))?;
         }
     }
     Ok(column)
 }
 
-/// A generated column is filled by the server.
-fn generated(reader: &Reader<'_>) -> Option<String> {
-    reader.sees_any(&["GENERATED"]).then(|| "GENERATED".to_owned())
+/// What follows `GENERATED`.
+fn generation(reader: &mut Reader<'_>) -> Result<Generated, DdlError> {
+    if !reader.take(&["ALWAYS"]) {
+        reader.expect(&["BY", "DEFAULT"])?;
+    }
+    reader.expect(&["AS"])?;
+    if reader.take(&["IDENTITY"]) {
+        if reader.text(0) == "(" {
+            reader.item("options", |reader| reader.sees_any(&OPTIONS))?;
+        }
+        return Ok(Generated::Identity);
+    }
+    reader.item("an expression", |reader| reader.sees_any(&["STORED", "VIRTUAL"]) || reader.sees_any(&OPTIONS))?;
+    if reader.take(&["STORED"]) {
+        return Ok(Generated::Stored);
+    }
+    reader.take(&["VIRTUAL"]);
+    Ok(Generated::Virtual)
+}
+
+/// Steps over the table that is referenced, and what is to happen when its rows go: `SET NULL` there is no option of the column.
+fn skip_reference(reader: &mut Reader<'_>) -> Result<(), DdlError> {
+    reader.name()?;
+    if reader.text(0) == "(" {
+        reader.item("columns", |reader| reader.text_behind(1) == ")")?;
+    }
+    loop {
+        if reader.take(&["MATCH"]) {
+            reader.advance();
+        } else if reader.take(&["ON", "DELETE"]) || reader.take(&["ON", "UPDATE"]) {
+            let words = if reader.sees_any(&["SET", "NO"]) { 2 } else { 1 };
+            (0..words).for_each(|_| reader.advance());
+        } else {
+            return Ok(());
+        }
+    }
 }
 
 fn create(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
     let reader = &mut cursor.reader;
-    reader.take(&["UNIQUE"]);
-    if reader.take(&["INDEX"]) {
-        let concurrently = reader.take(&["CONCURRENTLY"]);
-        cursor.skip_if_exists();
-        if !cursor.reader.sees_any(&["ON"]) {
-            cursor.name()?;
-        }
-        cursor.reader.expect(&["ON"])?;
-        cursor.reader.take(&["ONLY"]);
-        let table = cursor.name()?;
-        return Ok(vec![cursor.act(What::CreateIndex { concurrently }, Some(table), start)]);
+    if reader.take(&["UNIQUE", "INDEX"]) || reader.take(&["INDEX"]) {
+        return create_index(cursor, start);
     }
-    while reader.sees_any(&["GLOBAL", "LOCAL", "TEMPORARY", "TEMP", "UNLOGGED"]) {
+    while reader.sees_any(&["GLOBAL", "LOCAL", "TEMPORARY", "TEMP", "UNLOGGED", "RECURSIVE"]) {
         reader.advance();
     }
-    if !reader.take(&["TABLE"]) {
+    let is_view = reader.take(&["VIEW"]) || reader.take(&["MATERIALIZED", "VIEW"]);
+    if !is_view && !reader.take(&["TABLE"]) {
         return Ok(Vec::new());
     }
     cursor.skip_if_exists();
     let table = cursor.name()?;
     let end = cursor.end();
     let mut definition = Definition::default();
-    if cursor.reader.text(0) == "(" {
+    if !is_view && cursor.reader.text(0) == "(" {
         for item in cursor.bracketed()? {
             define(&mut definition, &item.text);
         }
     }
     let what = What::CreateTable(Box::new(definition));
-    Ok(vec![Act { what, table: Some(table), span: start..end, on_cluster: false }])
+    let mut acts = vec![Act { what, table: Some(table), span: start..end, on_cluster: false }];
+    cursor.skip_outside_brackets(|reader| reader.sees_any(&["AS"]));
+    if cursor.reader.take(&["AS", "WITH"]) {
+        acts.extend(postgres_nested::with(cursor)?);
+    }
+    Ok(acts)
+}
+
+fn create_index(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
+    let concurrently = cursor.reader.take(&["CONCURRENTLY"]);
+    cursor.skip_if_exists();
+    if !cursor.reader.sees_any(&["ON"]) {
+        cursor.name()?;
+    }
+    cursor.reader.expect(&["ON"])?;
+    let only = cursor.reader.take(&["ONLY"]);
+    let table = cursor.name()?;
+    let act = cursor.act(What::CreateIndex { concurrently, only }, Some(table), start);
+    if cursor.reader.take(&["USING"]) {
+        cursor.reader.identifier()?;
+    }
+    cursor.bracketed()?;
+    if cursor.reader.take(&["INCLUDE"]) {
+        cursor.bracketed()?;
+    }
+    if cursor.reader.take(&["NULLS"]) {
+        cursor.reader.take(&["NOT"]);
+        cursor.reader.expect(&["DISTINCT"])?;
+    }
+    if cursor.reader.take(&["WITH"]) {
+        cursor.bracketed()?;
+    }
+    if cursor.reader.take(&["TABLESPACE"]) {
+        cursor.reader.identifier()?;
+    }
+    if cursor.reader.take(&["WHERE"]) {
+        cursor.reader.clause("a condition", |_| false)?;
+    }
+    cursor.reader.expect_end()?;
+    Ok(vec![act])
 }
 
 fn define(definition: &mut Definition, item: &str) {
@@ -325,56 +475,85 @@ fn define(definition: &mut Definition, item: &str) {
         None if reader.sees_any(&["LIKE"]) => {}
         None => {
             if let Ok(column) = column(&mut reader) {
-                definition.foreign_keys += usize::from(column.references);
+                definition.foreign_keys += usize::from(column.constraints.contains(&ConstraintKind::ForeignKey));
                 definition.columns.push(column);
             }
         }
     }
 }
 
+/// What is dropped by names, with its word in messages.
+const DROPPED: [(&[&str], &str); 8] = [
+    (&["MATERIALIZED", "VIEW"], "materialized view"),
+    (&["FOREIGN", "TABLE"], "foreign table"),
+    (&["VIEW"], "view"),
+    (&["EXTENSION"], "extension"),
+    (&["SCHEMA"], "schema"),
+    (&["DATABASE"], "database"),
+    (&["TYPE"], "type"),
+    (&["DOMAIN"], "domain"),
+];
+
 fn drop_object(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
-    const OTHERS: [(&str, &str); 2] = [("SCHEMA", "schema"), ("DATABASE", "database")];
     if cursor.reader.take(&["INDEX"]) {
         let concurrently = cursor.reader.take(&["CONCURRENTLY"]);
-        cursor.skip_if_exists();
-        let index = cursor.name()?;
-        return Ok(vec![cursor.act(What::DropIndex { concurrently }, Some(index), start)]);
+        return dropped(cursor, start, |_| What::DropIndex { concurrently });
     }
     if cursor.reader.take(&["TABLE"]) {
-        return each_table(cursor, start, || What::DropTable);
+        return dropped(cursor, start, |_| What::DropTable);
     }
-    for (word, what) in OTHERS {
-        if cursor.reader.take(&[word]) {
-            cursor.skip_if_exists();
-            let name = cursor.name()?;
-            return Ok(vec![cursor.act(What::DropOther(what), Some(name), start)]);
-        }
+    if cursor.reader.take(&["OWNED", "BY"]) {
+        return dropped(cursor, start, |_| What::DropCascade("property of the role"));
     }
-    Ok(Vec::new())
+    let Some((_, kind)) = DROPPED.iter().find(|(words, _)| cursor.reader.take(words)) else {
+        return Ok(Vec::new());
+    };
+    dropped(cursor, start, |cascade| if cascade { What::DropCascade(kind) } else { What::DropOther(kind) })
 }
 
-/// An act for each of the tables `a, b`.
-fn each_table(cursor: &mut Cursor<'_>, start: usize, what: fn() -> What) -> Result<Vec<Act>, DdlError> {
+/// An act for each name, up to the end; what it is may depend on whether `CASCADE` is said.
+fn dropped(cursor: &mut Cursor<'_>, start: usize, what: impl Fn(bool) -> What) -> Result<Vec<Act>, DdlError> {
+    let names = names(cursor, start)?;
+    cursor.reader.take(&["WITH"]);
+    if cursor.reader.text(0) == "(" {
+        cursor.bracketed()?;
+    }
+    let cascade = cursor.reader.take(&["CASCADE"]);
+    if !cascade {
+        cursor.reader.take(&["RESTRICT"]);
+    }
+    cursor.reader.expect_end()?;
+    Ok(acts(names, || what(cascade)))
+}
+
+fn truncate(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
+    cursor.reader.take(&["TABLE"]);
+    Ok(acts(names(cursor, start)?, || What::Truncate))
+}
+
+/// The names `a, b`, each with its place; that of the first begins with the statement.
+fn names(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<(Named, Range<usize>)>, DdlError> {
     cursor.skip_if_exists();
-    let (mut acts, mut start) = (Vec::new(), start);
+    let (mut names, mut start) = (Vec::new(), start);
     loop {
         cursor.reader.take(&["ONLY"]);
-        let table: Named = cursor.name()?;
+        let name = cursor.name()?;
         cursor.reader.take_symbol("*");
-        acts.push(cursor.act(what(), Some(table), start));
+        names.push((name, start..cursor.end()));
         if !cursor.reader.take_symbol(",") {
-            return Ok(acts);
+            return Ok(names);
         }
         start = cursor.start();
     }
 }
 
-fn truncate(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
-    cursor.reader.take(&["TABLE"]);
-    each_table(cursor, start, || What::Truncate)
+fn acts(names: Vec<(Named, Range<usize>)>, what: impl Fn() -> What) -> Vec<Act> {
+    let act = |(name, span)| Act { what: what(), table: Some(name), span, on_cluster: false };
+    names.into_iter().map(act).collect()
 }
 
-fn rows(cursor: &mut Cursor<'_>, start: usize, updates: bool) -> Result<Vec<Act>, DdlError> {
+/// What follows `UPDATE` or `DELETE`.
+pub(super) fn rows(cursor: &mut Cursor<'_>, start: usize, updates: bool) -> Result<Act, DdlError> {
     if !updates {
         cursor.reader.expect(&["FROM"])?;
     }
@@ -389,25 +568,5 @@ fn rows(cursor: &mut Cursor<'_>, start: usize, updates: bool) -> Result<Vec<Act>
     }
     let reach = cursor.reach();
     let what = if updates { What::Update(reach) } else { What::Delete(reach) };
-    Ok(vec![Act { what, table: Some(table), span: start..end, on_cluster: false }])
-}
-
-/// `WITH … UPDATE`: with a LIMIT anywhere it is one of many batches.
-fn with(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
-    let (mut depth, mut limited) = (0_usize, false);
-    while let Some(kind) = cursor.reader.kind(0) {
-        match kind {
-            TokenKind::Open => depth += 1,
-            TokenKind::Close => depth = depth.saturating_sub(1),
-            _ if depth == 0 && cursor.reader.sees_any(&["UPDATE", "DELETE"]) => {
-                let updates = cursor.reader.sees_any(&["UPDATE"]);
-                cursor.reader.advance();
-                let acts = rows(cursor, start, updates)?;
-                return Ok(if limited { Vec::new() } else { acts });
-            }
-            _ => limited |= cursor.reader.sees_any(&["LIMIT"]),
-        }
-        cursor.reader.advance();
-    }
-    Ok(Vec::new())
+    Ok(Act { what, table: Some(table), span: start..end, on_cluster: false })
 }

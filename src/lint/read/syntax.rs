@@ -19,7 +19,7 @@ const BYTES_MAX: usize = 1 << 20;
 
 /// Words with which the statements begin that are judged.
 const JUDGED: [&str; 6] = ["ALTER", "CREATE", "DROP", "UPDATE", "DELETE", "TRUNCATE"];
-/// Second and third words of those that the parser does not know, or not in full.
+/// Second and third words, behind `OR REPLACE`, of those that the parser does not know, or not in full.
 const LACKED: [&str; 42] = [
     "INDEX",
     "SEQUENCE",
@@ -65,7 +65,7 @@ const LACKED: [&str; 42] = [
     "TRUSTED",
 ];
 /// Commands of ALTER TABLE, options of columns and clauses that it lacks.
-const LACKED_ANYWHERE: [&[&str]; 17] = [
+const LACKED_ANYWHERE: [&[&str]; 23] = [
     &["ONLY"],
     &["EXCLUDE"],
     &["SET", "STATISTICS"],
@@ -82,6 +82,12 @@ const LACKED_ANYWHERE: [&[&str]; 17] = [
     &["SET", "SCHEMA"],
     &["RESET"],
     &["SET", "LOGGED"],
+    &["SET", "UNLOGGED"],
+    &["SET", "TABLESPACE"],
+    &["SET", "ACCESS"],
+    &["SET", "EXPRESSION"],
+    &["IN", "TABLESPACE"],
+    &["VIRTUAL"],
     &["NOT", "VALID"],
 ];
 
@@ -151,7 +157,7 @@ fn is_operator(word: &str) -> bool {
 
 fn is_lacked(words: &[&str]) -> bool {
     let is = |word: &&str, other: &str| word.eq_ignore_ascii_case(other);
-    let heads = words.iter().skip(1).take(2);
+    let heads = words.iter().skip(1).filter(|word| !is(word, "OR") && !is(word, "REPLACE")).take(2);
     let by_head = heads.clone().any(|word| LACKED.iter().any(|lacked| is(word, lacked)));
     let follows = |lacked: &&[&str]| {
         words.windows(lacked.len()).any(|window| window.iter().zip(*lacked).all(|(word, lacked)| is(word, lacked)))

@@ -26,22 +26,43 @@ fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
             ),
         ));
     }
-    let widens = !using && is_text(kind);
+    let widens = if *using { None } else { Widening::to(kind) };
     let help = format!(
         "add a column of the new type, write both, fill the old rows in batches, move the readers: ALTER TABLE {table} ADD COLUMN … {kind}"
     );
-    Some(if widens {
-        let why = "from a shorter varchar it is done at once; from any other type the table is written anew, and nobody reads or writes it meanwhile";
-        Mark::hazard(span, what, why, help)
-    } else {
-        let why = "the table and its indexes are written anew under a lock that keeps readers and writers out";
-        Mark::blocker(span, what, why, help)
+    Some(match widens {
+        Some(Widening::Text) => {
+            let why = "from a shorter varchar it is done at once; from any other type the table is written anew, and nobody reads or writes it meanwhile";
+            Mark::hazard(span, what, why, help)
+        }
+        Some(Widening::Numeric) => {
+            let why = "from a numeric of the same scale and no greater precision it is done at once; from any other type the table is written anew, \
+                       and nobody reads or writes it meanwhile";
+            Mark::hazard(span, what, why, help)
+        }
+        None => {
+            let why = "the table and its indexes are written anew under a lock that keeps readers and writers out";
+            Mark::blocker(span, what, why, help)
+        }
     })
 }
 
-fn is_text(kind: &str) -> bool {
-    let kind = kind.to_ascii_lowercase();
-    kind == "text" || kind.starts_with("varchar") || kind.starts_with("character varying")
+/// Types of PostgreSQL that a narrower one of the same kind becomes without its values being written.
+enum Widening {
+    Text,
+    Numeric,
+}
+
+impl Widening {
+    fn to(kind: &str) -> Option<Self> {
+        let kind = kind.to_ascii_lowercase();
+        let is =
+            |name: &str| kind.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['(', ' ']));
+        if ["text", "varchar", "character varying"].iter().any(|name| is(name)) {
+            return Some(Self::Text);
+        }
+        ["numeric", "decimal"].iter().any(|name| is(name)).then_some(Self::Numeric)
+    }
 }
 
 #[cfg(test)]
@@ -69,6 +90,17 @@ mod tests {
                     "blocker: ALTER COLUMN a TYPE bigint USING a::bigint",
                 ),
                 ("ALTER TABLE t ALTER a SET DATA TYPE varchar(200)", "hazard: ALTER a SET DATA TYPE varchar(200)"),
+                (
+                    "ALTER TABLE \"posthog_user\" ALTER COLUMN \"bio\" TYPE text USING \"bio\"::text",
+                    "hazard: ALTER COLUMN \"bio\" TYPE text USING \"bio\"::text",
+                ),
+                (
+                    "ALTER TABLE t ALTER a TYPE numeric(12, 2) USING CAST(a AS numeric(12,2))",
+                    "hazard: ALTER a TYPE numeric(12, 2) USING CAST(a AS numeric(12,2))",
+                ),
+                ("ALTER TABLE t ALTER a TYPE text USING b::text", "blocker: ALTER a TYPE text USING b::text"),
+                ("ALTER TABLE t ALTER a TYPE text USING lower(a)", "blocker: ALTER a TYPE text USING lower(a)"),
+                ("ALTER TABLE t ALTER a TYPE numerically", "blocker: ALTER a TYPE numerically"),
             ],
         );
         passes(

@@ -30,6 +30,7 @@ mod tests {
     #[test]
     fn cases() {
         flags(CODE, Postgres, &[("DROP INDEX IF EXISTS i", "hazard: DROP INDEX IF EXISTS i")]);
+        assert_eq!(super::super::cases::found(CODE, Postgres, "DROP INDEX a, b").len(), 2);
         passes(CODE, Postgres, &["DROP INDEX CONCURRENTLY IF EXISTS i", "DROP TABLE t"]);
     }
 }

@@ -1,24 +1,107 @@
 //! SW062: statements that lock a whole table for long.
 
-use super::{File, Mark};
-use crate::lint::statement::What;
+use super::{File, Mark, Step};
+use crate::lint::statement::{Column, Exclusive, Generated, What};
 
 pub(super) const CODE: &str = "SW062";
 pub(super) const TITLE: &str = "a whole table is locked while it is worked on";
 pub(super) const DIALECTS: &[crate::lint::Dialect] = super::POSTGRES;
 
 pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
-    let locking = file.steps().filter_map(|step| {
-        let What::Exclusive(words) = &step.act.what else { return None };
-        let help = match *words {
-            "VACUUM FULL" | "CLUSTER" => "plain VACUUM makes room without such a lock; to shrink the table, pg_repack",
-            "LOCK TABLE" => "leave it to the statements to lock what they need",
-            _ => "say CONCURRENTLY, outside of a transaction",
-        };
-        let why = "readers or writers of the whole table wait until it is done";
-        Some(Mark::blocker(&step.act.span, format!("{words} locks a whole table"), why, help))
-    });
-    locking.collect()
+    file.steps_on_old_tables().filter_map(|step| mark(file, &step)).collect()
+}
+
+fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
+    let (table, span) = (step.table(), &step.act.span);
+    match &step.act.what {
+        What::Exclusive(Exclusive::Empty) => Some(Mark::blocker(
+            span,
+            format!("{table} is emptied"),
+            "whoever reads it gets an error until it is filled again",
+            format!("keep its rows until there are new ones: REFRESH MATERIALIZED VIEW CONCURRENTLY {table}"),
+        )),
+        What::Exclusive(what) => {
+            let (words, help) = of_exclusive(*what);
+            let why = "readers or writers of the whole table wait until it is done";
+            Some(Mark::blocker(span, format!("{words} locks a whole table"), why, help))
+        }
+        What::AddColumn(column) => {
+            let (words, help) = of_column(file, table, column)?;
+            let what = format!("{table} is written anew for the {words} {}", file.quoted(&column.name));
+            let why = "every row gets its value under a lock that keeps readers and writers out";
+            Some(Mark::blocker(span, what, why, help))
+        }
+        What::DetachPartition { concurrently: false } => Some(Mark::hazard(
+            span,
+            format!("a partition is detached while all of {table} is locked"),
+            "it waits for every query on the table, and all later ones, of any partition, wait for it",
+            "PostgreSQL 14 and later, outside of a transaction: DETACH PARTITION … CONCURRENTLY",
+        )),
+        _ => None,
+    }
+}
+
+/// Words and help.
+fn of_exclusive(what: Exclusive) -> (&'static str, &'static str) {
+    const PLAIN: &str = "plain VACUUM makes room without such a lock; to shrink the table, pg_repack";
+    const CONCURRENTLY: &str = "say CONCURRENTLY, outside of a transaction";
+    match what {
+        Exclusive::VacuumFull => ("VACUUM FULL", PLAIN),
+        Exclusive::Cluster => ("CLUSTER", PLAIN),
+        Exclusive::Lock => ("LOCK TABLE", "leave it to the statements to lock what they need"),
+        Exclusive::Reindex(words, true) => (words, CONCURRENTLY),
+        Exclusive::Reindex(words, false) => (
+            words,
+            "the server refuses CONCURRENTLY there: wait until nobody works, or REINDEX INDEX the one that is broken",
+        ),
+        Exclusive::Refresh | Exclusive::Empty => (
+            "REFRESH MATERIALIZED VIEW",
+            "REFRESH … CONCURRENTLY, which needs a unique index of the view, and that it was filled before",
+        ),
+        Exclusive::Rewrite(words @ "SET EXPRESSION") => {
+            (words, "add another generated column, move the readers, drop this one later")
+        }
+        Exclusive::Rewrite(words @ "SET TABLESPACE") => (words, "pg_repack --tablespace moves it while it is used"),
+        Exclusive::Rewrite(words) => (
+            words,
+            "make a table that is so, copy the rows in batches, and exchange them for the readers; or wait until nobody works",
+        ),
+    }
+}
+
+/// Words and help for a column that the server fills in every row.
+fn of_column(file: &File<'_>, table: &str, column: &Column) -> Option<(&'static str, String)> {
+    let name = file.quoted(&column.name);
+    let later = "in later migrations fill old rows in batches and make it NOT NULL as SW060 says";
+    match column.generated? {
+        Generated::Serial => {
+            let integer = match column.kind.to_ascii_lowercase().as_str() {
+                "bigserial" | "serial8" => "bigint",
+                "smallserial" | "serial2" => "smallint",
+                _ => "integer",
+            };
+            let help = format!(
+                "ALTER TABLE {table} ADD COLUMN {name} {integer}; CREATE SEQUENCE s OWNED BY {table}.{name}; ALTER TABLE {table} ALTER COLUMN \
+                 {name} SET DEFAULT nextval('s'); {later}"
+            );
+            Some(("serial column", help))
+        }
+        Generated::Identity => {
+            let help = format!(
+                "ALTER TABLE {table} ADD COLUMN {name} {}; {later}; then ALTER COLUMN {name} ADD GENERATED BY DEFAULT AS IDENTITY, which writes nothing anew",
+                column.kind
+            );
+            Some(("identity column", help))
+        }
+        Generated::Stored => {
+            let help = format!(
+                "ALTER TABLE {table} ADD COLUMN {name} {}, which a trigger fills for new rows and batches for old ones; or compute it in a view",
+                column.kind
+            );
+            Some(("stored generated column", help))
+        }
+        Generated::Virtual => None,
+    }
 }
 
 #[cfg(test)]
@@ -33,16 +116,66 @@ mod tests {
             CODE,
             Postgres,
             &[
-                ("VACUUM FULL t", "blocker: VACUUM"),
-                ("LOCK TABLE t IN ACCESS EXCLUSIVE MODE", "blocker: LOCK"),
-                ("REINDEX TABLE t", "blocker: REINDEX"),
-                ("REFRESH MATERIALIZED VIEW v", "blocker: REFRESH"),
+                ("VACUUM FULL t", "blocker: VACUUM FULL t"),
+                ("VACUUM (FULL, ANALYZE) t (a)", "blocker: VACUUM (FULL, ANALYZE) t (a)"),
+                ("VACUUM FULL", "blocker: VACUUM FULL"),
+                ("LOCK TABLE t IN ACCESS EXCLUSIVE MODE", "blocker: LOCK TABLE t IN ACCESS EXCLUSIVE MODE"),
+                ("LOCK t", "blocker: LOCK t"),
+                ("LOCK TABLE t IN SHARE MODE NOWAIT", "blocker: LOCK TABLE t IN SHARE MODE NOWAIT"),
+                ("CLUSTER t USING i", "blocker: CLUSTER t USING i"),
+                ("REINDEX TABLE t", "blocker: REINDEX TABLE t"),
+                ("REINDEX SYSTEM d", "blocker: REINDEX SYSTEM d"),
+                ("REFRESH MATERIALIZED VIEW v", "blocker: REFRESH MATERIALIZED VIEW v"),
+                ("REFRESH MATERIALIZED VIEW v WITH NO DATA", "blocker: REFRESH MATERIALIZED VIEW v WITH NO DATA"),
+                ("ALTER TABLE t SET UNLOGGED", "blocker: SET UNLOGGED"),
+                ("ALTER TABLE t SET LOGGED", "blocker: SET LOGGED"),
+                ("ALTER TABLE t SET TABLESPACE fast", "blocker: SET TABLESPACE fast"),
+                ("ALTER TABLE ALL IN TABLESPACE a SET TABLESPACE b", "blocker: ALTER TABLE ALL IN TABLESPACE"),
+                ("ALTER TABLE t SET ACCESS METHOD heap2", "blocker: SET ACCESS METHOD heap2"),
+                (
+                    "ALTER TABLE t ALTER COLUMN a SET EXPRESSION AS (b + 1)",
+                    "blocker: ALTER COLUMN a SET EXPRESSION AS (b + 1)",
+                ),
+                ("ALTER TABLE t ADD COLUMN a bigserial", "blocker: ADD COLUMN a bigserial"),
+                ("ALTER TABLE t ADD a serial NOT NULL", "blocker: ADD a serial NOT NULL"),
+                (
+                    "ALTER TABLE t ADD COLUMN a int GENERATED BY DEFAULT AS IDENTITY (START 5)",
+                    "blocker: ADD COLUMN a int GENERATED BY DEFAULT AS IDENTITY (START 5)",
+                ),
+                (
+                    "ALTER TABLE t ADD COLUMN a int GENERATED ALWAYS AS (b * 2) STORED NOT NULL",
+                    "blocker: ADD COLUMN a int GENERATED ALWAYS AS (b * 2) STORED NOT NULL",
+                ),
+                ("ALTER TABLE t DETACH PARTITION p", "hazard: DETACH PARTITION p"),
             ],
         );
         passes(
             CODE,
             Postgres,
-            &["VACUUM t", "ANALYZE t", "REINDEX INDEX CONCURRENTLY i", "REFRESH MATERIALIZED VIEW CONCURRENTLY v"],
+            &[
+                "VACUUM t",
+                "VACUUM (FULL FALSE, ANALYZE) users",
+                "ANALYZE t",
+                "REINDEX INDEX CONCURRENTLY i",
+                "REINDEX (CONCURRENTLY) TABLE t",
+                "REFRESH MATERIALIZED VIEW CONCURRENTLY v",
+                "LOCK TABLE users IN ACCESS SHARE MODE",
+                "LOCK TABLE users, teams IN ROW EXCLUSIVE MODE",
+                "CREATE TABLE t (a int); LOCK TABLE t; CLUSTER t USING i; REINDEX TABLE t; VACUUM FULL t",
+                "CREATE MATERIALIZED VIEW mv AS SELECT 1 AS id WITH NO DATA; REFRESH MATERIALIZED VIEW mv",
+                "ALTER TABLE t ADD COLUMN a int GENERATED ALWAYS AS (b * 2) VIRTUAL",
+                "ALTER TABLE t ADD COLUMN a int DEFAULT 1 REFERENCES u ON DELETE SET DEFAULT ON UPDATE SET NULL",
+                "ALTER TABLE t DETACH PARTITION p CONCURRENTLY",
+                "ALTER TABLE t SET (fillfactor = 90)",
+                "CREATE TABLE t (a int); ALTER TABLE t ADD COLUMN b serial",
+            ],
         );
+    }
+    #[test]
+    fn what_the_server_refuses_is_not_advised() {
+        let help = |sql: &str| super::super::cases::help(CODE, Postgres, sql);
+        assert!(help("REINDEX SYSTEM d").contains("refuses CONCURRENTLY"));
+        assert!(help("REINDEX TABLE t").contains("say CONCURRENTLY"));
+        assert!(help("ALTER TABLE t ADD COLUMN a bigserial").contains("ADD COLUMN a bigint;"));
     }
 }

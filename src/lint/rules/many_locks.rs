@@ -39,7 +39,7 @@ fn locks(what: &What) -> bool {
         What::CreateTable(_)
             | What::Update(_)
             | What::Delete(_)
-            | What::ValidateConstraint
+            | What::ValidateConstraint { .. }
             | What::DropIndex { .. }
             | What::CreateIndex { .. }
     )

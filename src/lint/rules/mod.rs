@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use super::checks::Checks;
 use super::dialect::Dialect;
 use super::statement::{Act, Definition, Named, Statement, What};
 use crate::assess::{Finding, Severity};
@@ -129,6 +130,9 @@ pub(super) struct File<'a> {
     pub(super) text: &'a str,
     pub(super) statements: &'a [Statement],
     pub(super) known: &'a Known,
+    pub(super) checks: &'a Checks,
+    /// The file's number among all that are given.
+    pub(super) number: usize,
 }
 
 /// How many statements before and behind one are looked at for what belongs to it: enough for any migration, and a bound.
@@ -275,6 +279,14 @@ pub(super) mod cases {
         assert!(file.unparsed.is_empty(), "{sql}\n{:?}", file.unparsed);
         let own = file.findings.iter().filter(|found| found.finding.code == code && found.finding.suppressed.is_none());
         own.map(|found| format!("{}: {}", found.finding.severity, &sql[found.place.span.clone()])).collect()
+    }
+
+    /// The help of the first finding of one code.
+    pub(in crate::lint) fn help(code: &str, dialect: Dialect, sql: &str) -> String {
+        let source = Source { name: "x.sql".to_owned(), text: sql.to_owned() };
+        let report = lint(vec![source], Choice::Only(dialect));
+        let found = report.files[0].findings.iter().find(|found| found.finding.code == code);
+        found.map(|found| found.finding.help.clone()).unwrap_or_default()
     }
 
     #[track_caller]

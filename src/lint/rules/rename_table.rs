@@ -9,10 +9,15 @@ pub(super) const DIALECTS: &[crate::lint::Dialect] = super::BOTH;
 
 pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
     let renames = file.steps_on_old_tables().filter_map(|step| {
+        if let What::RenameOther { kind, name } = &step.act.what {
+            return Some(renamed(&step, kind, name));
+        }
         let (to, from) = (target(&step)?, step.act.table.as_ref()?);
-        // A name that another rename gives anew is a swap, which has a rule of its own.
-        if file.around(&step).any(|other| target(&other).is_some_and(|name| name.is(from))) {
-            return None;
+        let gives_it_anew = |other: &Step<'_>| target(other).is_some_and(|name| name.is(from)) && !std::ptr::eq(other.act, step.act);
+        let taker = file.around(&step).find(gives_it_anew);
+        // A name that another rename gives anew is a swap, which has a rule of its own for ClickHouse.
+        if let Some(taker) = taker {
+            return (!file.is_clickhouse()).then(|| swapped(&step, &taker, from));
         }
         let help = if file.is_clickhouse() {
             format!("create {} anew and move writers and readers, or keep the old name: CREATE VIEW {} AS SELECT * FROM {}", to.sql, from.sql, to.sql)
@@ -23,6 +28,30 @@ pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
         Some(Mark::blocker(&step.act.span, format!("there is no {} any more", from.sql), why, help))
     });
     renames.collect()
+}
+
+/// Another table takes the name, in PostgreSQL.
+fn swapped(step: &Step<'_>, taker: &Step<'_>, from: &Named) -> Mark {
+    let together = step.at == taker.at || step.statement.transaction.is_some();
+    let what = format!("{} takes the place of {}", taker.table(), from.sql);
+    let why = "views, foreign keys, triggers and sequences stay with the old table; what was written to it after the copy is lacking in the new one";
+    let help =
+        "rename both in one transaction, after LOCK of the old table and a last copy; create anew what refers to it";
+    if together && step.statement.transaction == taker.statement.transaction {
+        return Mark::hazard(&step.act.span, what, why, help);
+    }
+    let why = format!("between the renames there is no such table: all software fails; {why}");
+    Mark::blocker(&step.act.span, what, &why, help)
+}
+
+/// A schema, a type, or a value of a type.
+fn renamed(step: &Step<'_>, kind: &str, name: &str) -> Mark {
+    Mark::blocker(
+        &step.act.span,
+        format!("there is no {kind} {name} any more"),
+        "software that knows the old name fails, also the version that is being replaced",
+        "add what is to have the new name, use both, move readers and writers, retire the old one later",
+    )
 }
 
 fn target<'a>(step: &Step<'a>) -> Option<&'a Named> {
@@ -41,7 +70,28 @@ mod tests {
     #[test]
     fn cases() {
         flags(CODE, ClickHouse, &[("RENAME TABLE d.a TO d.b", "blocker: RENAME TABLE d.a TO d.b")]);
-        flags(CODE, Postgres, &[("ALTER TABLE a RENAME TO b", "blocker: RENAME TO b")]);
+        flags(
+            CODE,
+            Postgres,
+            &[
+                ("ALTER TABLE a RENAME TO b", "blocker: RENAME TO b"),
+                ("ALTER VIEW IF EXISTS v RENAME TO w", "blocker: RENAME TO w"),
+                ("ALTER TABLE a SET SCHEMA archive", "blocker: SET SCHEMA archive"),
+                ("ALTER SCHEMA a RENAME TO b", "blocker: ALTER SCHEMA a RENAME TO b"),
+                (
+                    "ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'",
+                    "blocker: ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'",
+                ),
+                (
+                    "CREATE TABLE a_new (x int); ALTER TABLE a RENAME TO a_old; ALTER TABLE a_new RENAME TO a;",
+                    "blocker: RENAME TO a_old",
+                ),
+                (
+                    "CREATE TABLE a_new (x int); BEGIN; ALTER TABLE a RENAME TO a_old; ALTER TABLE a_new RENAME TO a; COMMIT;",
+                    "hazard: RENAME TO a_old",
+                ),
+            ],
+        );
         passes(
             CODE,
             ClickHouse,
@@ -51,6 +101,14 @@ mod tests {
                 "CREATE TABLE a (x UInt8) ENGINE = MergeTree ORDER BY x; RENAME TABLE a TO b",
             ],
         );
-        passes(CODE, Postgres, &["ALTER SEQUENCE a RENAME TO b"]);
+        passes(
+            CODE,
+            Postgres,
+            &[
+                "ALTER SEQUENCE a RENAME TO b",
+                "ALTER TYPE mood ADD VALUE 'calm'",
+                "ALTER DOMAIN d RENAME CONSTRAINT a TO b",
+            ],
+        );
     }
 }

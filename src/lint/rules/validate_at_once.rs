@@ -1,6 +1,6 @@
 //! SW059: NOT VALID and VALIDATE in one transaction.
 
-use super::{File, Mark};
+use super::{File, Mark, Step};
 use crate::lint::statement::What;
 
 pub(super) const CODE: &str = "SW059";
@@ -9,13 +9,8 @@ pub(super) const DIALECTS: &[crate::lint::Dialect] = super::POSTGRES;
 
 pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
     let validated = file.steps().filter(|step| {
-        let transaction = step.statement.transaction;
-        let adds = |other: super::Step<'_>| {
-            matches!(other.act.what, What::AddConstraint { not_valid: true, .. })
-                && other.statement.transaction == transaction
-                && other.at <= step.at
-        };
-        matches!(step.act.what, What::ValidateConstraint) && transaction.is_some() && file.around(step).any(adds)
+        let What::ValidateConstraint { name } = &step.act.what else { return false };
+        file.around(step).any(|other| adds(&other, name) && is_together(&other, step))
     });
     validated
         .map(|step| {
@@ -29,6 +24,20 @@ pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
         .collect()
 }
 
+fn adds(step: &Step<'_>, constraint: &str) -> bool {
+    match &step.act.what {
+        What::AddConstraint { name: Some(name), not_valid: true, .. } => name.eq_ignore_ascii_case(constraint),
+        _ => false,
+    }
+}
+
+/// Whether both are of one table, and of one transaction, or of one statement.
+fn is_together(one: &Step<'_>, two: &Step<'_>) -> bool {
+    let transaction = one.statement.transaction;
+    let same_table = one.act.table.as_ref().zip(two.act.table.as_ref()).is_some_and(|(one, two)| one.is(two));
+    same_table && (one.at == two.at || transaction.is_some() && transaction == two.statement.transaction)
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::cases::{flags, passes};
@@ -40,10 +49,16 @@ mod tests {
         flags(
             CODE,
             Postgres,
-            &[(
-                "BEGIN; ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT c; COMMIT",
-                "hazard: VALIDATE CONSTRAINT c",
-            )],
+            &[
+                (
+                    "BEGIN; ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT c; COMMIT",
+                    "hazard: VALIDATE CONSTRAINT c",
+                ),
+                (
+                    "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID, VALIDATE CONSTRAINT c",
+                    "hazard: VALIDATE CONSTRAINT c",
+                ),
+            ],
         );
         passes(
             CODE,
@@ -51,6 +66,7 @@ mod tests {
             &[
                 "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID; ALTER TABLE t VALIDATE CONSTRAINT c",
                 "BEGIN; ALTER TABLE t VALIDATE CONSTRAINT c; COMMIT",
+                "ALTER TABLE t ADD CONSTRAINT d CHECK (a > 0) NOT VALID, VALIDATE CONSTRAINT c",
             ],
         );
     }
