@@ -12,6 +12,7 @@ mod pieces;
 mod place;
 mod read;
 mod rules;
+mod sections;
 mod statement;
 mod suppression;
 #[cfg(test)]
@@ -62,6 +63,8 @@ pub struct FileReport {
     pub dialect_reason: String,
     /// Statements, those that cannot be read included.
     pub statements: usize,
+    /// Those of them that take the migration back and are not judged.
+    pub down: usize,
     /// Findings by place.
     pub findings: Vec<Found>,
     /// Places that cannot be read.
@@ -111,18 +114,20 @@ struct Read {
     dialect: Dialect,
     dialect_reason: String,
     statements: Vec<Statement>,
+    down: usize,
     unread: Vec<pieces::Unread>,
 }
 
 impl Read {
     fn new(source: Source, choice: Choice) -> Self {
         let (dialect, dialect_reason) = choice.decide(&source.text);
-        let (statements, unread) = read::statements(&source.text, dialect);
-        Self { source, dialect, dialect_reason, statements, unread }
+        let (mut statements, unread) = read::statements(&source.text, dialect);
+        let down = sections::remove_down(&source.text, &mut statements);
+        Self { source, dialect, dialect_reason, statements, down, unread }
     }
 
     fn judge(self, number: usize, known: &Known, checks: &Checks) -> FileReport {
-        let Self { source, dialect, dialect_reason, statements, unread } = self;
+        let Self { source, dialect, dialect_reason, statements, down, unread } = self;
         let lines = Lines::new(&source.text);
         let mut suppressions = Suppressions::new(&source.text, &statements);
         let file = File { dialect, text: &source.text, statements: &statements, known, checks, number };
@@ -153,8 +158,8 @@ impl Read {
             place: lines.place(&source.text, unread.span),
             message: unread.message,
         };
-        let count = statements.len();
+        let count = statements.len() + down;
         let unparsed: Vec<Unparsed> = unread.into_iter().map(place_of).collect();
-        FileReport { dialect, dialect_reason, statements: count, findings, unparsed, omitted, source }
+        FileReport { dialect, dialect_reason, statements: count, down, findings, unparsed, omitted, source }
     }
 }

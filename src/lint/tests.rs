@@ -189,6 +189,27 @@ fn statements_within_others_are_judged() {
 }
 
 #[test]
+fn what_takes_a_migration_back_is_not_judged() {
+    for (up, down) in [
+        ("-- +goose Up", "-- +goose Down"),
+        ("-- +migrate Up", "-- +migrate Down notransaction"),
+        ("-- migrate:up", "-- migrate:down"),
+        ("-- Up Migration", "-- Down Migration"),
+    ] {
+        let sql =
+            format!("{up}\nALTER TABLE t ADD COLUMN z int;\n{down}\nALTER TABLE t DROP COLUMN z;\nDROP TABLE u;\n");
+        for dialect in [Dialect::ClickHouse, Dialect::Postgres] {
+            let report = report(&sql, Choice::Only(dialect));
+            assert!(!report.is_blocked(), "{sql}");
+            assert_eq!((report.files[0].statements, report.files[0].down), (3, 2), "{sql}");
+            assert!(terminal(&report, false).contains("2 statements of the down section not judged"));
+        }
+        let reversed = format!("{down}\nDROP TABLE u;\n{up}\nALTER TABLE t DROP COLUMN z;\n");
+        assert_eq!(codes_of(&reversed, Dialect::ClickHouse), ["SW027"]);
+    }
+}
+
+#[test]
 fn empty_files_have_nothing_to_say() {
     for sql in ["", "\n", "-- nothing\n", ";;;", "/* a */"] {
         for dialect in [Dialect::ClickHouse, Dialect::Postgres] {

@@ -51,6 +51,7 @@ fn file(file: &FileReport) -> Value {
         "dialect": file.dialect.to_string(),
         "dialect_reason": file.dialect_reason,
         "statements": file.statements,
+        "down": file.down,
         "omitted": file.omitted,
     })
 }

@@ -121,6 +121,7 @@ fn summary(file: &FileReport) -> String {
         (file.findings.iter().filter(|found| found.finding.suppressed.is_some()).count() as u64, "allowed finding"),
         (file.unparsed.len() as u64, "place that cannot be read"),
         (file.omitted as u64, "finding not shown"),
+        (file.down as u64, "statement of the down section not judged"),
     ];
     let parts: Vec<String> =
         parts.iter().filter(|(many, _)| *many > 0).map(|(many, word)| phrase(*many, word)).collect();
@@ -138,6 +139,7 @@ fn phrase(many: u64, words: &str) -> String {
     let plural = match words {
         "place that cannot be read" => "places that cannot be read",
         "finding not shown" => "findings not shown",
+        "statement of the down section not judged" => "statements of the down section not judged",
         words => return count(many, words),
     };
     if many == 1 { format!("1 {words}") } else { format!("{many} {plural}") }
