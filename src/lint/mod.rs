@@ -6,6 +6,7 @@
 //! nothing here recurses, but for the parser that judges PostgreSQL's syntax, which gets no text that is deep or long.
 
 mod dialect;
+mod new_tables;
 mod output;
 mod pieces;
 mod place;
@@ -121,7 +122,7 @@ impl Read {
         let Self { source, dialect, dialect_reason, statements, unread } = self;
         let lines = Lines::new(&source.text);
         let mut suppressions = Suppressions::new(&source.text, &statements);
-        let file = File { dialect, text: &source.text, statements: &statements, known };
+        let file = File::new(dialect, &source.text, &statements, known);
         let mut marks: Vec<(&'static str, Mark)> = Vec::new();
         for rule in rules::ALL.iter().filter(|rule| rule.dialects.contains(&dialect)) {
             marks.extend((rule.check)(&file).into_iter().map(|mark| (rule.code, mark)));

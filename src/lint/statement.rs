@@ -29,7 +29,7 @@ pub(crate) struct Act {
     pub(crate) on_cluster: bool,
 }
 
-/// A table's name.
+/// A table's name; database and table as the server understands them, which folds what is not quoted in PostgreSQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Named {
     /// As it is written.
@@ -38,7 +38,16 @@ pub(crate) struct Named {
     pub(crate) table: String,
 }
 
+/// What is equal for names that are surely of the same table. A database that is left out is one of its own here: which one
+/// it is, a file does not say.
+pub(crate) type Key<'a> = (Option<&'a str>, &'a str);
+
 impl Named {
+    /// Two names with equal keys are surely of the same table.
+    pub(crate) fn key(&self) -> Key<'_> {
+        (self.database.as_deref(), &self.table)
+    }
+
     /// Whether both may be the same table: case and a database that is left out do not tell them apart.
     pub(crate) fn is(&self, other: &Self) -> bool {
         let same = |one: &str, two: &str| one.eq_ignore_ascii_case(two);
@@ -81,6 +90,9 @@ pub(crate) enum What {
     ValidateConstraint,
     RenameTable {
         to: Named,
+    },
+    ExchangeTables {
+        with: Named,
     },
     Update(Reach),
     Delete(Reach),
@@ -148,6 +160,8 @@ pub(crate) struct Column {
 #[derive(Debug, Default)]
 pub(crate) struct Definition {
     pub(crate) replaces: bool,
+    /// `IF NOT EXISTS`: the table may be an old one.
+    pub(crate) may_be_there: bool,
     pub(crate) columns: Vec<Column>,
     /// Tables that its foreign keys point to.
     pub(crate) foreign_keys: usize,

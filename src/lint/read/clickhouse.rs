@@ -29,6 +29,7 @@ pub(super) fn read(cursor: &mut Cursor<'_>, wrong: &mut Vec<Unread>) -> Result<V
         "DROP" => drop_object(cursor, start),
         "TRUNCATE" => truncate(cursor, start),
         "RENAME" => rename(cursor, start),
+        "EXCHANGE" if cursor.reader.take(&["TABLES"]) => exchange(cursor, start),
         "ALTER" | "EXCHANGE" => Ok(Vec::new()),
         "OPTIMIZE" => optimize(cursor, start),
         "DETACH" => detach(cursor, start),
@@ -92,12 +93,12 @@ fn create(cursor: &mut Cursor<'_>, start: usize, replaces: bool) -> Result<Vec<A
     if !cursor.reader.take(&["TABLE"]) {
         return Ok(Vec::new());
     }
-    cursor.skip_if_exists();
+    let may_be_there = cursor.take_if_not_exists();
     let table = cursor.name()?;
     let end = cursor.end();
     let on_cluster = cursor.reader.on_cluster()?.is_some();
     let mut definition = definition(cursor, &table)?;
-    definition.replaces = replaces;
+    (definition.replaces, definition.may_be_there) = (replaces, may_be_there);
     Ok(vec![Act { what: What::CreateTable(Box::new(definition)), table: Some(table), span: start..end, on_cluster }])
 }
 
@@ -238,6 +239,16 @@ fn rename(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
         }
         start = cursor.start();
     }
+}
+
+/// `EXCHANGE TABLES a AND b`
+fn exchange(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
+    let table = cursor.name()?;
+    cursor.reader.expect(&["AND"])?;
+    let with = cursor.name()?;
+    let end = cursor.end();
+    let on_cluster = cursor.reader.on_cluster()?.is_some();
+    Ok(vec![Act { what: What::ExchangeTables { with }, table: Some(table), span: start..end, on_cluster }])
 }
 
 fn optimize(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {

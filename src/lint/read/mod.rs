@@ -3,11 +3,14 @@
 mod clickhouse;
 mod postgres;
 mod postgres_lexer;
+mod reach;
 mod syntax;
 
 use std::ops::Range;
 
 pub(super) use postgres_lexer::PostgresLexer;
+use reach::Word;
+pub(super) use reach::of_command;
 
 use super::dialect::Dialect;
 use super::pieces::{Unread, split};
@@ -23,7 +26,8 @@ pub(super) fn statements(text: &str, dialect: Dialect) -> (Vec<Statement>, Vec<U
     let mut judge = syntax::Judge::default();
     for piece in pieces {
         let sql = &text[piece.span.clone()];
-        let mut cursor = Cursor { reader: Reader::of(sql, piece.tokens.clone()), offset: piece.span.start };
+        let reader = Reader::of(sql, piece.tokens.clone());
+        let mut cursor = Cursor { reader, offset: piece.span.start, dialect };
         let mut wrong: Vec<Unread> = piece.bad_bracket.iter().cloned().collect();
         let acts = match read(&mut cursor, dialect, &mut wrong) {
             Ok(acts) => acts,
@@ -75,6 +79,7 @@ const NAME_BYTES_MAX: usize = 1_000;
 pub(super) struct Cursor<'a> {
     reader: Reader<'a>,
     offset: usize,
+    dialect: Dialect,
 }
 
 impl Cursor<'_> {
@@ -97,9 +102,9 @@ impl Cursor<'_> {
     /// `[database.]table`, in PostgreSQL with a schema; of three names the last two count.
     fn name(&mut self) -> Result<Named, DdlError> {
         let start = self.start();
-        let mut parts = vec![self.reader.identifier()?];
+        let mut parts = vec![self.name_part()?];
         while self.reader.take_symbol(".") {
-            parts.push(self.reader.identifier()?);
+            parts.push(self.name_part()?);
         }
         if self.end() - start > NAME_BYTES_MAX {
             return Err(self.reader.error("the name before this is too long"));
@@ -109,11 +114,22 @@ impl Cursor<'_> {
         Ok(Named { sql, database: parts.pop(), table })
     }
 
+    /// One part of a name, as the server understands it: PostgreSQL folds what is not quoted to lower case.
+    fn name_part(&mut self) -> Result<String, DdlError> {
+        let folds = self.dialect == Dialect::Postgres && self.reader.kind(0) == Some(TokenKind::Word);
+        let part = self.reader.identifier()?;
+        Ok(if folds { part.to_ascii_lowercase() } else { part })
+    }
+
     /// Steps over `IF [NOT] EXISTS`.
     fn skip_if_exists(&mut self) {
-        if !self.reader.take(&["IF", "NOT", "EXISTS"]) {
+        if !self.take_if_not_exists() {
             self.reader.take(&["IF", "EXISTS"]);
         }
+    }
+
+    fn take_if_not_exists(&mut self) -> bool {
+        self.reader.take(&["IF", "NOT", "EXISTS"])
     }
 
     /// The items of `(a, b)`, which comes next.
@@ -133,27 +149,12 @@ impl Cursor<'_> {
 
     /// Which rows the rest of the statement is for; the reader goes to its end.
     fn reach(&mut self) -> Reach {
-        let mut condition: Option<Vec<(TokenKind, String)>> = None;
-        let (mut depth, mut limited) = (0_usize, false);
-        while let Some(kind) = self.reader.kind(0) {
-            match kind {
-                TokenKind::Open => depth += 1,
-                TokenKind::Close => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            limited |= self.reader.sees_any(&["LIMIT"]);
-            if let Some(condition) = &mut condition {
-                condition.push((kind, self.reader.text(0).to_ascii_lowercase()));
-            } else if depth == 0 && self.reader.sees_any(&["WHERE"]) {
-                condition = Some(Vec::new());
-            }
+        let mut words = Vec::new();
+        while let Some(token) = self.reader.peek(0) {
+            words.push(Word { kind: token.kind, text: self.reader.text_of(token), start: token.span.start });
             self.reader.advance();
         }
-        match condition {
-            _ if limited => Reach::Bounded,
-            None => Reach::All,
-            Some(condition) => reach_of(&condition),
-        }
+        reach::of_rest(&words)
     }
 
     fn act(&self, what: What, table: Option<Named>, start: usize) -> Act {
@@ -164,29 +165,4 @@ impl Cursor<'_> {
 /// An item between commas.
 struct Piecewise {
     text: String,
-}
-
-fn reach_of(condition: &[(TokenKind, String)]) -> Reach {
-    let words: Vec<&str> = condition.iter().map(|(_, text)| text.as_str()).collect();
-    if matches!(words.as_slice(), ["1" | "true"] | ["1", "=", "1"] | ["(", "1", "=", "1", ")"]) {
-        return Reach::All;
-    }
-    let is_value =
-        |at: usize| condition.get(at).is_some_and(|(kind, _)| matches!(kind, TokenKind::Number | TokenKind::String));
-    let is_id = |word: &str| {
-        let name = word.trim_matches(['"', '`']);
-        name == "pk" || name.ends_with("id")
-    };
-    let names_rows = words.windows(2).enumerate().any(|(at, pair)| {
-        let behind = match pair[1] {
-            "=" => at + 2,
-            "in" if words.get(at + 2) == Some(&"(") => at + 3,
-            _ => return false,
-        };
-        is_id(pair[0]) && is_value(behind)
-    });
-    let has = |any: &[&str]| words.iter().any(|word| any.contains(word));
-    let alternatives = has(&["or"]);
-    let bounded = names_rows || has(&["between"]) || has(&[">", ">="]) && has(&["<", "<="]);
-    if bounded && !alternatives { Reach::Bounded } else { Reach::Some }
 }

@@ -5,8 +5,10 @@
 use std::ops::Range;
 
 use super::dialect::Dialect;
+use super::new_tables::on_old_tables;
 use super::statement::{Act, Definition, Named, Statement, What};
 use crate::assess::{Finding, Severity};
+use crate::ddl::alteration::has_words;
 
 mod add_index;
 mod attach_from;
@@ -125,13 +127,13 @@ pub fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// A file as rules see it.
 pub(super) struct File<'a> {
-    pub(super) dialect: Dialect,
-    pub(super) text: &'a str,
-    pub(super) statements: &'a [Statement],
-    pub(super) known: &'a Known,
+    dialect: Dialect,
+    text: &'a str,
+    steps: Vec<Step<'a>>,
+    known: &'a Known,
 }
 
-/// How many statements before and behind one are looked at for what belongs to it: enough for any migration, and a bound.
+/// How many acts before and behind one are looked at for what belongs to it: enough for any migration, and a bound.
 const NEAR: usize = 200;
 /// More tables of a kind are not kept in mind.
 const TABLES_MAX: usize = 1_000;
@@ -173,6 +175,18 @@ fn is_join_table(definition: &Definition) -> bool {
     links == 2 && definition.foreign_keys <= 2 && others <= 1 && definition.columns.len() <= 3
 }
 
+/// Tables in which tools keep what migrations have run: of one row, or of one for each migration.
+const BOOKKEEPING: [&str; 3] = ["alembic_version", "django_migrations", "schema_migrations"];
+
+fn is_bookkeeping(step: &Step<'_>) -> bool {
+    step.act.table.as_ref().is_some_and(|table| BOOKKEEPING.contains(&table.table.as_str()))
+}
+
+/// Whether a command of ClickHouse's ALTER is for one partition.
+fn in_partition(command: &str) -> bool {
+    has_words(command, &["IN", "PARTITION"])
+}
+
 /// A place that a rule objects to.
 #[derive(Debug)]
 pub(super) struct Mark {
@@ -209,10 +223,14 @@ impl Mark {
 /// An act with its statement.
 #[derive(Clone, Copy)]
 pub(super) struct Step<'a> {
+    /// The act's number in the file.
+    number: usize,
     /// The statement's number in the file.
     at: usize,
     statement: &'a Statement,
     act: &'a Act,
+    /// Whether it is about what may have been there before the file.
+    is_old: bool,
 }
 
 impl<'a> Step<'a> {
@@ -223,29 +241,28 @@ impl<'a> Step<'a> {
 }
 
 impl<'a> File<'a> {
+    pub(super) fn new(dialect: Dialect, text: &'a str, statements: &'a [Statement], known: &'a Known) -> Self {
+        let old = on_old_tables(text, dialect, statements);
+        let numbered = statements.iter().enumerate();
+        let acts = numbered.flat_map(|(at, statement)| statement.acts.iter().map(move |act| (at, statement, act)));
+        let step = |(number, ((at, statement, act), is_old))| Step { number, at, statement, act, is_old };
+        Self { dialect, text, steps: acts.zip(old).enumerate().map(step).collect(), known }
+    }
+
     /// All acts of the file, in order.
-    fn steps(&self) -> impl Iterator<Item = Step<'a>> + use<'a> {
-        let numbered = self.statements.iter().enumerate();
-        numbered.flat_map(|(at, statement)| statement.acts.iter().map(move |act| Step { at, statement, act }))
+    fn steps(&self) -> impl Iterator<Item = Step<'a>> {
+        self.steps.iter().copied()
     }
 
     /// Acts on tables that were there before this file: nothing is lost, and nobody waits, on one that it creates.
-    fn steps_on_old_tables(&self) -> impl Iterator<Item = Step<'a>> + use<'a> {
-        let mut created: Vec<&Named> = Vec::new();
-        self.steps().filter(move |step| {
-            let Some(table) = &step.act.table else { return true };
-            if matches!(step.act.what, What::CreateTable(_)) && created.len() < TABLES_MAX {
-                created.push(table);
-            }
-            matches!(step.act.what, What::CreateTable(_)) || !created.iter().any(|one| one.is(table))
-        })
+    fn steps_on_old_tables(&self) -> impl Iterator<Item = Step<'a>> {
+        self.steps().filter(|step| step.is_old)
     }
 
-    /// Acts of the statements around one, its own included.
-    fn around(&self, step: &Step<'_>) -> impl Iterator<Item = Step<'a>> + use<'a> {
-        let from = step.at.saturating_sub(NEAR);
-        let near = self.statements.iter().enumerate().skip(from).take(2 * NEAR);
-        near.flat_map(|(at, statement)| statement.acts.iter().map(move |act| Step { at, statement, act }))
+    /// The acts around one, itself included.
+    fn around(&self, step: &Step<'_>) -> impl Iterator<Item = Step<'a>> {
+        let (from, to) = (step.number.saturating_sub(NEAR), (step.number + NEAR).min(self.steps.len()));
+        self.steps[from..to].iter().copied()
     }
 
     fn is_clickhouse(&self) -> bool {
