@@ -42,6 +42,7 @@ fn unread(file: &FileReport, unparsed: &Unparsed) -> Value {
         "line": unparsed.place.line,
         "column": unparsed.place.column,
         "message": unparsed.message,
+        "suppressed": unparsed.suppressed,
     })
 }
 
@@ -52,5 +53,6 @@ fn file(file: &FileReport) -> Value {
         "dialect_reason": file.dialect_reason,
         "statements": file.statements,
         "omitted": file.omitted,
+        "unparsed_omitted": file.unparsed_omitted,
     })
 }
