@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::dialect::Dialect;
-use super::read::PostgresLexer;
+use super::read::tokens;
 use super::rules::{self, Mark};
 use super::statement::Statement;
 use crate::assess::Severity;
-use crate::ddl::lexer::{Lexer, TokenKind};
+use crate::ddl::lexer::TokenKind;
 
 /// One comment that allows something.
 struct Allowance {
@@ -40,8 +40,9 @@ impl Suppressions {
             }
             end = end.max(statement.span.end);
         }
-        for comment in comments(&text[end..], dialect) {
-            all.take(text, &(comment.start + end..comment.end + end), None);
+        let behind = tokens(&text[end..], dialect).into_iter().filter(|token| token.kind == TokenKind::Comment);
+        for comment in behind {
+            all.take(text, &(comment.span.start + end..comment.span.end + end), None);
         }
         all
     }
@@ -101,15 +102,6 @@ fn complaint(allowance: &Allowance) -> Option<Mark> {
         why: "a suppression is read by those who come later".to_owned(),
         help,
     })
-}
-
-/// The comments of a text, up to what cannot be read.
-fn comments(text: &str, dialect: Dialect) -> Vec<Range<usize>> {
-    let tokens: Vec<_> = match dialect {
-        Dialect::ClickHouse => Lexer::new(text).map_while(Result::ok).collect(),
-        Dialect::Postgres => PostgresLexer::new(text).map_while(Result::ok).collect(),
-    };
-    tokens.into_iter().filter(|token| token.kind == TokenKind::Comment).map(|token| token.span).collect()
 }
 
 /// Code and reason of a comment that allows something; the reason on one line.

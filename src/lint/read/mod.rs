@@ -16,8 +16,17 @@ use super::dialect::Dialect;
 use super::pieces::{Unread, split};
 use super::statement::{Act, Named, Reach, Statement, What};
 use crate::ddl::DdlError;
-use crate::ddl::lexer::TokenKind;
+use crate::ddl::lexer::{Lexer, Token, TokenKind};
 use crate::ddl::reader::Reader;
+
+/// The tokens of a piece of a text, comments among them, up to what cannot be read.
+pub(super) fn tokens(text: &str, dialect: Dialect) -> Vec<Token> {
+    let tokens: Vec<Token> = match dialect {
+        Dialect::ClickHouse => Lexer::new(text).map_while(Result::ok).collect(),
+        Dialect::Postgres => PostgresLexer::new(text).map_while(Result::ok).collect(),
+    };
+    tokens.into_iter().filter(|token| token.kind != TokenKind::Whitespace).collect()
+}
 
 /// The statements of a text and the places that cannot be read.
 pub(super) fn statements(text: &str, dialect: Dialect) -> (Vec<Statement>, Vec<Unread>) {
@@ -149,12 +158,14 @@ impl Cursor<'_> {
 
     /// Which rows the rest of the statement is for; the reader goes to its end.
     fn reach(&mut self) -> Reach {
+        let from = self.reader.place();
+        self.reader.return_to(0);
         let mut words = Vec::new();
         while let Some(token) = self.reader.peek(0) {
             words.push(Word { kind: token.kind, text: self.reader.text_of(token), start: token.span.start });
             self.reader.advance();
         }
-        reach::of_rest(&words)
+        reach::of_rows(&words, from)
     }
 
     fn act(&self, what: What, table: Option<Named>, start: usize) -> Act {

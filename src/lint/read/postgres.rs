@@ -392,9 +392,9 @@ fn rows(cursor: &mut Cursor<'_>, start: usize, updates: bool) -> Result<Vec<Act>
     Ok(vec![Act { what, table: Some(table), span: start..end, on_cluster: false }])
 }
 
-/// `WITH … UPDATE`: with a LIMIT anywhere it is one of many batches.
+/// `WITH … UPDATE`
 fn with(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
-    let (mut depth, mut limited) = (0_usize, false);
+    let mut depth = 0_usize;
     while let Some(kind) = cursor.reader.kind(0) {
         match kind {
             TokenKind::Open => depth += 1,
@@ -402,10 +402,9 @@ fn with(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
             _ if depth == 0 && cursor.reader.sees_any(&["UPDATE", "DELETE"]) => {
                 let updates = cursor.reader.sees_any(&["UPDATE"]);
                 cursor.reader.advance();
-                let acts = rows(cursor, start, updates)?;
-                return Ok(if limited { Vec::new() } else { acts });
+                return rows(cursor, start, updates);
             }
-            _ => limited |= cursor.reader.sees_any(&["LIMIT"]),
+            _ => {}
         }
         cursor.reader.advance();
     }

@@ -42,23 +42,39 @@ pub(in crate::lint) fn of_command(text: &str) -> Reach {
         text: &text[token.span.clone()],
         start: token.span.start,
     };
-    of_rest(&tokens.iter().map(word).collect::<Vec<_>>())
+    of_rows(&tokens.iter().map(word).collect::<Vec<_>>(), 0)
 }
 
-/// Which rows the rest of a statement is for, from behind the table's name on.
-pub(super) fn of_rest(words: &[Word<'_>]) -> Reach {
+/// Which rows a statement is for that names its table before `from`.
+pub(super) fn of_rows(words: &[Word<'_>], from: usize) -> Reach {
+    let (head, words) = words.split_at(from);
     let Some(at) = outside(words).find(|at| words[*at].is("WHERE")) else { return Reach::All };
     let (before, condition) = (&words[..at], &words[at + 1..]);
     let end = outside(condition).find(|at| condition[*at].is_any(&BEHIND)).unwrap_or(condition.len());
-    let source = outside(before).find(|at| before[*at].is_any(&["FROM", "USING"])).map_or(&[][..], |at| &before[at..]);
-    let reader = Condition { joins_some: source.get(1..).is_some_and(begins_limited) };
+    let source =
+        outside(before).find(|at| before[*at].is_any(&["FROM", "USING"])).map_or(&[][..], |at| &before[at + 1..]);
+    let limited = limited_names(head);
+    let joins_some = begins_limited(source) || source.first().is_some_and(|name| limited.contains(&name.text));
     let in_partition =
         outside(before).any(|at| before[at].is("IN") && before.get(at + 1).is_some_and(|word| word.is("PARTITION")));
-    match reader.verdict(&condition[..end], 0) {
+    match (Condition { limited, joins_some }).verdict(&condition[..end], 0) {
         Verdict::Always => Reach::All,
         Verdict::Open if !in_partition => Reach::Some,
         _ => Reach::Bounded,
     }
+}
+
+/// The names that a `WITH` gives to queries with a LIMIT.
+fn limited_names<'a>(head: &[Word<'a>]) -> Vec<&'a str> {
+    if !head.first().is_some_and(|word| word.is("WITH")) {
+        return Vec::new();
+    }
+    let names = outside(head).skip(1).filter(|at| head[*at].is("AS")).filter(|at| {
+        let behind = &head[at + 1..];
+        let open = behind.iter().position(|word| !word.is_any(&["NOT", "MATERIALIZED"])).unwrap_or(behind.len());
+        begins_limited(&behind[open..])
+    });
+    names.map(|at| head[at - 1].text).collect()
 }
 
 /// What a condition, or a part of it, says about rows.
@@ -106,12 +122,14 @@ impl From<bool> for Verdict {
 }
 
 /// Reads a condition.
-struct Condition {
+struct Condition<'a> {
+    /// Names of queries with a LIMIT.
+    limited: Vec<&'a str>,
     /// Whether the table is joined with a query that has a LIMIT.
     joins_some: bool,
 }
 
-impl Condition {
+impl Condition<'_> {
     fn verdict(&self, words: &[Word<'_>], depth: usize) -> Verdict {
         let words = unbracketed(words);
         if depth > DEPTH_MAX || words.is_empty() || outside(words).any(|at| words[at].is("CASE")) {
@@ -144,17 +162,29 @@ impl Condition {
         let left = &words[..at];
         let Some((operator, length)) = comparator(words, at) else {
             let bounded = has_key(left)
-                && if words[at].is("IN") { are_few(&words[at + 1..]) } else { has_ends(&words[at + 1..]) };
+                && if words[at].is("IN") { self.are_few(&words[at + 1..]) } else { has_ends(&words[at + 1..]) };
             return if bounded { Verdict::Bounded } else { Verdict::Open };
         };
         let right = &words[at + length..];
         if let Some(holds) = holds(left, operator, right) {
             return holds.into();
         }
-        let is_any = right.first().is_some_and(|word| word.is("ANY")) && has_key(left) && are_few(&right[1..]);
+        let is_any = right.first().is_some_and(|word| word.is("ANY")) && has_key(left) && self.are_few(&right[1..]);
         let joined = self.joins_some && is_key(left) && is_key(right);
         let one = is_key(left) && is_value(right) || is_key(right) && is_value(left);
         if matches!(operator, "=" | "==") && (one || is_any || joined) { Verdict::Bounded } else { Verdict::Open }
+    }
+
+    /// Whether `(…)` are values, or a query with a LIMIT, or one that reads from such a one alone.
+    fn are_few(&self, words: &[Word<'_>]) -> bool {
+        let query = unbracketed(words);
+        let reads_limited = || {
+            let from = outside(query).find(|at| query[*at].is("FROM"))?;
+            let source = query.get(from + 1..)?;
+            let alone = !outside(source).any(|at| source[at].kind == TokenKind::Comma || source[at].is("JOIN"));
+            Some(alone && self.limited.contains(&source.first()?.text))
+        };
+        is_value(words) || begins_limited(words) || reads_limited().unwrap_or(false)
     }
 }
 
@@ -240,11 +270,6 @@ fn is_value(words: &[Word<'_>]) -> bool {
         _ => true,
     };
     (0..words.len()).any(is_given) && (0..words.len()).all(goes)
-}
-
-/// Whether `(…)` are values, or a query with a LIMIT.
-fn are_few(words: &[Word<'_>]) -> bool {
-    is_value(words) || begins_limited(words)
 }
 
 /// `1 AND 2`
@@ -461,6 +486,23 @@ mod tests {
             ],
         );
         assert_eq!(of_command("SET a = b.a FROM b WHERE t.id = b.id"), Reach::Some);
+        let with = |rest: &str| {
+            let sql = format!("WITH b AS NOT MATERIALIZED (SELECT id FROM t LIMIT 10) UPDATE t {rest}");
+            let tokens = significant_tokens(&sql).unwrap();
+            let word = |token: &crate::ddl::lexer::Token| Word {
+                kind: token.kind,
+                text: &sql[token.span.clone()],
+                start: token.span.start,
+            };
+            let words: Vec<Word<'_>> = tokens.iter().map(word).collect();
+            let from = words.iter().position(|word| word.is("SET")).unwrap();
+            of_rows(&words, from)
+        };
+        assert_eq!(with("SET a = 1 FROM b WHERE t.id = b.id"), Reach::Bounded);
+        assert_eq!(with("SET a = 1 WHERE id IN (SELECT id FROM b)"), Reach::Bounded);
+        assert_eq!(with("SET a = 1 WHERE id IN (SELECT id FROM c)"), Reach::Some);
+        assert_eq!(with("SET a = 1 FROM b WHERE t.team_id = 3"), Reach::Some);
+        assert_eq!(with("SET a = 1"), Reach::All);
         let limited = "SET a = (SELECT p.name FROM plans p WHERE p.id = users.plan_id LIMIT 1) WHERE team_id = 3";
         assert_eq!(of_command(limited), Reach::Some);
     }

@@ -93,6 +93,7 @@ mod tests {
                     "UPDATE users SET plan = (SELECT p.name FROM plans p WHERE p.id = users.plan_id LIMIT 1)",
                     "blocker: UPDATE users",
                 ),
+                ("WITH b AS (SELECT 1 LIMIT 1) UPDATE t SET a = 1", "blocker: WITH b AS (SELECT 1 LIMIT 1) UPDATE t"),
                 ("UPDATE alembic_version SET version_num = '2'", "blocker: UPDATE alembic_version"),
             ],
         );
