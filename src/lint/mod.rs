@@ -6,6 +6,7 @@
 //! nothing here recurses, but for the parser that judges PostgreSQL's syntax, which gets no text that is deep or long.
 
 mod dialect;
+mod known;
 mod new_tables;
 mod output;
 mod pieces;
@@ -24,8 +25,9 @@ pub use output::{json, sarif, terminal};
 pub use place::Place;
 pub use rules::{codes, titles};
 
+use known::Known;
 use place::Lines;
-use rules::{File, Known, Mark};
+use rules::{File, Mark};
 use statement::Statement;
 use suppression::Suppressions;
 
@@ -102,7 +104,10 @@ impl Report {
 /// Looks at files; what tables some of them define is known in all.
 pub fn lint(sources: Vec<Source>, choice: Choice) -> Report {
     let read: Vec<Read> = sources.into_iter().map(|source| Read::new(source, choice)).collect();
-    let known = Known::new(read.iter().map(|read| read.statements.as_slice()));
+    let mut known = Known::default();
+    for file in &read {
+        known.take(&file.source.text, file.dialect, &file.statements);
+    }
     Report { files: read.into_iter().map(|read| read.judge(&known)).collect() }
 }
 

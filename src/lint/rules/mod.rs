@@ -5,8 +5,9 @@
 use std::ops::Range;
 
 use super::dialect::Dialect;
+use super::known::Known;
 use super::new_tables::on_old_tables;
-use super::statement::{Act, Definition, Named, Statement, What};
+use super::statement::{Act, Named, Statement};
 use crate::assess::{Finding, Severity};
 use crate::ddl::alteration::has_words;
 
@@ -135,46 +136,6 @@ pub(super) struct File<'a> {
 
 /// How many acts before and behind one are looked at for what belongs to it: enough for any migration, and a bound.
 const NEAR: usize = 200;
-/// More tables of a kind are not kept in mind.
-const TABLES_MAX: usize = 1_000;
-
-/// What all files together say about tables.
-#[derive(Default)]
-pub(super) struct Known {
-    /// `Distributed` tables with the local table of each.
-    distributed: Vec<(Named, Named)>,
-    /// Tables that only tie rows of two others together.
-    join_tables: Vec<Named>,
-}
-
-impl Known {
-    pub(super) fn new<'a>(files: impl Iterator<Item = &'a [Statement]>) -> Self {
-        let mut known = Self::default();
-        for act in files.flatten().flat_map(|statement| &statement.acts) {
-            let (What::CreateTable(definition), Some(table)) = (&act.what, &act.table) else { continue };
-            if let Some(local) = definition.distributed_over.as_ref().filter(|_| known.distributed.len() < TABLES_MAX) {
-                known.distributed.push((table.clone(), local.clone()));
-            }
-            if is_join_table(definition) && known.join_tables.len() < TABLES_MAX {
-                known.join_tables.push(table.clone());
-            }
-        }
-        known
-    }
-
-    /// The local table behind a `Distributed` one.
-    fn local_of(&self, table: &Named) -> Option<&Named> {
-        self.distributed.iter().find(|(distributed, _)| distributed.is(table)).map(|(_, local)| local)
-    }
-}
-
-/// Two foreign keys, and at most an id beside them.
-fn is_join_table(definition: &Definition) -> bool {
-    let others = definition.columns.iter().filter(|column| !column.name.to_ascii_lowercase().ends_with("_id")).count();
-    let links = definition.columns.len() - others;
-    links == 2 && definition.foreign_keys <= 2 && others <= 1 && definition.columns.len() <= 3
-}
-
 /// Tables in which tools keep what migrations have run: of one row, or of one for each migration.
 const BOOKKEEPING: [&str; 3] = ["alembic_version", "django_migrations", "schema_migrations"];
 
