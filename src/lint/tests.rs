@@ -69,7 +69,14 @@ fn a_hundred_statements_take_less_than_a_second() {
 #[test]
 fn large_files_take_bounded_time_and_give_bounded_output() {
     const BYTES: usize = 1 << 18;
+    /// Two formats, a thousand findings and as many places that cannot be read.
+    const OUTPUT_MAX: usize = 1 << 22;
     let of = |statement: &str| statement.repeat(BYTES / statement.len());
+    let numbered = |statement: &str| {
+        let one = |number: usize| statement.replace('#', &number.to_string());
+        (0..BYTES / statement.len()).map(one).collect::<String>()
+    };
+    let indexes = format!("ALTER TABLE t {};\n", vec!["ADD INDEX i a TYPE minmax"; 900].join(", "));
     for (sql, dialect) in [
         (of("DROP TABLE t;\n"), Dialect::ClickHouse),
         (of("ALTER TABLE t DROP COLUMN c;\n"), Dialect::Postgres),
@@ -79,13 +86,29 @@ fn large_files_take_bounded_time_and_give_bounded_output() {
         (of("("), Dialect::Postgres),
         (of("'"), Dialect::ClickHouse),
         (of("\u{0436};"), Dialect::ClickHouse),
+        (of("FROBNICATE; "), Dialect::ClickHouse),
+        (of("FROBNICATE;\n"), Dialect::Postgres),
+        (of("DROP TABLE t; "), Dialect::Postgres),
+        (of("ALTER TABLE t DROP COLUMN c; "), Dialect::ClickHouse),
+        (format!("RENAME TABLE {}a TO b", numbered("t# TO u#, ")), Dialect::ClickHouse),
+        (format!("DROP TABLE {}t", numbered("t#, ")), Dialect::Postgres),
+        (of("RENAME TABLE t TO u;\n"), Dialect::ClickHouse),
+        (of(&indexes), Dialect::ClickHouse),
+        (numbered("CREATE TABLE t# (a int); ALTER TABLE t# DROP COLUMN a;\n"), Dialect::Postgres),
+        (
+            numbered("CREATE TABLE t# AS l# ENGINE = Distributed(m, d, l#); ALTER TABLE t# ADD COLUMN a Int8;\n"),
+            Dialect::ClickHouse,
+        ),
+        (of("-- shardwright: allow SW027 x\n") + &indexes, Dialect::ClickHouse),
     ] {
         let began = time_on_cpu();
         let report = report(&sql, Choice::Only(dialect));
         assert!(report.files[0].findings.len() <= FINDINGS_MAX);
-        assert!(report.files[0].unparsed.len() <= 1_000, "{}", report.files[0].unparsed.len());
+        assert!(report.files[0].unparsed.len() <= FINDINGS_MAX, "{}", report.files[0].unparsed.len());
+        let output = terminal(&report, false).len() + sarif(&report).to_string().len();
+        assert!(output < OUTPUT_MAX, "{output} for {}", &sql[..20]);
         let took = time_on_cpu().saturating_sub(began);
-        assert!(took < Duration::from_mins(1), "{took:?} for {}", &sql[..20]);
+        assert!(took < Duration::from_secs(10), "{took:?} for {}", &sql[..20]);
     }
 }
 
@@ -166,6 +189,51 @@ fn a_suppression_without_reason_or_use_is_reported() {
     assert!(report(no_reason, Choice::Auto).is_blocked());
     assert_eq!(codes_of("-- shardwright: allow SW999 x\nSELECT 1;", Dialect::ClickHouse), ["SW026"]);
     assert_eq!(codes_of("-- shardwright: allow SW027 x\nSELECT 1;", Dialect::ClickHouse), ["SW026"]);
+}
+
+#[test]
+fn a_suppression_beside_no_statement_is_reported() {
+    for sql in
+        ["DROP TABLE t;\n-- shardwright: allow SW030 x\n", "DROP TABLE t; -- kept\n\n/* shardwright: allow SW030 x */"]
+    {
+        for dialect in [Dialect::ClickHouse, Dialect::Postgres] {
+            let codes: Vec<String> = codes_of(sql, dialect).into_iter().filter(|code| code != "SW063").collect();
+            assert_eq!(codes, ["SW030", "SW026"], "{sql}");
+        }
+    }
+    assert_eq!(codes_of("-- shardwright: allow SW030 x", Dialect::ClickHouse), ["SW026"]);
+}
+
+#[test]
+fn what_cannot_be_read_may_be_allowed() {
+    for sql in ["FROBNICATE x;", "ALTER TABLE t ADD"] {
+        let sql = format!("SELECT 1;\n-- shardwright: allow SW025 a tool fills it in\n{sql}");
+        let report = report(&sql, Choice::Only(Dialect::Postgres));
+        let file = &report.files[0];
+        assert!(file.findings.is_empty(), "{:?}", file.findings);
+        assert_eq!(file.unparsed[0].suppressed.as_deref(), Some("a tool fills it in"));
+        assert!(terminal(&report, false).contains("allowed[SW025]"));
+    }
+}
+
+#[test]
+fn a_reason_forges_no_output() {
+    let sql = "/* shardwright: allow SW030 fine\n\nm.sql: 1 statement, read as postgres: nothing to say\n\u{202E}\u{1B}*/ DROP TABLE \"\u{2066}x\";";
+    let shown = terminal(&report(sql, Choice::Only(Dialect::Postgres)), false);
+    assert_eq!(shown.lines().filter(|line| line.starts_with("m.sql")).count(), 1, "{shown}");
+    assert!(!shown.contains(['\u{202E}', '\u{2066}', '\u{1B}']), "{shown:?}");
+    assert!(shown.contains("reason: fine m.sql: 1 statement"), "{shown}");
+}
+
+#[test]
+fn what_cannot_be_read_is_counted_beyond_a_bound() {
+    let report = report(&"FROBNICATE;\n".repeat(FINDINGS_MAX + 7), Choice::Only(Dialect::ClickHouse));
+    assert_eq!((report.files[0].unparsed.len(), report.files[0].unparsed_omitted), (FINDINGS_MAX, 7));
+    assert!(
+        terminal(&report, false)
+            .contains("1000 places that cannot be read, 7 more that cannot be read and are not shown")
+    );
+    assert_eq!(json(&report)["files"][0]["unparsed_omitted"], 7);
 }
 
 #[test]
