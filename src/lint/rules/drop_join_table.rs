@@ -9,7 +9,7 @@ pub(super) const TITLE: &str = "a join table of a many-to-many field is dropped"
 pub(super) const DIALECTS: &[crate::lint::Dialect] = super::POSTGRES;
 
 /// More comments of a statement are not looked at, the last ones first: Django writes three.
-const COMMENTS_MAX: usize = 20;
+const COMMENTS_MAX: usize = 8;
 
 pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
     let dropped =

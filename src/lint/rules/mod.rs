@@ -135,7 +135,7 @@ pub(super) struct File<'a> {
 }
 
 /// How many acts before and behind one are looked at for what belongs to it: enough for any migration, and a bound.
-const NEAR: usize = 200;
+const NEAR: usize = 100;
 /// Tables in which tools keep what migrations have run: of one row, or of one for each migration.
 const BOOKKEEPING: [&str; 3] = ["alembic_version", "django_migrations", "schema_migrations"];
 
