@@ -108,6 +108,9 @@ pub enum Place {
     Mark,
     /// Before the local tables: what must not be asked of them any more.
     Before,
+    /// The rows of the local tables. Servers take such a mutation for itself: sent along with a change of definition that they refuse,
+    /// it would be sent once more by whoever goes on.
+    Rows,
     /// The local tables themselves.
     Local,
     /// After them: what they must have first.

@@ -56,7 +56,7 @@ fn stage(site: &Site<'_>, place: Place, sent: &[Sent<'_>], settings: &str) -> Re
     let back = back(site, place, sent)?;
     let subject = |one: &Sent<'_>| one.command.subject.clone();
     let mutations = sent.iter().filter_map(|one| match one.form {
-        Form::Update | Form::Delete => Some(MutationCommand::Marked(one.number)),
+        form if form.is_about_rows() => Some(MutationCommand::Marked(one.number)),
         form => known_by(form, subject(one).as_deref(), &one.sql),
     });
     let kills = sent.iter().filter_map(|one| kill_pattern(one.form, subject(one).as_deref()));
@@ -73,7 +73,7 @@ fn back(site: &Site<'_>, place: Place, sent: &[Sent<'_>]) -> Result<Back, AlterE
     match place {
         Place::Before => declared_again(site, sent),
         Place::After if sent.iter().any(|one| one.form == Form::RenameColumn) => renamed_away(site, sent),
-        Place::Mark | Place::Local | Place::After => together(site, sent),
+        Place::Mark | Place::Rows | Place::Local | Place::After => together(site, sent),
     }
 }
 

@@ -208,6 +208,11 @@ forms! {
 }
 
 impl Form {
+    /// Whether the command changes values of rows, or which rows there are, as a condition says.
+    pub fn is_about_rows(self) -> bool {
+        matches!(self, Self::Update | Self::Delete)
+    }
+
     /// Whether the command's subject is a column that must be there, and stays.
     pub fn is_about_column(self) -> bool {
         matches!(
