@@ -83,14 +83,12 @@ pub(super) fn told(site: &Site<'_>, command: &AlterCommand, form: Form, number: 
             (false, _) => Ok(Told::Nothing),
         },
         _ if site.is_local => match form {
-            form if form.is_about_rows() => {
-                with_mark(&text, number).map(|text| Told::Send(vec![(Place::Rows, text)])).ok_or_else(|| {
-                    AlterError::NotPlanned {
-                        command: text.clone(),
-                        why: "it has no WHERE that can be found".to_owned(),
-                    }
-                })
-            }
+            form if form.is_about_rows() => with_mark(&text, number)
+                .map(|text| Told::Send(vec![(Place::Rows, text)]))
+                .ok_or_else(|| AlterError::NotPlanned {
+                    command: text.clone(),
+                    why: "it has no WHERE that can be found".to_owned(),
+                }),
             _ => Ok(send(site, text)),
         },
         _ => distributed(site, form, &text),

@@ -376,23 +376,27 @@ fn any_name_will_do(cluster: &Running) {
     }
 }
 
-/// An UPDATE that is not the same when it is done twice.
+/// An UPDATE that is not the same when it is done twice, by itself and along with a column that its condition asks for and that goes.
 fn a_run_killed_in_a_mutation_goes_on(cluster: &Running) {
     let db = "in_place_killed";
     let local = engine(cluster.replicates(), "MergeTree", db, "t", "");
-    prepare(cluster, db, &[&format!("CREATE TABLE {db}.t (id UInt64, v UInt64) ENGINE = {local} ORDER BY id")]);
+    prepare(
+        cluster,
+        db,
+        &[&format!("CREATE TABLE {db}.t (id UInt64, v UInt64, w UInt8) ENGINE = {local} ORDER BY id")],
+    );
     for first in firsts(cluster) {
-        cluster.query(first, &format!("INSERT INTO {db}.t SELECT number, number FROM numbers(1000)"));
+        cluster.query(first, &format!("INSERT INTO {db}.t SELECT number, number, 3 FROM numbers(1000)"));
     }
     sync(cluster, &[&format!("{db}.t")]);
     let sum = format!("SELECT sum(v) - sum(id) FROM {db}.t");
     let tool = Tool::new(cluster);
-    for round in 1..=2_u64 {
+    for (round, more) in (1_u64..).zip(["", "", ", DROP COLUMN w"]) {
         // The same statement twice: each plan's own mutation is told from that of the other.
-        tool.plan(&format!("ALTER TABLE {db}.t UPDATE v = v + 1 WHERE sleepEachRow(0.002) = 0"));
+        tool.plan(&format!("ALTER TABLE {db}.t UPDATE v = v + 1 WHERE sleepEachRow(0.002) = 0 AND w = 3{more}"));
         tool.approve(&["start", "finalize"]);
         let run = tool.start(&["execute", PLAN]);
-        await_started(&tool, "finalize.mutations.s1");
+        await_started(&tool, "finalize.rewritten.s1");
         let killed = run.kill();
         assert_eq!(killed.code, None, "it was killed in the middle: {killed}");
         assert_eq!(tool.state(), "in doubt");
@@ -400,6 +404,8 @@ fn a_run_killed_in_a_mutation_goes_on(cluster: &Running) {
         assert_eq!(tool.state(), "finalized");
         assert_eq!(ask_all(cluster, &sum), (round * 1000).to_string(), "each row once a round");
     }
+    let columns = format!("SELECT count() FROM system.columns WHERE database = '{db}' AND table = 't'");
+    assert_eq!(ask_all(cluster, &columns), "2");
     everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
 }
 

@@ -93,9 +93,8 @@ fn rows_are_changed_by_themselves_before_what_their_condition_needs_goes() {
     let plan = plan(MIXED);
     assert_eq!(check(&plan), [""; 0]);
     let ids = ids(&plan);
-    let places =
-        ["alter.before.s1", "gate.finalize", "finalize.rows.s1", "finalize.rewritten.s1", "finalize.local.s1"]
-            .map(|id| ids.iter().position(|known| *known == id).unwrap_or_else(|| panic!("{id}: {ids:?}")));
+    let places = ["alter.before.s1", "gate.finalize", "finalize.rows.s1", "finalize.rewritten.s1", "finalize.local.s1"]
+        .map(|id| ids.iter().position(|known| *known == id).unwrap_or_else(|| panic!("{id}: {ids:?}")));
     assert!(places.is_sorted(), "{ids:?}");
     let sent = |id: &str| run(&mut plan.clone(), id).sql.clone();
     assert!(sent("finalize.rows.s1")[0].contains("UPDATE") && !sent("finalize.rows.s1")[0].contains("DROP"));
