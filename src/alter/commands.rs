@@ -1,6 +1,7 @@
 //! What one command of the statement comes to on one table.
 
 use super::error::AlterError;
+use super::loss::keeps_values;
 use super::mutation::with_mark;
 use super::{Claim, Place};
 use crate::ddl::lexer::{Token, significant_tokens};
@@ -156,9 +157,11 @@ fn distributed(site: &Site<'_>, form: Form, text: &str) -> Result<Told, AlterErr
         | Form::ModifyColumnMoreValues
         | Form::ModifyColumnDefault => {
             let wanted = declaration(text)?.without_storage();
-            let says_something = wanted.kind.is_some() || !wanted.parts.is_empty();
-            let sql = format!("MODIFY COLUMN {}", wanted.to_sql(&wanted.name));
-            Ok(if says_something { send(site, sql) } else { Told::Nothing })
+            if wanted.kind.is_none() && wanted.parts.is_empty() {
+                return Ok(Told::Nothing);
+            }
+            let place = if takes_less(site, &wanted)? { Place::Before } else { Place::After };
+            Ok(Told::Send(vec![(place, format!("MODIFY COLUMN {}", wanted.to_sql(&wanted.name)))]))
         }
         Form::AddEnumValues | Form::CommentColumn | Form::ModifyColumnComment => Ok(send(site, text.to_owned())),
         Form::ModifyColumnRemove => {
@@ -169,6 +172,19 @@ fn distributed(site: &Site<'_>, form: Form, text: &str) -> Result<Told, AlterErr
         }
         _ => Ok(Told::Nothing),
     }
+}
+
+/// Whether the column takes no values from then on, or fewer than before: what still comes through the table as it was would be refused
+/// by the shards, or cut.
+fn takes_less(site: &Site<'_>, wanted: &Declaration) -> Result<bool, AlterError> {
+    let before = declaration_of(&site.declared(&wanted.name).unwrap_or_default())?;
+    let is_computed = |declared: &Declaration| ["MATERIALIZED", "ALIAS", "EPHEMERAL"].iter().any(|it| declared.has(it));
+    let is_narrower = before
+        .kind
+        .as_ref()
+        .zip(wanted.kind.as_ref())
+        .is_some_and(|(before, wanted)| keeps_values(wanted, before) && !keeps_values(before, wanted));
+    Ok(is_computed(wanted) && !is_computed(&before) || is_narrower)
 }
 
 /// The command without `IF EXISTS` or `IF NOT EXISTS`, and whether it had that: what is there is known, and old servers do not

@@ -77,15 +77,17 @@ fn back(site: &Site<'_>, place: Place, sent: &[Sent<'_>]) -> Result<Back, AlterE
     }
 }
 
-/// The columns that a `Distributed` table has lost come back where they were, in their order.
+/// The columns that a `Distributed` table has lost come back where they were, in their order, and the others as they were.
 fn declared_again(site: &Site<'_>, sent: &[Sent<'_>]) -> Result<Back, AlterError> {
-    let lost: Vec<&str> = sent.iter().filter_map(|one| one.command.subject.as_deref()).collect();
+    let (lost, others): (Vec<&Sent<'_>>, Vec<&Sent<'_>>) =
+        sent.iter().partition(|one| matches!(one.form, Form::DropColumn | Form::RenameColumn));
+    let lost: Vec<&str> = lost.iter().filter_map(|one| one.command.subject.as_deref()).collect();
     let mut adds = Vec::new();
     for column in site.live.column_names().filter(|name| lost.contains(name)) {
         let declared = declaration_of(&site.declared(column).unwrap_or_default())?;
         adds.push(format!("ADD COLUMN {} {}", declared.to_sql(column), site.place_of(column)));
     }
-    Ok(Back::Ways(vec![adds.join(", ")]))
+    with_ways_of(site, adds, &others)
 }
 
 /// What comes after the local tables on a `Distributed` one, with columns under their new names.
@@ -94,10 +96,15 @@ fn renamed_away(site: &Site<'_>, sent: &[Sent<'_>]) -> Result<Back, AlterError> 
         sent.iter().partition(|one| one.form == Form::RenameColumn);
     let to = |one: &&Sent<'_>| quote_identifier(one.command.to.as_deref().unwrap_or_default());
     let drops: Vec<String> = renamed.iter().map(|one| format!("DROP COLUMN {}", to(one))).collect();
-    Ok(match combined(site, &others)? {
-        Combined::Ways(ways) if ways.is_empty() => Back::Ways(vec![drops.join(", ")]),
+    with_ways_of(site, drops, &others)
+}
+
+/// These commands, and behind them the way back of others.
+fn with_ways_of(site: &Site<'_>, commands: Vec<String>, others: &[&Sent<'_>]) -> Result<Back, AlterError> {
+    Ok(match combined(site, others)? {
+        Combined::Ways(ways) if ways.is_empty() => Back::Ways(vec![commands.join(", ")]),
         Combined::Ways(ways) => {
-            Back::Ways(ways.iter().map(|way| joined_commands(&[drops.clone(), way.clone()].concat())).collect())
+            Back::Ways(ways.iter().map(|way| joined_commands(&[commands.clone(), way.clone()].concat())).collect())
         }
         Combined::Other(back) => back,
     })

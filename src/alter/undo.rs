@@ -40,7 +40,7 @@ pub(super) fn undo(site: &Site<'_>, command: &AlterCommand, form: Form, sql: &st
             replaced(form, "CLEAR", name, sql)
         }
         Form::ClearIndex | Form::ClearProjection | Form::ClearStatistics => replaced(form, "MATERIALIZE", name, sql),
-        Form::ModifyColumnType if loses(site, name, sql)? => {
+        Form::ModifyColumnType if site.is_local && loses(site, name, sql)? => {
             gone(&format!("what the new type of {name} cannot hold is gone"))
         }
         _ if hides(site, name, sql) => {

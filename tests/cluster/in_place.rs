@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Running, block_on, on_both_ends};
+use crate::harness::{End, Running, block_on, on_both_ends};
 use crate::load::http::send;
 use crate::tool::{PLAN, Tool};
 use crate::world::{ask_all, assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync, then_stop};
@@ -338,6 +338,38 @@ fn dependents_are_found_before(cluster: &Running) {
     tool.approve(&["start", "finalize"]);
     tool.expect(0, &["execute", PLAN]);
     cluster.refusal(first, &name(db, "SELECT v FROM DB.report"));
+    everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
+}
+
+/// Rows that a `Distributed` table holds back bear each column that it had: one that is computed from then on, or takes fewer values.
+#[test]
+fn what_is_queued_arrives_whatever_becomes_of_its_columns() {
+    let cluster = &End::New.shared();
+    let db = "in_place_queued";
+    set_up(cluster, db);
+    let (tool, first) = (Tool::new(cluster), firsts(cluster)[0]);
+    let rows = |from: u64| {
+        format!(
+            "INSERT INTO DB.write (id, v, d) SETTINGS distributed_foreground_insert = 0 \
+             SELECT number + {from}, 1, '2024-03-01' FROM numbers(8)"
+        )
+    };
+    let commands = ["w MATERIALIZED 1", "w UInt32 DEFAULT 0", "w UInt8", "w ALIAS 2", "z String EPHEMERAL 'b'"];
+    let mut expected = count(cluster, db);
+    for (from, command) in (FIRST_ROW..).step_by(100).zip(commands) {
+        cluster.query(first, &name(db, "SYSTEM STOP DISTRIBUTED SENDS DB.write"));
+        cluster.query(first, &name(db, &rows(from)));
+        tool.plan(&name(db, &format!("ALTER TABLE DB.read MODIFY COLUMN {command}")));
+        let gates: &[&str] =
+            if tool.plan_json().to_string().contains("gate.finalize") { &["start", "finalize"] } else { &["start"] };
+        tool.approve(gates);
+        tool.expect(0, &["execute", PLAN]);
+        tool.expect(0, &["verify", PLAN]);
+        cluster.query(first, &name(db, "SYSTEM START DISTRIBUTED SENDS DB.write"));
+        cluster.query(first, &name(db, "SYSTEM FLUSH DISTRIBUTED DB.write"));
+        expected += 8;
+        assert_eq!(count(cluster, db), expected, "{command}");
+    }
     everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
 }
 
