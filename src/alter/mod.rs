@@ -18,6 +18,7 @@ mod undo;
 
 pub use defaults::{Lacking, NewDefault, redefaulted};
 pub use error::AlterError;
+pub use loss::{Narrowed, Unfit, narrowed};
 pub use mutation::{MutationCommand, mark, marked};
 pub use resolve::{definitions, is_alter, resolve};
 pub use retire::{mark as mark_retired, marked_since, retired, unmark};

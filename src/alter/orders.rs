@@ -87,7 +87,7 @@ fn declared_again(site: &Site<'_>, sent: &[Sent<'_>]) -> Result<Back, AlterError
         let declared = declaration_of(&site.declared(column).unwrap_or_default())?;
         adds.push(format!("ADD COLUMN {} {}", declared.to_sql(column), site.place_of(column)));
     }
-    with_ways_of(site, adds, &others)
+    with_ways_of(site, &adds, &others)
 }
 
 /// What comes after the local tables on a `Distributed` one, with columns under their new names.
@@ -96,16 +96,14 @@ fn renamed_away(site: &Site<'_>, sent: &[Sent<'_>]) -> Result<Back, AlterError> 
         sent.iter().partition(|one| one.form == Form::RenameColumn);
     let to = |one: &&Sent<'_>| quote_identifier(one.command.to.as_deref().unwrap_or_default());
     let drops: Vec<String> = renamed.iter().map(|one| format!("DROP COLUMN {}", to(one))).collect();
-    with_ways_of(site, drops, &others)
+    with_ways_of(site, &drops, &others)
 }
 
 /// These commands, and behind them the way back of others.
-fn with_ways_of(site: &Site<'_>, commands: Vec<String>, others: &[&Sent<'_>]) -> Result<Back, AlterError> {
+fn with_ways_of(site: &Site<'_>, commands: &[String], others: &[&Sent<'_>]) -> Result<Back, AlterError> {
     Ok(match combined(site, others)? {
         Combined::Ways(ways) if ways.is_empty() => Back::Ways(vec![commands.join(", ")]),
-        Combined::Ways(ways) => {
-            Back::Ways(ways.iter().map(|way| joined_commands(&[commands.clone(), way.clone()].concat())).collect())
-        }
+        Combined::Ways(ways) => Back::Ways(ways.iter().map(|way| joined_commands(&[commands, way].concat())).collect()),
         Combined::Other(back) => back,
     })
 }

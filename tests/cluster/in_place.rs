@@ -216,7 +216,7 @@ fn there_and_back(cluster: &Running, tool: &Tool, db: &str, sql: &str) {
 
 on_both_ends! {
     shared: columns_come_change_and_go_under_load, dependents_are_found_before, any_name_will_do, a_run_killed_in_a_mutation_goes_on,
-        what_these_servers_lack_is_refused;
+        what_these_servers_lack_is_refused, values_that_do_not_fit_are_found_before;
 }
 
 fn columns_come_change_and_go_under_load(cluster: &Running) {
@@ -342,6 +342,40 @@ fn dependents_are_found_before(cluster: &Running) {
 }
 
 /// Rows that a `Distributed` table holds back bear each column that it had: one that is computed from then on, or takes fewer values.
+/// A text that is no number, a `NULL` where none may be, and a computed value that would be another one.
+fn values_that_do_not_fit_are_found_before(cluster: &Running) {
+    let db = "in_place_unfit";
+    let local = engine(cluster.replicates(), "MergeTree", db, "t", "");
+    let columns = "id UInt64, v String, n Nullable(UInt32), twice UInt64 ALIAS id * 2";
+    let create = format!("CREATE TABLE {db}.t ({columns}) ENGINE = {local} ORDER BY id");
+    prepare(cluster, db, &[&create]);
+    for first in firsts(cluster) {
+        let rows = "SELECT number, toString(number), if(number = 7, NULL, number) FROM system.numbers LIMIT 1000";
+        cluster.query(first, &format!("INSERT INTO {db}.t {rows}"));
+    }
+    let tool = Tool::new(cluster);
+    let plan = |command: &str| tool.run(&["plan", "--sql", &format!("ALTER TABLE {db}.t MODIFY COLUMN {command}")]);
+    let blocked = |command: &str, words: &str| {
+        let found = plan(command);
+        assert!(found.code == Some(3) && found.stdout.contains("SW087") && found.stdout.contains(words), "{found}");
+    };
+    blocked("n UInt32", "NULL");
+    assert_eq!(plan("v UInt64").code, Some(0), "every text is a number");
+    let last = *firsts(cluster).last().unwrap();
+    cluster.query(last, &format!("INSERT INTO {db}.t (id, v) VALUES (1000, 'de')"));
+    blocked("v UInt64", "de");
+    if !cluster.replicates() {
+        let nothing = plan("v Nullable(UInt64)");
+        assert!(
+            nothing.code == Some(0) && nothing.stdout.contains("SW069"),
+            "what is no number becomes NULL: {nothing}"
+        );
+    }
+    let stored = plan("twice UInt64 DEFAULT 0");
+    assert!(stored.code == Some(3) && stored.stdout.contains("SW079"), "{stored}");
+    everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
+}
+
 #[test]
 fn what_is_queued_arrives_whatever_becomes_of_its_columns() {
     let cluster = &End::New.shared();

@@ -5,7 +5,7 @@ mod rules;
 use super::case::Case;
 use super::finding::Finding;
 use super::retirement::Retirement;
-use crate::alter::{Alter, Lacking, Tried};
+use crate::alter::{Alter, Lacking, Tried, Unfit};
 use crate::catalog::Table;
 use crate::snapshot::Snapshot;
 
@@ -24,6 +24,8 @@ pub struct AlterCase<'a> {
     pub retirement: Option<&'a Retirement>,
     /// Rows without values of columns whose default changes.
     pub lacking: &'a [Lacking],
+    /// Columns of which some value does not fit the type to be, or may not.
+    pub unfit: &'a [Unfit],
 }
 
 impl<'a> AlterCase<'a> {

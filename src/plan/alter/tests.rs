@@ -31,7 +31,15 @@ fn tried(fixture: &Fixture, sql: &str, retirement: Option<&Retirement>) -> Plan 
         Tried { order, stages }
     });
     let tried: Vec<Tried> = orders.collect();
-    let case = AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &tried, local, retirement, lacking: &[] };
+    let case = AlterCase {
+        snapshot: &fixture.snapshot,
+        alter: &alter,
+        tried: &tried,
+        local,
+        retirement,
+        lacking: &[],
+        unfit: &[],
+    };
     let logs = fixture.snapshot.replicas.keys().map(|id| (*id, Vec::new())).collect();
     let unread = retirement.map(|it| {
         let asked =

@@ -12,6 +12,7 @@ mod no_proof;
 mod passing_on;
 mod read_lately;
 mod reader;
+mod unfit_values;
 mod values_gone;
 mod view_of_type;
 mod view_reads;
@@ -34,7 +35,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 13] = rules![
+pub(super) const ALL: [Rule; 14] = rules![
     view_reads,
     view_writes,
     expression,
@@ -48,6 +49,7 @@ pub(super) const ALL: [Rule; 13] = rules![
     no_proof,
     default_without_type,
     default_of_old_rows,
+    unfit_values,
 ];
 
 #[cfg(test)]

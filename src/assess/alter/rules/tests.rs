@@ -9,8 +9,15 @@ fn found(sql: &str, spoil: impl FnOnce(&mut Fixture)) -> Vec<String> {
     spoil(&mut fixture);
     let alter = resolve(sql, &fixture.snapshot).unwrap();
     let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
-    let case =
-        AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &[], local, retirement: None, lacking: &[] };
+    let case = AlterCase {
+        snapshot: &fixture.snapshot,
+        alter: &alter,
+        tried: &[],
+        local,
+        retirement: None,
+        lacking: &[],
+        unfit: &[],
+    };
     let line = |finding: Finding| format!("{} {}: {}", finding.severity, finding.code, finding.what);
     assess_alter(&case).into_iter().map(line).collect()
 }
@@ -134,6 +141,7 @@ fn a_default_that_rows_are_read_with_does_not_change_under_them() {
             local,
             retirement: None,
             lacking: &lacking,
+            unfit: &[],
         };
         let own = assess_alter(&case).into_iter().find(|finding| finding.code == default_of_old_rows::CODE);
         own.map(|finding| format!("{}: {}; {}", finding.severity, finding.why, finding.help))
@@ -159,6 +167,65 @@ fn a_default_that_rows_are_read_with_does_not_change_under_them() {
 }
 
 #[test]
+fn an_alias_that_becomes_stored_with_another_expression_changes_every_row() {
+    let found = |command: &str| {
+        let mut fixture = Fixture::new();
+        fixture.states(|state| _ = state.capabilities.insert(crate::snapshot::Capability::MutationsSync));
+        fixture.sources(|table| {
+            for column in table.columns.iter_mut().filter(|column| column.name == "value") {
+                column.default_kind = "ALIAS".to_owned();
+            }
+        });
+        let alter = resolve(&format!("ALTER TABLE d.events {command}"), &fixture.snapshot).unwrap();
+        let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
+        let lacking = [crate::alter::Lacking { column: "value".to_owned(), rows: 7 }];
+        let case = AlterCase {
+            snapshot: &fixture.snapshot,
+            alter: &alter,
+            tried: &[],
+            local,
+            retirement: None,
+            lacking: &lacking,
+            unfit: &[],
+        };
+        let own = assess_alter(&case).into_iter().find(|finding| finding.code == default_of_old_rows::CODE);
+        own.map(|finding| finding.help)
+    };
+    for changed in ["MODIFY COLUMN value DEFAULT 0", "MODIFY COLUMN value REMOVE ALIAS"] {
+        assert!(found(changed).is_some_and(|help| help.contains("MODIFY COLUMN `value` DEFAULT 1, then MATERIALIZE")));
+    }
+    for same in ["MODIFY COLUMN value DEFAULT 1", "MODIFY COLUMN value ALIAS 2", "MODIFY COLUMN value Float64 ALIAS 2"]
+    {
+        assert_eq!(found(same), None, "{same}");
+    }
+}
+
+#[test]
+fn values_that_do_not_convert_block_and_what_was_not_tried_is_said() {
+    let found = |is_certain: bool| {
+        let fixture = Fixture::new();
+        let alter = resolve("ALTER TABLE d.events MODIFY COLUMN version UInt8", &fixture.snapshot).unwrap();
+        let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
+        let [narrowed] = crate::alter::narrowed(&alter, local).unwrap().try_into().unwrap();
+        let unfit = [crate::alter::Unfit { narrowed, said: "Cannot parse 'de'".to_owned(), is_certain }];
+        let case = AlterCase {
+            snapshot: &fixture.snapshot,
+            alter: &alter,
+            tried: &[],
+            local,
+            retirement: None,
+            lacking: &[],
+            unfit: &unfit,
+        };
+        let own = assess_alter(&case).into_iter().find(|finding| finding.code == unfit_values::CODE).unwrap();
+        format!("{}: {}; {}", own.severity, own.what, own.why)
+    };
+    assert!(found(true).starts_with("blocker: not every value of column version of d.events can become UInt8"));
+    assert!(found(true).contains("Cannot parse 'de'"));
+    assert!(found(false).starts_with("hazard: whether every value"));
+}
+
+#[test]
 fn a_view_of_a_column_whose_type_changes_blocks_it_on_old_servers() {
     let view = "CREATE MATERIALIZED VIEW d.v TO d.w (a Int8) AS SELECT sign AS a FROM d.events";
     assert_eq!(codes("ALTER TABLE d.events MODIFY COLUMN sign Int16", &[view])[0], "blocker SW071");
@@ -177,6 +244,7 @@ fn retiring(usage: crate::assess::Usage, by_star: bool) -> Vec<String> {
         local,
         retirement: Some(&retirement),
         lacking: &[],
+        unfit: &[],
     };
     let own = |finding: &Finding| ["SW074", "SW075"].contains(&finding.code.as_str());
     let line = |finding: Finding| format!("{} {}: {}; {}", finding.severity, finding.code, finding.what, finding.why);
