@@ -127,6 +127,8 @@ pub struct Stage {
     pub sql: String,
     /// How it is taken back.
     pub back: Back,
+    /// Settings of the statement, with which it is taken back too: ` SETTINGS a = 1`, or nothing.
+    pub settings: String,
     /// Mutations that leave the definition as it is, by which alone the server tells that it took the statement.
     pub mutations: Vec<MutationCommand>,
     /// Patterns of the commands that it leaves in `system.mutations`, if any.

@@ -64,6 +64,7 @@ fn stage(site: &Site<'_>, place: Place, sent: &[Sent<'_>], settings: &str) -> Re
         place,
         sql: format!("{}{settings}", joined_commands(&commands)),
         back,
+        settings,
         mutations: mutations.collect(),
         kills: if site.is_local { kills.collect() } else { Vec::new() },
     })
@@ -151,7 +152,9 @@ fn combined(site: &Site<'_>, sent: &[&Sent<'_>]) -> Result<Combined, AlterError>
 }
 
 fn is_setting(command: &str) -> bool {
-    command.starts_with("MODIFY SETTING") || command.starts_with("RESET SETTING")
+    ["MODIFY SETTING", "RESET SETTING"]
+        .iter()
+        .any(|words| command.starts_with(words) || command.contains(&format!("` {words}")))
 }
 
 /// Each way of the one with the way of the other of the same number, or its last.

@@ -97,7 +97,14 @@ fn mark_on(order: &mut Order, columns: &[String], day: &str) -> Result<(), Alter
         }
     }
     let ways = ways.iter().map(|way| way.join(", ")).collect();
-    let stage = Stage { place: Place::Mark, sql, back: Back::Ways(ways), mutations: Vec::new(), kills: Vec::new() };
+    let stage = Stage {
+        place: Place::Mark,
+        sql,
+        back: Back::Ways(ways),
+        settings: String::new(),
+        mutations: Vec::new(),
+        kills: Vec::new(),
+    };
     order.stages.insert(0, stage);
     Ok(())
 }

@@ -95,6 +95,21 @@ fn stored_values_that_nobody_reads_any_more_have_no_way_back() {
 }
 
 #[test]
+fn settings_of_a_column_go_back_to_what_they_were() {
+    let back = |sql: &str| ways(&format!("ALTER TABLE d.events {sql}"))[0].clone();
+    assert_eq!(
+        back("MODIFY COLUMN value MODIFY SETTING a = 1, b = 2"),
+        way("MODIFY COLUMN `value` RESET SETTING a, b")
+    );
+    let fixture = Fixture::new();
+    let sql = "ALTER TABLE d.events ADD COLUMN c UInt8 SETTINGS (a = 1) SETTINGS max_threads = 2";
+    let alter = resolve(sql, &fixture.snapshot).unwrap();
+    let stage = &alter.orders[0].stages[0];
+    assert_eq!(stage.back, way("DROP COLUMN `c`"));
+    assert_eq!(stage.settings, " SETTINGS max_threads = 2");
+}
+
+#[test]
 fn rows_are_deleted_below_alone_under_a_mark() {
     let sql = "ALTER TABLE d.events_all DELETE WHERE value < 0 OR id = 7";
     let fixture = Fixture::new();

@@ -417,6 +417,8 @@ fn read_command(reader: &mut Reader<'_>) -> Result<Result<AlterCommand, DdlError
     }
     let command = read_behind_head(reader, form, follows)?;
     reader.return_to(place);
+    // Settings of a column are a list; what else is said of a column is none.
+    let follows = if command.form == Form::ModifyColumnSetting { Follows::List } else { follows };
     let text = reader.clause("a command", ends_command(follows))?;
     Ok(Ok(AlterCommand { text, ..command }))
 }

@@ -528,6 +528,14 @@ fn what_these_servers_lack_is_refused(cluster: &Running) {
             db,
             &name(db, "ALTER TABLE DB.t MODIFY COLUMN w DEFAULT 7, ADD CONSTRAINT c CHECK id >= 0"),
         );
+        // Settings of columns, on the way there and back.
+        for of_column in [
+            "ADD COLUMN s UInt64 CODEC(NONE) SETTINGS (min_compress_block_size = 100)",
+            "MODIFY COLUMN s MODIFY SETTING min_compress_block_size = 200, max_compress_block_size = 400",
+            "MODIFY COLUMN s RESET SETTING max_compress_block_size",
+        ] {
+            there_and_back(cluster, &tool, db, &name(db, &format!("ALTER TABLE DB.t {of_column}")));
+        }
         // The definition alone, and yet merges leave the values out.
         for hidden in ["w UInt32 ALIAS v", "w UInt32 EPHEMERAL 1"] {
             let hidden = tool.plan(&name(db, &format!("ALTER TABLE DB.t MODIFY COLUMN {hidden}")));

@@ -149,11 +149,7 @@ fn taken(sheet: &Sheet<'_>, turn: &Turn<'_>, command: &MutationCommand) -> Probe
 fn back(sheet: &Sheet<'_>, turn: &Turn<'_>) -> Option<Run> {
     let altered = turn.altered;
     let way = altered.way_back.as_ref()?;
-    let settings = if way.contains(" SETTINGS ") || !altered.stage.sql.contains(" SETTINGS ") {
-        String::new()
-    } else {
-        altered.stage.sql.rsplit_once(" SETTINGS ").map_or(String::new(), |(_, text)| format!(" SETTINGS {text}"))
-    };
+    let settings = &altered.stage.settings;
     let mut statements: Vec<String> = kill(sheet, turn).into_iter().collect();
     statements.push(format!("ALTER TABLE {} {way}{settings}", turn.table.sql()));
     let is_there = turn.is(&altered.after, "has the definition that the step gave it", Otherwise::Changed);
