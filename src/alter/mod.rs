@@ -91,15 +91,17 @@ pub struct Order {
     pub stages: Vec<Stage>,
 }
 
-/// A column that is to be added and is there: these commands would change nothing, or it is another column than the one wanted.
+/// Something that is to be added and is there: it is as wanted already, or something else has its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// The column.
-    pub column: String,
+    /// What it is, with its name: `column a`.
+    pub what: String,
     /// The declaration that is there.
     pub there: String,
     /// The declaration that is wanted.
     pub wanted: String,
+    /// What follows `ALTER TABLE t` in statements that make it as wanted: they change nothing where it is so.
+    pub trial: Vec<String>,
 }
 
 /// When a table's turn comes.

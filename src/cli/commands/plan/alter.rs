@@ -16,7 +16,7 @@ use crate::alter::{
 };
 use crate::assess::{AlterCase, assess_alter};
 use crate::catalog::Table;
-use crate::ddl::read_table;
+use crate::ddl::{ItemKind, read_table};
 use crate::names::{ReplicaId, TableName};
 use crate::plan::definition::unreplicated;
 use crate::plan::{self, Action, Plan, Strategy};
@@ -192,17 +192,30 @@ async fn try_all(connected: &Connected, alter: &Alter) -> Result<Vec<Tried>, Fai
 
 /// What is there must be what is wanted: to modify the column so must change nothing.
 async fn hold(connected: &Connected, order: &Order, claim: &Claim) -> Result<(), Failure> {
-    let found = on_scratch(connected, order, &[format!("MODIFY COLUMN {}", claim.wanted)]).await?;
-    let same = found.refused.is_none() && found.definitions.first() == found.definitions.get(1);
+    let found = on_scratch(connected, order, &claim.trial).await?;
+    let same = found.refused.is_none() && same_items(found.definitions.first(), found.definitions.last());
     // A default that is there and not wanted is left by MODIFY COLUMN on new servers.
     let has_default = |text: &str| ["DEFAULT", "MATERIALIZED", "ALIAS"].iter().any(|word| text.contains(word));
     if same && has_default(&claim.there) == has_default(&claim.wanted) {
         return Ok(());
     }
-    let Claim { column, there, wanted } = claim;
-    let message =
-        format!("{} has a column {column} already, and it is another one: `{there}`, not `{wanted}`", order.table);
-    Err(Failure::new(message).hint("choose another name, or change the column with MODIFY COLUMN"))
+    let Claim { what, there, wanted, .. } = claim;
+    let message = format!("{} has {what} already, and it is another one: `{there}`, not `{wanted}`", order.table);
+    Err(Failure::new(message)
+        .hint("choose another name, change a column with MODIFY COLUMN, or drop what is there by a plan of its own"))
+}
+
+/// Whether two definitions are the same, in whatever order their indexes and the like stand.
+fn same_items(one: Option<&String>, other: Option<&String>) -> bool {
+    let sorted = |text: &String| {
+        let mut read = read_table(text).ok()?;
+        read.items.sort_by_key(|item| match item.kind {
+            ItemKind::Column { .. } => String::new(),
+            _ => item.text.text.clone(),
+        });
+        Some(read.to_sql())
+    };
+    one == other || one.and_then(sorted).zip(other.and_then(sorted)).is_some_and(|(one, other)| one == other)
 }
 
 async fn try_order(connected: &Connected, order: &Order) -> Result<Vec<Altered>, Failure> {
