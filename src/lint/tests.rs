@@ -171,7 +171,8 @@ fn a_suppression_without_reason_or_use_is_reported() {
 #[test]
 fn a_finding_is_shown_with_its_place_marked() {
     let sql = "SELECT 1;\nALTER TABLE d.events\n    DROP COLUMN browser;\n";
-    insta::assert_snapshot!(terminal(&report(sql, Choice::Auto), false), @r"
+    let report = report(sql, Choice::Only(Dialect::ClickHouse));
+    insta::assert_snapshot!(terminal(&report, false), @r"
     blocker[SW027]: d.events loses its column browser
      --> m.sql:3:5
       |
@@ -180,8 +181,24 @@ fn a_finding_is_shown_with_its_place_marked() {
        = why: software that still selects or inserts it fails at once, also the version that is being replaced; the values are gone
        = safer: first release software that does not use it; ask who read it: SELECT user, max(event_time) FROM clusterAllReplicas('{cluster}', system.query_log) WHERE has(columns, 'd.events.browser') GROUP BY user; drop it later, in a migration of its own
 
-    m.sql: 2 statements, read as clickhouse (no word tells): 1 blocker
+    m.sql: 2 statements, read as clickhouse (asked for): 1 blocker
     ");
+}
+
+#[test]
+fn a_dialect_that_nothing_tells_is_said_where_it_matters() {
+    let said = |sql: &str| report(sql, Choice::Auto).files[0].unparsed.len();
+    let report = report("SELECT 1;\nALTER TABLE t DROP COLUMN a;", Choice::Auto);
+    let unparsed = &report.files[0].unparsed;
+    assert_eq!(
+        (unparsed.len(), unparsed[0].place.line, unparsed[0].message.as_str()),
+        (
+            1,
+            2,
+            "nothing tells whether this is SQL of ClickHouse or PostgreSQL: it is read as clickhouse; give --dialect"
+        )
+    );
+    assert_eq!((said("SELECT 1"), said(""), said("ALTER TABLE t DROP COLUMN a CASCADE")), (0, 0, 0));
 }
 
 #[test]
