@@ -44,7 +44,8 @@ fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
     Some(if file.is_clickhouse() {
         let why = "old parts do not store the column: its values are computed anew by every query, and again by every merge and replica";
         let help = format!(
-            "ALTER TABLE {table} ADD COLUMN {name} {} (without default), then MODIFY COLUMN {name} DEFAULT {call}() for new rows",
+            "ALTER TABLE {table} ADD COLUMN {name} {} DEFAULT …, a constant for old rows; store it in them: ALTER TABLE {table} MATERIALIZE COLUMN \
+             {name}; then MODIFY COLUMN {name} DEFAULT {call}() for new rows",
             column.kind
         );
         Mark::hazard(&step.act.span, what, why, help)
