@@ -82,6 +82,13 @@ pub(crate) enum What {
     RenameTable {
         to: Named,
     },
+    RenameDatabase {
+        to: Named,
+    },
+    /// From there on each name means the other table.
+    ExchangeTables {
+        with: Named,
+    },
     Update(Reach),
     Delete(Reach),
     Truncate,
@@ -101,6 +108,8 @@ pub(crate) enum What {
     },
     Optimize {
         last: bool,
+        /// Whether it is for one partition.
+        of_partition: bool,
     },
     DetachTable,
     /// A command of ClickHouse's ALTER that has no variant of its own here.
@@ -148,6 +157,8 @@ pub(crate) struct Column {
 #[derive(Debug, Default)]
 pub(crate) struct Definition {
     pub(crate) replaces: bool,
+    /// Whether rows of a query or of another table come with it.
+    pub(crate) is_filled: bool,
     pub(crate) columns: Vec<Column>,
     /// Tables that its foreign keys point to.
     pub(crate) foreign_keys: usize,

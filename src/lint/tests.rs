@@ -118,6 +118,23 @@ fn what_cannot_be_read_is_said_and_hides_nothing() {
         ),
         ("DROP TABLE t;\nALTER TABLE u ADD", ClickHouse, "2:15 `ADD` is no command of ALTER TABLE that is known"),
         ("DROP TABLE t;\nCREATE TABLE u (a UInt8", ClickHouse, "2:16 this bracket is not closed"),
+        (
+            "ALTER TABLE t DROP COLUMN a ALTER TABLE t DROP COLUMN b; DROP TABLE t",
+            ClickHouse,
+            "1:29 expected the end of the statement, not `ALTER`",
+        ),
+        (
+            "CREATE VIEW v AS SELECT 1 DROP TABLE u; DROP TABLE t",
+            ClickHouse,
+            "1:27 expected the end of the statement, not `DROP`",
+        ),
+        (
+            "CREATE TABLE t (a UInt8) ENGINE = Memory\nDROP TABLE u",
+            ClickHouse,
+            "2:1 a statement begins here, but the one before it is not ended by `;`",
+        ),
+        ("DROP TABLE t CASCADE", ClickHouse, "1:14 expected the end of the statement, not `CASCADE`"),
+        ("DROP TABLE t; TRUNCATE TABLE a, b", ClickHouse, "1:31 expected the end of the statement, not `,`"),
         ("DROP TABLE t;\nSELECT 'half a", ClickHouse, "2:8 the string is not closed"),
         ("FROBNICATE x; DROP TABLE t", Postgres, "1:1 expected a statement that is known, not `FROBNICATE`"),
         (
