@@ -42,7 +42,8 @@ pub use mentions::mentions;
 pub use pieces::{Pieces, pieces, with_body_of};
 pub use several::{joined, one_statement};
 pub use sources::table_places;
-pub use speaking::{asks_for_all, speaks_of};
+pub(crate) use speaking::is_named_at;
+pub use speaking::{asks_for, speaks_of};
 pub use statement::{
     AlterKeys, CreateTable, Item, ItemKind, Name, Statement, Text, read_change, read_name, read_table,
 };

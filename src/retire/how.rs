@@ -7,7 +7,7 @@ use super::paths::Paths;
 use crate::assess::How;
 use crate::ddl::lexer::{Token, TokenKind, significant_tokens};
 use crate::ddl::quoting::{name_of, unquote};
-use crate::ddl::{Form, Name, read_alteration, speaks_of, table_places};
+use crate::ddl::{Form, Name, asks_for, is_named_at, read_alteration, speaks_of, table_places};
 use crate::evaluate::Way;
 use crate::names::TableName;
 
@@ -100,9 +100,9 @@ impl Look<'_> {
             reaches = true;
         }
         if reaches {
-            let names = self.speaks(query) && self.is_ours(query, tokens, &own, &foreign);
+            let names = self.is_ours(query, tokens, &own, &foreign);
             let in_string = is_asked_by_function(query, tokens) && has_string(query, tokens, self.column);
-            let all = asks_for_all(query, tokens);
+            let all = asks_for(query, self.column);
             match (names || in_string, all) {
                 (true, _) => _ = found.insert(if is_sure { How::Named } else { How::Perhaps }),
                 (false, true) => _ = found.insert(if is_sure { How::Star } else { How::Perhaps }),
@@ -140,29 +140,12 @@ impl Look<'_> {
         if tokens.get(next).is_none_or(|token| token.kind != TokenKind::Open) {
             return or_perhaps(How::Star);
         }
-        let list = tokens[next + 1..].iter().take_while(|token| token.kind != TokenKind::Close);
-        let (mut names, mut all) = (false, false);
-        for token in list {
-            names |= name_of(token.kind, &query[token.span.clone()]).as_deref() == Some(self.column);
-            all |= &query[token.span.clone()] == "*";
+        let list: Vec<Token> =
+            tokens[next + 1..].iter().take_while(|token| token.kind != TokenKind::Close).cloned().collect();
+        if (0..list.len()).any(|at| is_named_at(query, &list, at, self.column)) {
+            return or_perhaps(How::Named);
         }
-        match (names || self.is_part_of_list(query, tokens, next), all) {
-            (true, _) => or_perhaps(How::Named),
-            (false, true) => or_perhaps(How::Star),
-            _ => None,
-        }
-    }
-
-    /// A column of a Nested one may be written in parts.
-    fn is_part_of_list(&self, query: &str, tokens: &[Token], open: usize) -> bool {
-        if !self.column.contains('.') {
-            return false;
-        }
-        let end = tokens[open..]
-            .iter()
-            .find(|token| token.kind == TokenKind::Close)
-            .map_or(query.len(), |token| token.span.start);
-        speaks_in_parts(&query[tokens[open].span.end..end], self.column)
+        list.iter().any(|token| &query[token.span.clone()] == "*").then(|| or_perhaps(How::Star)).flatten()
     }
 
     /// An ALTER that computes with the column.
@@ -173,7 +156,7 @@ impl Look<'_> {
             return None;
         }
         let computes = |form: Form| matches!(form, Form::Update | Form::Delete);
-        let uses = read.commands.iter().any(|one| computes(one.form) && self.speaks(&one.text.text));
+        let uses = read.commands.iter().any(|one| computes(one.form) && speaks_of(&one.text.text, self.column));
         uses.then_some(How::Named)
     }
 
@@ -185,11 +168,7 @@ impl Look<'_> {
             .filter_map(|token| name_of(token.kind, &query[token.span.clone()]))
             .collect();
         let is_ours = self.paths.names().any(|name| words.contains(&name.table));
-        (is_ours && self.speaks(query)).then_some(How::Named)
-    }
-
-    fn speaks(&self, sql: &str) -> bool {
-        speaks_of(sql, self.column) || speaks_in_parts(sql, self.column)
+        (is_ours && speaks_of(query, self.column)).then_some(How::Named)
     }
 
     fn place(&self, name: &Name) -> Place<'_> {
@@ -241,13 +220,10 @@ impl Look<'_> {
     fn is_ours(&self, query: &str, tokens: &[Token], own: &BTreeSet<String>, foreign: &BTreeSet<String>) -> bool {
         let name = |at: usize| name_of(tokens[at].kind, &query[tokens[at].span.clone()]);
         (0..tokens.len()).any(|at| {
-            let is_it = match tokens[at].kind {
-                TokenKind::Word | TokenKind::QuotedIdentifier => name(at).is_none_or(|name| name == self.column),
-                _ => false,
-            };
             let owner = (at >= 2 && tokens[at - 1].kind == TokenKind::Dot).then(|| name(at - 2)).flatten();
-            is_it && owner.is_none_or(|owner| own.contains(&owner) || !foreign.contains(&owner))
-        }) || speaks_in_parts(query, self.column)
+            is_named_at(query, tokens, at, self.column)
+                && owner.is_none_or(|owner| own.contains(&owner) || !foreign.contains(&owner))
+        })
     }
 }
 
@@ -309,30 +285,4 @@ fn has_table_function(query: &str, tokens: &[Token]) -> bool {
 fn is_asked_by_function(query: &str, tokens: &[Token]) -> bool {
     let asks = |pair: &[Token]| query[pair[0].span.clone()].starts_with("dict") && &query[pair[1].span.clone()] == "(";
     tokens.windows(2).any(asks)
-}
-
-/// `outer.inner` as two names with a dot between them.
-fn speaks_in_parts(sql: &str, column: &str) -> bool {
-    let (Some((outer, inner)), Ok(tokens)) = (column.split_once('.'), significant_tokens(sql)) else { return false };
-    let name = |token: &Token| name_of(token.kind, &sql[token.span.clone()]);
-    tokens.windows(3).any(|three| {
-        three[1].kind == TokenKind::Dot
-            && name(&three[0]).as_deref() == Some(outer)
-            && name(&three[2]).as_deref() == Some(inner)
-    })
-}
-
-/// `*` as a list of columns, `COLUMNS(…)`, or FROM without SELECT. A product is none, and neither is `count(*)`.
-fn asks_for_all(query: &str, tokens: &[Token]) -> bool {
-    let text = |at: usize| tokens.get(at).map_or("", |token| &query[token.span.clone()]);
-    let ends = ["FROM", ",", ")", "EXCEPT", "REPLACE", "APPLY", ""];
-    let star = (0..tokens.len()).any(|at| {
-        text(at) == "*"
-            && at > 0
-            && text(at - 1) != "("
-            && ends.iter().any(|end| end.eq_ignore_ascii_case(text(at + 1)))
-    });
-    let columns = tokens.windows(2).any(|pair| is(query, &pair[0], "COLUMNS") && &query[pair[1].span.clone()] == "(");
-    let bare = text(0).eq_ignore_ascii_case("FROM") && !tokens.iter().any(|token| is(query, token, "SELECT"));
-    star || columns || bare || crate::ddl::asks_for_all(query)
 }

@@ -74,7 +74,7 @@ fn who_asks_for_all_is_told_apart() {
             "SELECT * FROM d.t",
             "SELECT t.* FROM all AS t LIMIT 1",
             "SELECT id, * FROM starred",
-            "SELECT COLUMNS('^i') FROM d.t",
+            "SELECT COLUMNS('^.$') FROM d.t",
             "FROM d.t",
             "INSERT INTO d.t VALUES",
             "INSERT INTO x SELECT * FROM d.t",
@@ -89,6 +89,7 @@ fn who_does_without_the_column_is_left_alone() {
         &[
             "SELECT id FROM d.t",
             "SELECT count(*) FROM d.t",
+            "SELECT COLUMNS('^i') FROM d.t",
             "SELECT id * 2 FROM d.t",
             "SELECT id FROM starred",
             "SELECT id FROM clean",

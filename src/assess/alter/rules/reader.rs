@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::assess::AlterCase;
 use crate::catalog::Table;
 use crate::ddl::{View, read_view};
-pub(super) use crate::ddl::{asks_for_all, speaks_of};
+pub(super) use crate::ddl::{asks_for, speaks_of};
 use crate::names::TableName;
 
 /// The local table and the `Distributed` ones over it.

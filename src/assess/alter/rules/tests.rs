@@ -53,6 +53,26 @@ fn views_that_read_a_column_that_goes_block_it() {
 }
 
 #[test]
+fn views_that_take_a_column_by_a_pattern_or_in_parts_block_it() {
+    for select in ["COLUMNS('^val') FROM d.events", "e.COLUMNS('u') APPLY(abs) FROM d.events AS e"] {
+        assert_eq!(codes(DROP, &[&format!("CREATE VIEW d.v AS SELECT {select}")])[0], "blocker SW064", "{select}");
+    }
+    assert_eq!(codes(DROP, &["CREATE VIEW d.v AS SELECT COLUMNS('^team') FROM d.events"]), ["hazard SW069"]);
+    let nested = |sql: &str, select: &str| {
+        found(sql, |fixture| {
+            fixture.redefine("DEFAULT 1", "DEFAULT 1, `nn.a` Array(UInt8), `nn.b` Array(UInt8)");
+            fixture.add("s1r1", &format!("CREATE MATERIALIZED VIEW d.v TO d.w (x UInt8) AS SELECT {select}"));
+        })
+    };
+    for sql in ["ALTER TABLE d.events RENAME COLUMN nn.a TO nn.c", "ALTER TABLE d.events DROP COLUMN nn.a"] {
+        for select in ["nn.a AS x FROM d.events", "x.b AS x FROM d.events ARRAY JOIN nn AS x"] {
+            assert!(nested(sql, select)[0].starts_with("blocker SW064"), "{sql} {select}");
+        }
+        assert!(!nested(sql, "nn.b AS x FROM d.events")[0].starts_with("blocker SW064"), "{sql}");
+    }
+}
+
+#[test]
 fn a_view_that_writes_what_is_not_there_blocks_it() {
     let feed = "CREATE MATERIALIZED VIEW d.feed TO d.events_all AS SELECT id, value FROM d.source";
     assert_eq!(codes(DROP, &[feed]), ["blocker SW065", "hazard SW069"]);

@@ -1,6 +1,6 @@
 //! SW071: a materialized view reads a column whose type changes.
 
-use super::reader::{asks_for_all, speaks_of, views, views_are_lenient};
+use super::reader::{asks_for, speaks_of, views, views_are_lenient};
 use crate::assess::{AlterCase, Finding};
 
 pub(super) const CODE: &str = "SW071";
@@ -20,7 +20,7 @@ pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
         if !reader.sources.contains(&case.alter.change.table) {
             continue;
         }
-        for column in changed.iter().filter(|column| asks_for_all(select) || speaks_of(select, column)) {
+        for column in changed.iter().filter(|column| asks_for(select, column) || speaks_of(select, column)) {
             let what = format!("the materialized view {} reads column {column}, whose type changes", reader.table.name);
             findings.push(if views_are_lenient(case) {
                 Finding::note(

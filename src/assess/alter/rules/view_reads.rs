@@ -1,6 +1,6 @@
 //! SW064: a view reads a column that goes.
 
-use super::reader::{asks_for_all, chain, columns_gone, speaks_of, views};
+use super::reader::{asks_for, chain, columns_gone, speaks_of, views};
 use crate::assess::{AlterCase, Finding};
 
 pub(super) const CODE: &str = "SW064";
@@ -13,7 +13,7 @@ pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
         let Some(source) = reader.sources.iter().find(|source| chain.contains(source)) else { continue };
         let select = &reader.view.select.text;
         for column in columns_gone(case) {
-            if !asks_for_all(select) && !speaks_of(select, column) {
+            if !asks_for(select, column) && !speaks_of(select, column) {
                 continue;
             }
             let (kind, fails) = if reader.view.materialized {
