@@ -20,6 +20,7 @@ pub mod expression;
 mod key;
 pub mod lexer;
 mod mentions;
+mod passing;
 mod pieces;
 pub(crate) mod quoting;
 pub(crate) mod reader;
@@ -39,11 +40,12 @@ pub use error::DdlError;
 pub use expression::columns_of;
 pub use key::key_items;
 pub use mentions::mentions;
+pub use passing::{Merged, TableFunction, named_table};
 pub use pieces::{Pieces, pieces, with_body_of};
 pub use several::{joined, one_statement};
-pub use sources::table_places;
+pub use sources::{table_functions, table_places};
 pub(crate) use speaking::is_named_at;
-pub use speaking::{asks_for, speaks_of};
+pub use speaking::{asks_by_pattern, asks_for, computes_with, speaks_of};
 pub use statement::{
     AlterKeys, CreateTable, Item, ItemKind, Name, Statement, Text, read_change, read_name, read_table,
 };

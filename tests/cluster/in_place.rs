@@ -320,6 +320,7 @@ fn dependents_are_found_before(cluster: &Running) {
     } else {
         refused("ALTER TABLE DB.read DROP COLUMN v", "SW067", "in_place_dependents.dict reads column v");
     }
+    ways_to_a_column_are_found(cluster, &tool, db);
     let key = tool.expect(1, &["plan", "--sql", &name(db, "ALTER TABLE DB.t DROP COLUMN id")]);
     assert!(key.stderr.contains("is not planned"), "{key}");
     let mix =
@@ -341,7 +342,6 @@ fn dependents_are_found_before(cluster: &Running) {
     everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
 }
 
-/// Rows that a `Distributed` table holds back bear each column that it had: one that is computed from then on, or takes fewer values.
 /// A text that is no number, a `NULL` where none may be, and a computed value that would be another one.
 fn values_that_do_not_fit_are_found_before(cluster: &Running) {
     let db = "in_place_unfit";
@@ -376,6 +376,7 @@ fn values_that_do_not_fit_are_found_before(cluster: &Running) {
     everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
 }
 
+/// Rows that a `Distributed` table holds back bear each column that it had: one that is computed from then on, or takes fewer values.
 #[test]
 fn what_is_queued_arrives_whatever_becomes_of_its_columns() {
     let cluster = &End::New.shared();
@@ -405,6 +406,43 @@ fn what_is_queued_arrives_whatever_becomes_of_its_columns() {
         assert_eq!(count(cluster, db), expected, "{command}");
     }
     everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
+}
+
+/// Each way to a column is found when it is the only one.
+fn ways_to_a_column_are_found(cluster: &Running, tool: &Tool, db: &str) {
+    let (ways, first) = (format!("{db}_ways"), firsts(cluster)[0]);
+    let local = engine(cluster.replicates(), "MergeTree", &ways, "t", "");
+    let over = |table: &str| format!("ENGINE = Distributed(main, '{ways}', {table}, id)");
+    let create =
+        format!("CREATE TABLE DB.t (id UInt64, z String, nn Nested(a UInt8, b UInt8)) ENGINE = {local} ORDER BY id");
+    let statements = [create, format!("CREATE TABLE DB.read AS DB.t {}", over("t"))].map(|sql| name(&ways, &sql));
+    prepare(cluster, &ways, &statements.each_ref().map(String::as_str));
+    let mut all = vec![
+        ("CREATE VIEW DB.way AS SELECT nn.a AS x FROM DB.t".to_owned(), "nn.a", "SW064"),
+        ("CREATE VIEW DB.way AS SELECT z FROM merge('DB', '^t$')".to_owned(), "z", "SW064"),
+        ("CREATE VIEW DB.way AS SELECT z FROM cluster('main', DB.t)".to_owned(), "z", "SW064"),
+        ("CREATE TABLE DB.way AS DB.t ENGINE = Merge('DB', '^(t|x)$')".to_owned(), "z", "SW068"),
+        (format!("CREATE TABLE DB.way AS DB.read {}", over("read")), "z", "SW068"),
+    ];
+    if !cluster.replicates() {
+        let query = "SOURCE(CLICKHOUSE(QUERY 'SELECT id, z FROM DB.t')) LAYOUT(HASHED()) LIFETIME(0)";
+        all.extend([
+            ("CREATE VIEW DB.way AS SELECT COLUMNS('^z') FROM DB.t".to_owned(), "z", "SW064"),
+            (format!("CREATE DICTIONARY DB.way (id UInt64, z String) PRIMARY KEY id {query}"), "z", "SW067"),
+        ]);
+    }
+    for (create, column, code) in all {
+        cluster.query(first, &name(&ways, &create));
+        let sql = name(&ways, &format!("ALTER TABLE DB.t DROP COLUMN {column}"));
+        let ran = tool.expect(3, &["plan", "--sql", &sql]);
+        assert!(ran.stdout.contains(code) && ran.stdout.contains(&format!("{ways}.way")), "{create}: {ran}");
+        let kind = if create.contains("DICTIONARY") { "DICTIONARY" } else { "TABLE" };
+        cluster.query(first, &name(&ways, &format!("DROP {kind} DB.way")));
+    }
+    cluster.query(first, &name(&ways, &format!("CREATE TABLE DB.way AS DB.read {}", over("read"))));
+    let refused = tool.expect(1, &["plan", "--sql", &name(&ways, "ALTER TABLE DB.way ADD COLUMN y UInt8")]);
+    assert!(refused.stderr.contains("right over them"), "{refused}");
+    everywhere(cluster, &[&format!("DROP DATABASE {ways}")]);
 }
 
 fn any_name_will_do(cluster: &Running) {

@@ -46,6 +46,18 @@ fn views_that_read_a_column_that_goes_block_it() {
         assert_eq!(codes(DROP, &[view]), ["blocker SW064", "hazard SW069"], "{view}");
         assert_eq!(codes("ALTER TABLE d.events RENAME COLUMN value TO worth", &[view])[0], "blocker SW064");
     }
+    for from in [
+        "merge('d', '^events$')",
+        "cluster('main', 'd', 'events')",
+        "cluster('main', d.events_all)",
+        "remote('h', d.events)",
+    ] {
+        let view = format!("CREATE VIEW d.v AS SELECT value FROM {from}");
+        assert_eq!(codes(DROP, &[&view]), ["blocker SW064", "hazard SW069"], "{view}");
+    }
+    let alias = "CREATE TABLE d.al (value Float64) ENGINE = Alias('d', 'events')";
+    assert_eq!(codes(DROP, &[alias, "CREATE VIEW d.v AS SELECT value FROM d.al"])[0], "blocker SW064");
+    assert_eq!(codes(DROP, &[alias]), ["hazard SW069"]);
     for view in ["CREATE VIEW d.v AS SELECT id, 'value' FROM d.events", "CREATE VIEW d.v AS SELECT value FROM d.other"]
     {
         assert_eq!(codes(DROP, &[view]), ["hazard SW069"], "{view}");
@@ -105,10 +117,40 @@ fn dictionaries_buffers_and_expressions_block_it() {
     table.create_query = dictionary.to_owned();
     let with = |fixture: &mut Fixture| _ = fixture.state("s1r1").tables.insert(table.name.clone(), table.clone());
     assert!(found(DROP, with)[0].starts_with("blocker SW067: the dictionary d.dict reads column value of d.events"));
+    for (query, is_found) in [
+        ("SELECT id, value FROM d.events", true),
+        ("SELECT id, COLUMNS(\\'^value$\\') FROM merge(\\'d\\', \\'^events$\\')", true),
+        ("SELECT id, sign AS value FROM d.other", false),
+        ("SELECT id, 1 FROM d.events", false),
+    ] {
+        let by_query = dictionary.replace("TABLE 'events' DB 'd'", &format!("QUERY '{query}'"));
+        table.create_query = by_query.clone();
+        let with = |fixture: &mut Fixture| _ = fixture.state("s1r1").tables.insert(table.name.clone(), table.clone());
+        assert_eq!(found(DROP, with)[0].starts_with("blocker SW067"), is_found, "{query}");
+    }
     let buffer = "CREATE TABLE d.b (value Float64) ENGINE = Buffer('d', 'events', 1, 1, 1, 1, 1, 1, 1)";
     assert_eq!(codes(DROP, &[buffer])[0], "blocker SW068");
     let merge = "CREATE TABLE d.m (value Float64) ENGINE = Merge('d', '^events')";
     assert_eq!(codes(DROP, &[merge])[0], "blocker SW068");
+    for engine in ["Merge('d', '^(events|x)$')", "Merge('d', '^ev.*s$')", "Merge(REGEXP('^d$'), '^events_all$')"] {
+        let merge = format!("CREATE TABLE d.m (value Float64) ENGINE = {engine}");
+        assert_eq!(codes(DROP, &[&merge])[0], "blocker SW068", "{engine}");
+        let view = "CREATE VIEW d.v AS SELECT value FROM d.m";
+        assert_eq!(codes(DROP, &[&merge, view])[..2], ["blocker SW064", "blocker SW068"], "{engine}");
+    }
+    let other = "CREATE TABLE d.m (value Float64) ENGINE = Merge('d', '^(x|y)$')";
+    assert_eq!(codes(DROP, &[other]), ["hazard SW069"]);
+    let twice = "CREATE TABLE d.twice (value Float64) ENGINE = Distributed('main', 'd', 'events_all', rand())";
+    let found_of_twice = found(DROP, |fixture| fixture.add("s1r1", twice));
+    assert!(
+        found_of_twice[0]
+            .starts_with("blocker SW068: the Distributed table d.twice over d.events_all has column value"),
+        "{found_of_twice:?}"
+    );
+    let mut fixture = Fixture::new();
+    fixture.add("s1r1", twice);
+    let refused = resolve("ALTER TABLE d.twice ADD COLUMN y UInt8", &fixture.snapshot).unwrap_err().to_string();
+    assert!(refused.starts_with("d.twice is a Distributed table over d.events_all, which is none of"), "{refused}");
     let index =
         |fixture: &mut Fixture| fixture.redefine("DEFAULT 1", "DEFAULT 1, INDEX i value TYPE minmax GRANULARITY 1");
     assert!(found(DROP, index)[0].starts_with("blocker SW066: index i of d.events needs column value"));
