@@ -7,7 +7,9 @@ use super::paths::Paths;
 use crate::assess::How;
 use crate::ddl::lexer::{Token, TokenKind, significant_tokens};
 use crate::ddl::quoting::{name_of, unquote};
-use crate::ddl::{Form, Name, asks_for, is_named_at, read_alteration, speaks_of, table_places};
+use crate::ddl::{
+    Form, Name, TableFunction, asks_for, is_named_at, read_alteration, speaks_of, table_functions, table_places,
+};
 use crate::evaluate::Way;
 use crate::names::TableName;
 
@@ -17,6 +19,18 @@ const VIEWS_DEPTH_MAX: usize = 8;
 /// How a query that was run in a session with this database, if that is known, uses a column.
 pub fn how(query: &str, database: Option<&str>, paths: &Paths, column: &str) -> Option<How> {
     Look { paths, database, column, depth: 0 }.at(query)
+}
+
+/// What a query asks, as far as its places were looked at.
+#[derive(Default)]
+struct Asked {
+    /// Uses by views.
+    found: BTreeSet<How>,
+    /// What the table, and what others are called in the query.
+    own: BTreeSet<String>,
+    foreign: BTreeSet<String>,
+    reaches: bool,
+    is_unsure: bool,
 }
 
 struct Look<'a> {
@@ -68,38 +82,21 @@ impl Look<'_> {
 
     fn select(&self, query: &str, tokens: &[Token]) -> Option<How> {
         let Ok(places) = table_places(query) else { return self.unreadable(query) };
-        let mut found = BTreeSet::new();
-        let (mut own, mut foreign) = (BTreeSet::new(), BTreeSet::new());
-        let (mut reaches, mut is_sure) = (false, true);
+        let mut asked = Asked::default();
         for place in &places {
-            match self.place(place) {
-                Place::Elsewhere => foreign.extend(called(query, tokens, place)),
-                Place::View(select, database) if self.depth < VIEWS_DEPTH_MAX => {
-                    let within = Look { database: Some(&database), depth: self.depth + 1, ..*self };
-                    match within.at(select) {
-                        // What asks the view names the column by that.
-                        Some(How::Named) => _ = found.insert(How::Named),
-                        // It is as good as the table.
-                        Some(_) => {
-                            reaches = true;
-                            own.extend(called(query, tokens, place));
-                        }
-                        None => foreign.extend(called(query, tokens, place)),
-                    }
-                }
-                other => {
-                    is_sure &= !matches!(other, Place::Ambiguous | Place::View(..));
-                    reaches = true;
-                    own.extend(called(query, tokens, place));
-                }
+            self.reach(self.place(place), called(query, tokens, place), &mut asked);
+        }
+        for function in table_functions(query).unwrap_or_default() {
+            for name in self.led_to(&function) {
+                self.reach(self.place_of(name.clone()), Vec::new(), &mut asked);
+                asked.is_unsure |= function.may_lead_outside();
             }
         }
-        // Table functions and dictionaries are given names as strings or arguments.
-        if self.is_named_aside(query, tokens, &places) {
-            is_sure &= reaches || is_asked_by_function(query, tokens);
-            reaches = true;
-        }
+        // Dictionaries are given names as strings or arguments.
+        asked.reaches |= self.is_named_aside(query, tokens, &places);
+        let Asked { mut found, own, foreign, reaches, is_unsure } = asked;
         if reaches {
+            let is_sure = !is_unsure;
             let names = self.is_ours(query, tokens, &own, &foreign);
             let in_string = is_asked_by_function(query, tokens) && has_string(query, tokens, self.column);
             let all = asks_for(query, self.column);
@@ -110,6 +107,31 @@ impl Look<'_> {
             }
         }
         found.into_iter().next()
+    }
+
+    /// Takes in a place of a query, where the table there is called this in it.
+    fn reach(&self, place: Place<'_>, called: Vec<String>, asked: &mut Asked) {
+        match place {
+            Place::Elsewhere => asked.foreign.extend(called),
+            Place::View(select, database) if self.depth < VIEWS_DEPTH_MAX => {
+                let within = Look { database: Some(&database), depth: self.depth + 1, ..*self };
+                match within.at(select) {
+                    // What asks the view asks for the column by that.
+                    Some(how @ (How::Named | How::Perhaps)) => _ = asked.found.insert(how),
+                    // It is as good as the table.
+                    Some(How::Star) => {
+                        asked.reaches = true;
+                        asked.own.extend(called);
+                    }
+                    None => asked.foreign.extend(called),
+                }
+            }
+            other => {
+                asked.is_unsure |= matches!(other, Place::Ambiguous | Place::View(..));
+                asked.reaches = true;
+                asked.own.extend(called);
+            }
+        }
     }
 
     /// What is written is used too: an insert that names the column fails once it is gone, and one without a list gives a value too many.
@@ -125,16 +147,10 @@ impl Look<'_> {
     }
 
     fn target(&self, query: &str, tokens: &[Token], at: usize) -> Option<How> {
-        let name = |at: usize| tokens.get(at).and_then(|token| name_of(token.kind, &query[token.span.clone()]));
-        let first = name(at)?;
-        let is_full = tokens.get(at + 1).is_some_and(|token| token.kind == TokenKind::Dot);
-        let (database, table, next) =
-            if is_full { (Some(first), name(at + 2)?, at + 3) } else { (None, first, at + 1) };
-        let span = tokens[at].span.start..tokens[next - 1].span.end;
-        let sure = match self.place(&Name { database, table, span }) {
-            Place::Table => true,
-            Place::Ambiguous => false,
-            Place::View(..) | Place::Elsewhere => return None,
+        let (sure, next) = if tokens.get(at).is_some_and(|token| is(query, token, "FUNCTION")) {
+            self.target_of_function(query, tokens, at + 1)?
+        } else {
+            self.named_target(query, tokens, at)?
         };
         let or_perhaps = |how| Some(if sure { how } else { How::Perhaps });
         if tokens.get(next).is_none_or(|token| token.kind != TokenKind::Open) {
@@ -146,6 +162,36 @@ impl Look<'_> {
             return or_perhaps(How::Named);
         }
         list.iter().any(|token| &query[token.span.clone()] == "*").then(|| or_perhaps(How::Star)).flatten()
+    }
+
+    /// Whether it is sure that an insert goes to the table, and the token behind what it goes to.
+    fn target_of_function(&self, query: &str, tokens: &[Token], at: usize) -> Option<(bool, usize)> {
+        let start = tokens.get(at)?.span.start;
+        let (function, length) = TableFunction::at_beginning(&query[start..])?;
+        self.led_to(&function).next()?;
+        let next = tokens.iter().position(|token| token.span.start >= start + length).unwrap_or(tokens.len());
+        Some((!function.may_lead_outside(), next))
+    }
+
+    /// The same of a name.
+    fn named_target(&self, query: &str, tokens: &[Token], at: usize) -> Option<(bool, usize)> {
+        let name = |at: usize| tokens.get(at).and_then(|token| name_of(token.kind, &query[token.span.clone()]));
+        let first = name(at)?;
+        let is_full = tokens.get(at + 1).is_some_and(|token| token.kind == TokenKind::Dot);
+        let (database, table, next) =
+            if is_full { (Some(first), name(at + 2)?, at + 3) } else { (None, first, at + 1) };
+        let span = tokens[at].span.start..tokens[next - 1].span.end;
+        match self.place(&Name { database, table, span }) {
+            Place::Table => Some((true, next)),
+            Place::Ambiguous => Some((false, next)),
+            Place::View(..) | Place::Elsewhere => None,
+        }
+    }
+
+    /// Those of the names that lead to the table which a table function reads or writes.
+    fn led_to(&self, function: &TableFunction) -> impl Iterator<Item = &TableName> {
+        let database = self.database;
+        self.paths.names().filter(move |name| function.leads_to(name, database.unwrap_or(&name.database)))
     }
 
     /// An ALTER that computes with the column.
@@ -185,11 +231,15 @@ impl Look<'_> {
                 }
             }
         };
-        match reach.way(&full) {
-            Some(Way::View { select }) => Place::View(select, full.database),
-            Some(Way::Local | Way::Distributed) => Place::Table,
-            None if self.paths.others.contains(&full) => Place::Table,
-            None => Place::Elsewhere,
+        self.place_of(full)
+    }
+
+    fn place_of(&self, full: TableName) -> Place<'_> {
+        match (self.paths.reach.way(&full), self.paths.views.get(&full)) {
+            (Some(Way::View { select }), _) | (None, Some(select)) => Place::View(select, full.database),
+            (Some(Way::Local | Way::Distributed), _) => Place::Table,
+            (None, None) if self.paths.others.contains(&full) => Place::Table,
+            (None, None) => Place::Elsewhere,
         }
     }
 
@@ -208,7 +258,7 @@ impl Look<'_> {
                 }
                 _ => false,
             }
-        }) && (is_asked_by_function(query, tokens) || has_table_function(query, tokens))
+        }) && is_asked_by_function(query, tokens)
     }
 
     /// `db.t` or `t`, of anything that leads to the table.
@@ -262,23 +312,6 @@ fn has_string(query: &str, tokens: &[Token], text: &str) -> bool {
 fn is_argument(query: &str, tokens: &[Token], token: &Token) -> bool {
     let before = tokens.iter().rev().find(|other| other.span.end <= token.span.start);
     before.is_some_and(|before| ["(", ",", "."].contains(&&query[before.span.clone()]))
-}
-
-fn has_table_function(query: &str, tokens: &[Token]) -> bool {
-    const FUNCTIONS: [&str; 9] = [
-        "remote",
-        "remoteSecure",
-        "cluster",
-        "clusterAllReplicas",
-        "merge",
-        "view",
-        "dictionary",
-        "viewIfPermitted",
-        "loop",
-    ];
-    tokens
-        .windows(2)
-        .any(|pair| FUNCTIONS.contains(&&query[pair[0].span.clone()]) && &query[pair[1].span.clone()] == "(")
 }
 
 /// `dictGet…(` and its like.
