@@ -160,6 +160,38 @@ fn dictionaries_buffers_and_expressions_block_it() {
 }
 
 #[test]
+fn only_expressions_need_columns() {
+    let needs = |declarations: &str, column: &str| {
+        let found = found(&format!("ALTER TABLE d.events DROP COLUMN `{column}`"), |fixture| {
+            fixture.redefine("DEFAULT 1", &format!("DEFAULT 1, `{column}` String, {declarations}"));
+        });
+        found.iter().any(|line| line.contains("SW066"))
+    };
+    for (declarations, column) in [
+        ("tup Tuple(a UInt8, b String)", "b"),
+        ("jj JSON(b String)", "b"),
+        ("c String DEFAULT lower('A')", "lower"),
+        ("c String CODEC(ZSTD)", "ZSTD"),
+        ("c String COMMENT 'b'", "b"),
+        ("c String", "String"),
+        ("INDEX i value TYPE minmax GRANULARITY 1", "minmax"),
+        ("CONSTRAINT b CHECK value > 0", "b"),
+    ] {
+        assert!(!needs(declarations, column), "{declarations}");
+    }
+    for declarations in [
+        "c String DEFAULT lower(b)",
+        "c String ALIAS b",
+        "c Date TTL toDate(b) + toIntervalDay(1)",
+        "INDEX i lower(b) TYPE minmax GRANULARITY 1",
+        "CONSTRAINT c CHECK b != ''",
+        "PROJECTION p (SELECT b, count() GROUP BY b)",
+    ] {
+        assert!(needs(declarations, "b"), "{declarations}");
+    }
+}
+
+#[test]
 fn old_servers_are_not_given_comments() {
     let comment = "ALTER TABLE d.events COMMENT COLUMN value 'x'";
     assert_eq!(codes(comment, &[]), ["blocker SW070"]);
