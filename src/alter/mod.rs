@@ -5,6 +5,7 @@
 
 mod commands;
 mod defaults;
+mod dependents;
 mod error;
 mod loss;
 mod mutation;
@@ -17,6 +18,7 @@ mod trial;
 mod undo;
 
 pub use defaults::{Lacking, NewDefault, redefaulted};
+pub use dependents::{Answer, Answers, Dependent, DependentKind, Outcome, Refusal, Script, TriedDependent, dependents};
 pub use error::AlterError;
 pub use loss::{Narrowed, Unfit, narrowed};
 pub use mutation::{MutationCommand, mark, marked};

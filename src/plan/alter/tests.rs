@@ -39,6 +39,7 @@ fn tried(fixture: &Fixture, sql: &str, retirement: Option<&Retirement>) -> Plan 
         retirement,
         lacking: &[],
         unfit: &[],
+        dependents: &[],
     };
     let logs = fixture.snapshot.replicas.keys().map(|id| (*id, Vec::new())).collect();
     let unread = retirement.map(|it| {

@@ -6,6 +6,7 @@ use crate::assess::finding::Finding;
 mod comment_on_old;
 mod default_of_old_rows;
 mod default_without_type;
+mod dependent_fails;
 mod dictionary;
 mod expression;
 mod no_proof;
@@ -35,7 +36,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 14] = rules![
+pub(super) const ALL: [Rule; 15] = rules![
     view_reads,
     view_writes,
     expression,
@@ -49,6 +50,7 @@ pub(super) const ALL: [Rule; 14] = rules![
     no_proof,
     default_without_type,
     default_of_old_rows,
+    dependent_fails,
     unfit_values,
 ];
 

@@ -17,6 +17,7 @@ fn found(sql: &str, spoil: impl FnOnce(&mut Fixture)) -> Vec<String> {
         retirement: None,
         lacking: &[],
         unfit: &[],
+        dependents: &[],
     };
     let line = |finding: Finding| format!("{} {}: {}", finding.severity, finding.code, finding.what);
     assess_alter(&case).into_iter().map(line).collect()
@@ -236,6 +237,7 @@ fn a_default_that_rows_are_read_with_does_not_change_under_them() {
             retirement: None,
             lacking: &lacking,
             unfit: &[],
+            dependents: &[],
         };
         let own = assess_alter(&case).into_iter().find(|finding| finding.code == default_of_old_rows::CODE);
         own.map(|finding| format!("{}: {}; {}", finding.severity, finding.why, finding.help))
@@ -281,6 +283,7 @@ fn an_alias_that_becomes_stored_with_another_expression_changes_every_row() {
             retirement: None,
             lacking: &lacking,
             unfit: &[],
+            dependents: &[],
         };
         let own = assess_alter(&case).into_iter().find(|finding| finding.code == default_of_old_rows::CODE);
         own.map(|finding| finding.help)
@@ -310,6 +313,7 @@ fn values_that_do_not_convert_block_and_what_was_not_tried_is_said() {
             retirement: None,
             lacking: &[],
             unfit: &unfit,
+            dependents: &[],
         };
         let own = assess_alter(&case).into_iter().find(|finding| finding.code == unfit_values::CODE).unwrap();
         format!("{}: {}; {}", own.severity, own.what, own.why)
@@ -339,6 +343,7 @@ fn retiring(usage: crate::assess::Usage, by_star: bool) -> Vec<String> {
         retirement: Some(&retirement),
         lacking: &[],
         unfit: &[],
+        dependents: &[],
     };
     let own = |finding: &Finding| ["SW074", "SW075"].contains(&finding.code.as_str());
     let line = |finding: Finding| format!("{} {}: {}; {}", finding.severity, finding.code, finding.what, finding.why);
@@ -388,4 +393,114 @@ fn a_log_that_proves_nothing_is_said() {
     ));
     assert!(only(usage(How::Named, Some(604_800), Some("log_queries is off")))[0].contains("log_queries is off"));
     assert!(only(usage(How::Named, None, Some("there is no system.query_log")))[0].contains("there is no"));
+}
+
+/// What is found about an ALTER of the fixture's table whose dependents answered so.
+fn tried(sql: &str, spoil: impl FnOnce(&mut Fixture), dependents: &[crate::alter::TriedDependent]) -> Vec<String> {
+    let mut fixture = Fixture::new();
+    spoil(&mut fixture);
+    let alter = resolve(sql, &fixture.snapshot).unwrap();
+    let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
+    let case = AlterCase {
+        snapshot: &fixture.snapshot,
+        alter: &alter,
+        tried: &[],
+        local,
+        retirement: None,
+        lacking: &[],
+        unfit: &[],
+        dependents,
+    };
+    let own = |finding: &Finding| [dependent_fails::CODE, view_of_type::CODE].contains(&finding.code.as_str());
+    let line = |finding: Finding| format!("{} {}: {}", finding.severity, finding.code, finding.what);
+    assess_alter(&case).into_iter().filter(own).map(line).collect()
+}
+
+fn answered(
+    kind: crate::alter::DependentKind,
+    [before, after]: [&crate::alter::Answer; 2],
+    [columns, then]: [&str; 2],
+) -> crate::alter::TriedDependent {
+    let answers = |run: &crate::alter::Answer, columns: &str| crate::alter::Answers {
+        runs: vec![run.clone()],
+        columns: Some(Ok(columns.to_owned())),
+        origins: None,
+    };
+    let name = if kind == crate::alter::DependentKind::Inserts { "events" } else { "v" };
+    crate::alter::TriedDependent {
+        dependent: crate::alter::Dependent {
+            name: TableName::new("d", name),
+            kind,
+            on: crate::names::ReplicaId::new(1, 1),
+        },
+        outcome: crate::alter::Outcome::Asked { before: answers(before, columns), after: answers(after, then) },
+    }
+}
+
+fn lenient(fixture: &mut Fixture) {
+    for id in ["s1r1", "s1r2", "s2r1", "s2r2"] {
+        fixture.state(id).capabilities.insert(crate::snapshot::Capability::ViewsLeaveMaterialized);
+    }
+}
+
+#[test]
+fn what_fails_only_after_the_change_blocks_it() {
+    use crate::alter::DependentKind::{Inserts, Materialized, View};
+    let modify = "ALTER TABLE d.events MODIFY COLUMN sign Int16";
+    let works = Ok(String::new());
+    let refused = |code| Err(crate::alter::Refusal { code, words: "no".to_owned() });
+    let same = ["a\tInt8", "a\tInt8"];
+    for (kind, before, after, wanted) in [
+        (View, &works, refused(43), "blocker SW086: every query of the view d.v would fail"),
+        (
+            Materialized,
+            &works,
+            refused(70),
+            "blocker SW086: every insert that the materialized view d.v sees would fail",
+        ),
+        (Inserts, &works, refused(53), "blocker SW086: every insert into d.events would fail"),
+        (Inserts, &refused(469), refused(53), "blocker SW086: every insert into d.events would fail"),
+        (Inserts, &works, refused(469), ""),
+        (View, &works, refused(6), "hazard SW086: the view d.v fails after the change for a row of defaults"),
+        (View, &works, refused(159), "note SW086: the view d.v was not tried: no"),
+        (View, &refused(43), refused(43), "note SW086: the view d.v was not tried: no"),
+        (View, &works, works.clone(), ""),
+    ] {
+        let found = tried(modify, lenient, &[answered(kind, [before, &after], same)]);
+        assert_eq!(found.join("\n"), wanted, "{kind:?} {before:?} {after:?}");
+    }
+    let wider = answered(View, [&works, &works], ["a\tInt8", "a\tInt16"]);
+    assert_eq!(
+        tried(modify, lenient, std::slice::from_ref(&wider)),
+        ["hazard SW086: the view d.v goes on with the types that it was made with, and its query gives other ones"]
+    );
+    assert_eq!(tried(modify, |_| (), &[wider]), [""; 0], "old servers give what the query gives");
+}
+
+#[test]
+fn a_view_of_a_column_whose_type_changes_is_judged_by_its_trial_on_new_servers() {
+    use crate::alter::DependentKind::Materialized;
+    let modify = "ALTER TABLE d.events MODIFY COLUMN sign Int16";
+    let works = Ok(String::new());
+    let refused = Err(crate::alter::Refusal { code: 70, words: "no".to_owned() });
+    for source in ["events", "events_all"] {
+        let with_view = |fixture: &mut Fixture| {
+            lenient(fixture);
+            let view = format!("CREATE MATERIALIZED VIEW d.v TO d.w (a Int8) AS SELECT sign AS a FROM d.{source}");
+            fixture.add("s1r1", &view);
+        };
+        let reads = "the materialized view d.v reads column sign, whose type changes";
+        for (after, columns, wanted) in [
+            (&works, ["a\tInt8", "a\tInt16"], format!("hazard SW071: {reads}")),
+            (&works, ["a\tInt8", "a\tInt8"], format!("note SW071: {reads}")),
+            (
+                &refused,
+                ["a\tInt8", "a\tInt16"],
+                "blocker SW086: every insert that the materialized view d.v sees would fail".to_owned(),
+            ),
+        ] {
+            let found = tried(modify, with_view, &[answered(Materialized, [&works, after], columns)]);
+            assert_eq!(found, [wanted], "{source}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use super::super::super::args::{Plan as Args, StrategyChoice};
 use super::super::super::connect::Connected;
 use super::super::super::failure::Failure;
 use super::super::super::output::say;
+use super::dependents::try_dependents;
 use super::retire::retire;
 use super::{refuse_without_scratch, unblocked};
 use crate::alter::{
@@ -50,6 +51,7 @@ pub(super) async fn plan(
     let local = local_table(snapshot, table)?;
     let lacking = lacking(connected, snapshot, &alter).await?;
     let unfit = unfit(connected, snapshot, &alter, local).await?;
+    let dependents = try_dependents(connected, snapshot, &alter).await?;
     let case = AlterCase {
         snapshot,
         alter: &alter,
@@ -58,6 +60,7 @@ pub(super) async fn plan(
         retirement: retiring.as_ref().map(|it| &it.retirement),
         lacking: &lacking,
         unfit: &unfit,
+        dependents: &dependents,
     };
     let findings = unblocked(assess_alter(&case), table, accepted)?;
     let tried = try_all(connected, &alter).await?;
@@ -85,7 +88,16 @@ pub(in super::super) async fn again(connected: &Connected, snapshot: &Snapshot, 
     let tried = try_all(connected, &alter).await?;
     let local = local_table(snapshot, &alter.change.table)?;
     let retirement = plan.retirement.as_ref();
-    let case = AlterCase { snapshot, alter: &alter, tried: &tried, local, retirement, lacking: &[], unfit: &[] };
+    let case = AlterCase {
+        snapshot,
+        alter: &alter,
+        tried: &tried,
+        local,
+        retirement,
+        lacking: &[],
+        unfit: &[],
+        dependents: &[],
+    };
     let unread = plan.steps.iter().find_map(|step| match &step.action {
         Action::Unread(unread) => Some(&**unread),
         _ => None,
