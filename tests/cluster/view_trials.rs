@@ -24,7 +24,7 @@ const INSERT_ABOVE: &str = "INSERT INTO DB.d (id, k, country, n) VALUES (1, '2',
 
 const BROKEN: [Case; 8] = [
     Case {
-        make: "CREATE MATERIALIZED VIEW DB.m TO DB.target AS SELECT id, upper(k) AS k, country, n, zz FROM (SELECT *, '' AS zz FROM DB.l)",
+        make: "CREATE MATERIALIZED VIEW DB.m TO DB.target AS SELECT id, upper(k) AS k, country, n, '' AS zz FROM DB.l",
         name: "m",
         alter: "MODIFY COLUMN k UInt64",
         fails: INSERT,
@@ -150,7 +150,6 @@ fn what_would_fail_is_found_before(cluster: &Running) {
         assert_eq!((definitions(cluster, db), databases(cluster)), before, "nothing was left or changed");
         // Control: it worked, and it would have failed.
         cluster.query(first, &sql(case.fails, db));
-        everywhere(cluster, &[&format!("TRUNCATE TABLE {db}.l")]);
         for table in ["l", "d"] {
             for id in if table == "l" { firsts(cluster) } else { cluster.ids() } {
                 cluster.query(id, &format!("ALTER TABLE {db}.{table} {}", case.alter));
@@ -202,7 +201,10 @@ fn what_is_not_sure_is_said(cluster: &Running) {
             "the view view_trials_unsure.v was not tried",
         ),
         // It fails already.
-        ("CREATE VIEW DB.v AS SELECT id FROM DB.l WHERE throwIf(1) = 0", "the view view_trials_unsure.v was not tried"),
+        (
+            "CREATE VIEW DB.v AS SELECT id FROM DB.l WHERE throwIf(id = 0) = 0",
+            "the view view_trials_unsure.v was not tried",
+        ),
     ] {
         set_up(cluster, db);
         everywhere(cluster, &[&sql(make, db)]);
