@@ -25,6 +25,7 @@ pub use output::{json, sarif, terminal};
 pub use place::Place;
 pub use rules::{codes, titles};
 
+use dialect::Decision;
 use known::Known;
 use place::Lines;
 use rules::{File, Mark};
@@ -123,11 +124,19 @@ struct Read {
 
 impl Read {
     fn new(source: Source, choice: Choice) -> Self {
-        let (dialect, dialect_reason) = choice.decide(&source.text);
+        let Decision { dialect, reason, is_guessed } = choice.decide(&source.text);
         let (statements, mut unread) = read::statements(&source.text, dialect);
         let unread_omitted = unread.len().saturating_sub(FINDINGS_MAX);
         unread.truncate(FINDINGS_MAX);
-        Self { source, dialect, dialect_reason, statements, unread, unread_omitted }
+        let judged = statements.iter().find(|statement| !statement.acts.is_empty());
+        if let Some(statement) = judged.filter(|_| is_guessed) {
+            let message = format!(
+                "nothing tells whether this is SQL of ClickHouse or PostgreSQL: it is read as {dialect}; give --dialect"
+            );
+            unread.push(pieces::Unread { span: statement.span.clone(), message });
+            unread.sort_by_key(|unread| unread.span.start);
+        }
+        Self { source, dialect, dialect_reason: reason, statements, unread, unread_omitted }
     }
 
     fn judge(self, known: &Known) -> FileReport {

@@ -91,6 +91,10 @@ pub(crate) enum What {
     RenameTable {
         to: Named,
     },
+    RenameDatabase {
+        to: Named,
+    },
+    /// From there on each name means the other table.
     ExchangeTables {
         with: Named,
     },
@@ -113,6 +117,8 @@ pub(crate) enum What {
     },
     Optimize {
         last: bool,
+        /// Whether it is for one partition.
+        of_partition: bool,
     },
     DetachTable,
     /// A command of ClickHouse's ALTER that has no variant of its own here.
@@ -162,6 +168,8 @@ pub(crate) struct Definition {
     pub(crate) replaces: bool,
     /// `IF NOT EXISTS`: the table may be an old one.
     pub(crate) may_be_there: bool,
+    /// Whether rows of a query or of another table come with it.
+    pub(crate) is_filled: bool,
     pub(crate) columns: Vec<Column>,
     /// Tables that its foreign keys point to.
     pub(crate) foreign_keys: usize,

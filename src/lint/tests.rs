@@ -141,6 +141,23 @@ fn what_cannot_be_read_is_said_and_hides_nothing() {
         ),
         ("DROP TABLE t;\nALTER TABLE u ADD", ClickHouse, "2:15 `ADD` is no command of ALTER TABLE that is known"),
         ("DROP TABLE t;\nCREATE TABLE u (a UInt8", ClickHouse, "2:16 this bracket is not closed"),
+        (
+            "ALTER TABLE t DROP COLUMN a ALTER TABLE t DROP COLUMN b; DROP TABLE t",
+            ClickHouse,
+            "1:29 expected the end of the statement, not `ALTER`",
+        ),
+        (
+            "CREATE VIEW v AS SELECT 1 DROP TABLE u; DROP TABLE t",
+            ClickHouse,
+            "1:27 expected the end of the statement, not `DROP`",
+        ),
+        (
+            "CREATE TABLE t (a UInt8) ENGINE = Memory\nDROP TABLE u",
+            ClickHouse,
+            "2:1 a statement begins here, but the one before it is not ended by `;`",
+        ),
+        ("DROP TABLE t CASCADE", ClickHouse, "1:14 expected the end of the statement, not `CASCADE`"),
+        ("DROP TABLE t; TRUNCATE TABLE a, b", ClickHouse, "1:31 expected the end of the statement, not `,`"),
         ("DROP TABLE t;\nSELECT 'half a", ClickHouse, "2:8 the string is not closed"),
         ("FROBNICATE x; DROP TABLE t", Postgres, "1:1 expected a statement that is known, not `FROBNICATE`"),
         (
@@ -239,7 +256,8 @@ fn what_cannot_be_read_is_counted_beyond_a_bound() {
 #[test]
 fn a_finding_is_shown_with_its_place_marked() {
     let sql = "SELECT 1;\nALTER TABLE d.events\n    DROP COLUMN browser;\n";
-    insta::assert_snapshot!(terminal(&report(sql, Choice::Auto), false), @r"
+    let report = report(sql, Choice::Only(Dialect::ClickHouse));
+    insta::assert_snapshot!(terminal(&report, false), @r"
     blocker[SW027]: d.events loses its column browser
      --> m.sql:3:5
       |
@@ -248,8 +266,24 @@ fn a_finding_is_shown_with_its_place_marked() {
        = why: software that still selects or inserts it fails at once, also the version that is being replaced; the values are gone
        = safer: first release software that does not use it; ask who read it: SELECT user, max(event_time) FROM clusterAllReplicas('{cluster}', system.query_log) WHERE has(columns, 'd.events.browser') GROUP BY user; drop it later, in a migration of its own
 
-    m.sql: 2 statements, read as clickhouse (no word tells): 1 blocker
+    m.sql: 2 statements, read as clickhouse (asked for): 1 blocker
     ");
+}
+
+#[test]
+fn a_dialect_that_nothing_tells_is_said_where_it_matters() {
+    let said = |sql: &str| report(sql, Choice::Auto).files[0].unparsed.len();
+    let report = report("SELECT 1;\nALTER TABLE t DROP COLUMN a;", Choice::Auto);
+    let unparsed = &report.files[0].unparsed;
+    assert_eq!(
+        (unparsed.len(), unparsed[0].place.line, unparsed[0].message.as_str()),
+        (
+            1,
+            2,
+            "nothing tells whether this is SQL of ClickHouse or PostgreSQL: it is read as clickhouse; give --dialect"
+        )
+    );
+    assert_eq!((said("SELECT 1"), said(""), said("ALTER TABLE t DROP COLUMN a CASCADE")), (0, 0, 0));
 }
 
 #[test]

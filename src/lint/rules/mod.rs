@@ -130,6 +130,7 @@ pub fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub(super) struct File<'a> {
     dialect: Dialect,
     text: &'a str,
+    statements: &'a [Statement],
     steps: Vec<Step<'a>>,
     known: &'a Known,
 }
@@ -207,7 +208,7 @@ impl<'a> File<'a> {
         let numbered = statements.iter().enumerate();
         let acts = numbered.flat_map(|(at, statement)| statement.acts.iter().map(move |act| (at, statement, act)));
         let step = |(number, ((at, statement, act), is_old))| Step { number, at, statement, act, is_old };
-        Self { dialect, text, steps: acts.zip(old).enumerate().map(step).collect(), known }
+        Self { dialect, text, statements, steps: acts.zip(old).enumerate().map(step).collect(), known }
     }
 
     /// All acts of the file, in order.

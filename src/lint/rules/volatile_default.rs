@@ -73,7 +73,8 @@ fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
         let keyword = keyword(file, step, default).filter(|keyword| !matches!(*keyword, "ALIAS" | "EPHEMERAL"))?;
         let why = "old parts do not store the column: its values are computed anew by every query, and again by every merge and replica";
         let help = format!(
-            "ALTER TABLE {table} ADD COLUMN {name} {} (without default), then MODIFY COLUMN {name} {keyword} {default} for new rows",
+            "ALTER TABLE {table} ADD COLUMN {name} {} DEFAULT …, a constant for old rows; store it in them: ALTER TABLE {table} MATERIALIZE COLUMN \
+             {name}; then MODIFY COLUMN {name} {keyword} {default} for new rows",
             column.kind
         );
         Mark::hazard(&step.act.span, what, why, help)
