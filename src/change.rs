@@ -75,6 +75,17 @@ pub enum ChangeError {
         /// Its engine.
         engine: String,
     },
+    /// A `Distributed` table over one that is neither of the `MergeTree` family.
+    #[error(
+        "{distributed} is a Distributed table over {table}, which is none of the MergeTree family: only such tables, and the Distributed \
+         tables right over them, are planned for. Plan the change for those first, and then ALTER {distributed} on every replica"
+    )]
+    OverOther {
+        /// The `Distributed` table.
+        distributed: TableName,
+        /// The table that it names.
+        table: TableName,
+    },
     /// A `Distributed` table over a table that is not there.
     #[error("{distributed} is a Distributed table over {table}, which no replica of cluster {cluster} has")]
     NothingBehind {
@@ -157,20 +168,18 @@ pub fn local_table(named: &TableName, snapshot: &Snapshot) -> Result<TableName, 
         return Err(ChangeError::UnknownTable { table: named.clone(), cluster, similar });
     };
     let engine = read_engine(&table.engine_full).ok();
-    let not_merge_tree =
-        |table: &Table| ChangeError::NotMergeTree { table: table.name.clone(), engine: table.engine.clone() };
     let Some(behind) = engine.as_ref().and_then(Engine::distributed) else {
         return if engine.is_some_and(|engine| engine.is_merge_tree_family()) {
             Ok(named.clone())
         } else {
-            Err(not_merge_tree(table))
+            Err(ChangeError::NotMergeTree { table: named.clone(), engine: table.engine.clone() })
         };
     };
     let local = TableName::new(behind.database.unwrap_or_else(|| named.database.clone()), behind.table);
     match any_replica(&local, snapshot) {
         None => Err(ChangeError::NothingBehind { distributed: named.clone(), table: local, cluster }),
         Some(table) if is_merge_tree(table) => Ok(local),
-        Some(table) => Err(not_merge_tree(table)),
+        Some(_) => Err(ChangeError::OverOther { distributed: named.clone(), table: local }),
     }
 }
 

@@ -71,7 +71,7 @@ fn wrong_usage_and_unreadable_files_are_told_apart() {
 #[test]
 fn json_has_place_message_and_help_of_each_finding() {
     let (_dir, path) = file("0042.sql", format!("{DROP}ALTER TABLE t SHUFFLE;"));
-    let output = lint(&[&path, "--format", "json"], b"");
+    let output = lint(&[&path, "--dialect", "clickhouse", "--format", "json"], b"");
     assert_eq!(code(&output), 3);
     let document = document(&output);
     assert_eq!(document["format_version"], 1);
@@ -89,7 +89,7 @@ fn json_has_place_message_and_help_of_each_finding() {
 fn sarif_has_what_code_hosts_read() {
     let sql = format!("{DROP}-- shardwright: allow SW030 a copy is kept\nDROP TABLE d.u;\nALTER TABLE t SHUFFLE;");
     let (_dir, path) = file("a b.sql", sql);
-    let output = lint(&[&path, "--format", "sarif"], b"");
+    let output = lint(&[&path, "--dialect", "clickhouse", "--format", "sarif"], b"");
     assert_eq!(code(&output), 3);
     let document = document(&output);
     assert_eq!(document["version"], "2.1.0");

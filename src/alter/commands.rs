@@ -1,6 +1,7 @@
 //! What one command of the statement comes to on one table.
 
 use super::error::AlterError;
+use super::loss::keeps_values;
 use super::mutation::with_mark;
 use super::{Claim, Place};
 use crate::ddl::lexer::{Token, significant_tokens};
@@ -31,6 +32,8 @@ pub(super) struct Site<'a> {
     pub(super) is_named: bool,
     /// Columns that the same ALTER adds.
     pub(super) added: &'a [String],
+    /// Indexes and the like that it drops.
+    pub(super) dropped: &'a [String],
 }
 
 impl Site<'_> {
@@ -42,6 +45,20 @@ impl Site<'_> {
     pub(super) fn declared(&self, column: &str) -> Option<String> {
         let is_it = |kind: &ItemKind| matches!(kind, ItemKind::Column { name } if name == column);
         self.live.items.iter().find(|item| is_it(&item.kind)).map(|item| item.text.text.clone())
+    }
+
+    /// An index, projection or constraint of this name, of the kind that a command names: the kind and the declaration.
+    fn item(&self, name: &str, command: &str) -> Option<(&'static str, String)> {
+        let word = command.split_whitespace().nth(1)?.to_ascii_uppercase();
+        self.live.items.iter().find_map(|item| {
+            let (kind, known) = match &item.kind {
+                ItemKind::Index { name } => ("INDEX", name),
+                ItemKind::Projection { name } => ("PROJECTION", name),
+                ItemKind::Constraint { name } => ("CONSTRAINT", name),
+                _ => return None,
+            };
+            (known == name && kind == word).then(|| (kind, item.text.text.clone()))
+        })
     }
 
     /// `AFTER` the column before this one, or `FIRST`.
@@ -83,12 +100,20 @@ pub(super) fn told(site: &Site<'_>, command: &AlterCommand, form: Form, number: 
             (false, _) => Ok(Told::Nothing),
         },
         _ if site.is_local => match form {
-            Form::Update | Form::Delete => with_mark(&text, number).map(|text| send(site, text)).ok_or_else(|| {
-                AlterError::NotPlanned { command: text.clone(), why: "it has no WHERE that can be found".to_owned() }
-            }),
+            Form::AddIndex | Form::AddProjection | Form::AddConstraint => Ok(add_item(site, subject, text)),
+            Form::DropIndex | Form::DropProjection | Form::DropConstraint => Ok(drop_item(site, subject, text)),
+            _ if is_removed_already(site, subject, form, &text) => {
+                Ok(Told::Reached(format!("{} has nothing that `{text}` would remove", site.table)))
+            }
+            form if form.is_about_rows() => with_mark(&text, number)
+                .map(|text| Told::Send(vec![(Place::Rows, text)]))
+                .ok_or_else(|| AlterError::NotPlanned {
+                    command: text.clone(),
+                    why: "it has no WHERE that can be found".to_owned(),
+                }),
             _ => Ok(send(site, text)),
         },
-        _ => distributed(site, form, &text),
+        _ => distributed(site, subject, form, &text),
     }
 }
 
@@ -100,7 +125,8 @@ fn add(site: &Site<'_>, name: &str, wanted: &Declaration) -> Told {
     let wanted = if site.is_local { wanted.clone() } else { wanted.clone().without_storage() };
     if let Some(there) = site.declared(name) {
         let wanted = wanted.unplaced().to_sql(name);
-        return Told::Claimed(Claim { column: name.to_owned(), there, wanted });
+        let trial = vec![format!("MODIFY COLUMN {wanted}")];
+        return Told::Claimed(Claim { what: format!("column {name}"), there, wanted, trial });
     }
     // A Distributed table may leave out the column behind which it goes in the local one.
     let knows = |column: &String| site.has(column) || site.added.contains(column);
@@ -114,6 +140,41 @@ fn drop(site: &Site<'_>, name: &str) -> Told {
         return Told::Send(vec![(place, format!("DROP COLUMN {}", quote_identifier(name)))]);
     }
     if site.is_local { Told::Reached(format!("{} has no column {name}", site.table)) } else { Told::Nothing }
+}
+
+/// Indexes, projections and constraints.
+fn add_item(site: &Site<'_>, name: &str, text: String) -> Told {
+    let Some((kind, there)) = site.item(name, &text).filter(|_| !site.dropped.iter().any(|gone| gone == name)) else {
+        return send(site, text);
+    };
+    Told::Claimed(Claim {
+        what: format!("{} {name}", kind.to_ascii_lowercase()),
+        there,
+        trial: vec![format!("DROP {kind} {}", quote_identifier(name)), text.clone()],
+        wanted: text,
+    })
+}
+
+fn drop_item(site: &Site<'_>, name: &str, text: String) -> Told {
+    if site.item(name, &text).is_some() {
+        return send(site, text);
+    }
+    Told::Reached(format!("{} has nothing that `{text}` would drop", site.table))
+}
+
+/// Whether the table or the column lacks what is to be removed of it.
+fn is_removed_already(site: &Site<'_>, column: &str, form: Form, text: &str) -> bool {
+    let clauses = &site.live.engine.clauses;
+    match form {
+        Form::RemoveTtl => clauses.ttl.is_none(),
+        Form::RemoveSampleBy => clauses.sample_by.is_none(),
+        Form::ModifyColumnRemove => {
+            let word = text.split_whitespace().next_back().unwrap_or_default().to_ascii_uppercase();
+            let declared = site.declared(column).and_then(|declared| declaration_of(&declared).ok());
+            declared.is_some_and(|declared| !declared.has(&word))
+        }
+        _ => false,
+    }
 }
 
 /// A `Distributed` table loses the column before the local ones rename it, and gets it under the new name after that: in between
@@ -146,19 +207,21 @@ fn rename(site: &Site<'_>, command: &AlterCommand, from: &str, guarded: bool) ->
 }
 
 /// What of a change of a column concerns a table that stores no rows.
-fn distributed(site: &Site<'_>, form: Form, text: &str) -> Result<Told, AlterError> {
+fn distributed(site: &Site<'_>, subject: &str, form: Form, text: &str) -> Result<Told, AlterError> {
     match form {
         Form::ModifyColumnType
         | Form::ModifyColumnSameType
         | Form::ModifyColumnMoreValues
         | Form::ModifyColumnDefault => {
             let wanted = declaration(text)?.without_storage();
-            let says_something = wanted.kind.is_some() || !wanted.parts.is_empty();
-            let sql = format!("MODIFY COLUMN {}", wanted.to_sql(&wanted.name));
-            Ok(if says_something { send(site, sql) } else { Told::Nothing })
+            if wanted.kind.is_none() && wanted.parts.is_empty() {
+                return Ok(Told::Nothing);
+            }
+            let place = if takes_less(site, &wanted)? { Place::Before } else { Place::After };
+            Ok(Told::Send(vec![(place, format!("MODIFY COLUMN {}", wanted.to_sql(&wanted.name)))]))
         }
         Form::AddEnumValues | Form::CommentColumn | Form::ModifyColumnComment => Ok(send(site, text.to_owned())),
-        Form::ModifyColumnRemove => {
+        Form::ModifyColumnRemove if !is_removed_already(site, subject, form, text) => {
             let upper = text.to_ascii_uppercase();
             let removed = DEFAULT_KINDS.iter().chain(&["COMMENT"]);
             let concerns = removed.into_iter().any(|word| upper.trim_end().ends_with(&format!("REMOVE {word}")));
@@ -166,6 +229,19 @@ fn distributed(site: &Site<'_>, form: Form, text: &str) -> Result<Told, AlterErr
         }
         _ => Ok(Told::Nothing),
     }
+}
+
+/// Whether the column takes no values from then on, or fewer than before: what still comes through the table as it was would be refused
+/// by the shards, or cut.
+fn takes_less(site: &Site<'_>, wanted: &Declaration) -> Result<bool, AlterError> {
+    let before = declaration_of(&site.declared(&wanted.name).unwrap_or_default())?;
+    let is_computed = |declared: &Declaration| ["MATERIALIZED", "ALIAS", "EPHEMERAL"].iter().any(|it| declared.has(it));
+    let is_narrower = before
+        .kind
+        .as_ref()
+        .zip(wanted.kind.as_ref())
+        .is_some_and(|(before, wanted)| keeps_values(wanted, before) && !keeps_values(before, wanted));
+    Ok(is_computed(wanted) && !is_computed(&before) || is_narrower)
 }
 
 /// The command without `IF EXISTS` or `IF NOT EXISTS`, and whether it had that: what is there is known, and old servers do not

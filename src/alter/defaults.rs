@@ -1,6 +1,7 @@
 //! Defaults that a command changes: values of rows that were written before the column was there are computed from them at each read.
 
 use super::Alter;
+use super::commands::declaration;
 use crate::catalog::{Column, Table};
 use crate::ddl::lexer::significant_tokens;
 use crate::ddl::{AlterCommand, Form};
@@ -23,20 +24,28 @@ pub struct Lacking {
     pub rows: u64,
 }
 
-/// What a command makes of the default of a column that is stored; none where it leaves it alone. Some servers take a default
-/// away where a new declaration names none (`left_out_goes`).
+/// What a command makes of the default of a column that is stored, or will be; none where it leaves it alone. Some servers take a
+/// default away where a new declaration names none (`left_out_goes`).
 pub(super) fn new_default(
     command: &AlterCommand,
     form: Form,
     table: Option<&Table>,
     left_out_goes: bool,
 ) -> Option<NewDefault> {
-    let is_it = |column: &&Column| command.subject.as_ref() == Some(&column.name) && column.is_stored();
-    let before = table?.columns.iter().find(is_it)?.default_expression.clone();
+    let is_it = |column: &&Column| command.subject.as_ref() == Some(&column.name);
+    let column = table?.columns.iter().find(is_it)?;
+    // What is computed at each read before and after is meant to be another value.
+    let stays_alias = column.default_kind == "ALIAS"
+        && (form == Form::ModifyColumnDefault || declares(form))
+        && declaration(&command.text.text).is_ok_and(|wanted| wanted.default().is_none() || wanted.has("ALIAS"));
+    if !column.is_stored() && column.default_kind != "ALIAS" || stays_alias {
+        return None;
+    }
+    let before = column.default_expression.clone();
     let after = match (form, &command.default) {
         (Form::ModifyColumnRemove, _) => {
             let text = command.text.text.to_ascii_uppercase();
-            let words = ["DEFAULT", "MATERIALIZED"];
+            let words = ["DEFAULT", "MATERIALIZED", "ALIAS"];
             words.into_iter().any(|word| text.trim_end().ends_with(word)).then(String::new)?
         }
         (_, Some(default)) if form != Form::AddColumn => default.text.clone(),

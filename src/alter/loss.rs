@@ -1,4 +1,43 @@
-//! Which conversions keep every value, so that the way back loses nothing.
+//! Which conversions keep every value, so that the way back loses nothing, and which may fail.
+
+use super::commands::{declaration, without_guard};
+use super::{Alter, AlterError};
+use crate::catalog::Table;
+
+/// A stored column that gets a type which may not hold all its values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Narrowed {
+    /// The column.
+    pub column: String,
+    /// The type.
+    pub kind: String,
+}
+
+/// What servers said when the values of such a column were converted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// The column and its type to be.
+    pub narrowed: Narrowed,
+    /// The server's words.
+    pub said: String,
+    /// Whether it was tried to the end: a value cannot be converted. Otherwise nothing is known.
+    pub is_certain: bool,
+}
+
+/// The columns of the local table that get a type which may not hold all their values.
+pub fn narrowed(alter: &Alter, table: &Table) -> Result<Vec<Narrowed>, AlterError> {
+    let mut found = Vec::new();
+    for command in alter.commands.iter().filter(|command| command.changes_type()) {
+        let stored =
+            |column: &&crate::catalog::Column| Some(&column.name) == command.subject.as_ref() && column.is_stored();
+        let Some(column) = table.columns.iter().find(stored) else { continue };
+        let Some(kind) = declaration(&without_guard(&command.text)?.0)?.kind else { continue };
+        if !keeps_values(&column.kind, &kind) {
+            found.push(Narrowed { column: column.name.clone(), kind });
+        }
+    }
+    Ok(found)
+}
 
 /// Whether every value of one type has its like in another one.
 pub(super) fn keeps_values(before: &str, wanted: &str) -> bool {

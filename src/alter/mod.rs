@@ -5,6 +5,7 @@
 
 mod commands;
 mod defaults;
+mod dependents;
 mod error;
 mod loss;
 mod mutation;
@@ -17,7 +18,9 @@ mod trial;
 mod undo;
 
 pub use defaults::{Lacking, NewDefault, redefaulted};
+pub use dependents::{Answer, Answers, Dependent, DependentKind, Outcome, Refusal, Script, TriedDependent, dependents};
 pub use error::AlterError;
+pub use loss::{Narrowed, Unfit, narrowed};
 pub use mutation::{MutationCommand, mark, marked};
 pub use resolve::{definitions, is_alter, resolve};
 pub use retire::{mark as mark_retired, marked_since, retired, unmark};
@@ -90,15 +93,17 @@ pub struct Order {
     pub stages: Vec<Stage>,
 }
 
-/// A column that is to be added and is there: these commands would change nothing, or it is another column than the one wanted.
+/// Something that is to be added and is there: it is as wanted already, or something else has its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claim {
-    /// The column.
-    pub column: String,
+    /// What it is, with its name: `column a`.
+    pub what: String,
     /// The declaration that is there.
     pub there: String,
     /// The declaration that is wanted.
     pub wanted: String,
+    /// What follows `ALTER TABLE t` in statements that make it as wanted: they change nothing where it is so.
+    pub trial: Vec<String>,
 }
 
 /// When a table's turn comes.
@@ -108,6 +113,9 @@ pub enum Place {
     Mark,
     /// Before the local tables: what must not be asked of them any more.
     Before,
+    /// The rows of the local tables. Servers take such a mutation for itself: sent along with a change of definition that they refuse,
+    /// it would be sent once more by whoever goes on.
+    Rows,
     /// The local tables themselves.
     Local,
     /// After them: what they must have first.
@@ -123,6 +131,8 @@ pub struct Stage {
     pub sql: String,
     /// How it is taken back.
     pub back: Back,
+    /// Settings of the statement, with which it is taken back too: ` SETTINGS a = 1`, or nothing.
+    pub settings: String,
     /// Mutations that leave the definition as it is, by which alone the server tells that it took the statement.
     pub mutations: Vec<MutationCommand>,
     /// Patterns of the commands that it leaves in `system.mutations`, if any.

@@ -56,7 +56,7 @@ fn stage(site: &Site<'_>, place: Place, sent: &[Sent<'_>], settings: &str) -> Re
     let back = back(site, place, sent)?;
     let subject = |one: &Sent<'_>| one.command.subject.clone();
     let mutations = sent.iter().filter_map(|one| match one.form {
-        Form::Update | Form::Delete => Some(MutationCommand::Marked(one.number)),
+        form if form.is_about_rows() => Some(MutationCommand::Marked(one.number)),
         form => known_by(form, subject(one).as_deref(), &one.sql),
     });
     let kills = sent.iter().filter_map(|one| kill_pattern(one.form, subject(one).as_deref()));
@@ -64,6 +64,7 @@ fn stage(site: &Site<'_>, place: Place, sent: &[Sent<'_>], settings: &str) -> Re
         place,
         sql: format!("{}{settings}", joined_commands(&commands)),
         back,
+        settings,
         mutations: mutations.collect(),
         kills: if site.is_local { kills.collect() } else { Vec::new() },
     })
@@ -73,19 +74,21 @@ fn back(site: &Site<'_>, place: Place, sent: &[Sent<'_>]) -> Result<Back, AlterE
     match place {
         Place::Before => declared_again(site, sent),
         Place::After if sent.iter().any(|one| one.form == Form::RenameColumn) => renamed_away(site, sent),
-        Place::Mark | Place::Local | Place::After => together(site, sent),
+        Place::Mark | Place::Rows | Place::Local | Place::After => together(site, sent),
     }
 }
 
-/// The columns that a `Distributed` table has lost come back where they were, in their order.
+/// The columns that a `Distributed` table has lost come back where they were, in their order, and the others as they were.
 fn declared_again(site: &Site<'_>, sent: &[Sent<'_>]) -> Result<Back, AlterError> {
-    let lost: Vec<&str> = sent.iter().filter_map(|one| one.command.subject.as_deref()).collect();
+    let (lost, others): (Vec<&Sent<'_>>, Vec<&Sent<'_>>) =
+        sent.iter().partition(|one| matches!(one.form, Form::DropColumn | Form::RenameColumn));
+    let lost: Vec<&str> = lost.iter().filter_map(|one| one.command.subject.as_deref()).collect();
     let mut adds = Vec::new();
     for column in site.live.column_names().filter(|name| lost.contains(name)) {
         let declared = declaration_of(&site.declared(column).unwrap_or_default())?;
         adds.push(format!("ADD COLUMN {} {}", declared.to_sql(column), site.place_of(column)));
     }
-    Ok(Back::Ways(vec![adds.join(", ")]))
+    with_ways_of(site, &adds, &others)
 }
 
 /// What comes after the local tables on a `Distributed` one, with columns under their new names.
@@ -94,11 +97,14 @@ fn renamed_away(site: &Site<'_>, sent: &[Sent<'_>]) -> Result<Back, AlterError> 
         sent.iter().partition(|one| one.form == Form::RenameColumn);
     let to = |one: &&Sent<'_>| quote_identifier(one.command.to.as_deref().unwrap_or_default());
     let drops: Vec<String> = renamed.iter().map(|one| format!("DROP COLUMN {}", to(one))).collect();
-    Ok(match combined(site, &others)? {
-        Combined::Ways(ways) if ways.is_empty() => Back::Ways(vec![drops.join(", ")]),
-        Combined::Ways(ways) => {
-            Back::Ways(ways.iter().map(|way| joined_commands(&[drops.clone(), way.clone()].concat())).collect())
-        }
+    with_ways_of(site, &drops, &others)
+}
+
+/// These commands, and behind them the way back of others.
+fn with_ways_of(site: &Site<'_>, commands: &[String], others: &[&Sent<'_>]) -> Result<Back, AlterError> {
+    Ok(match combined(site, others)? {
+        Combined::Ways(ways) if ways.is_empty() => Back::Ways(vec![commands.join(", ")]),
+        Combined::Ways(ways) => Back::Ways(ways.iter().map(|way| joined_commands(&[commands, way].concat())).collect()),
         Combined::Other(back) => back,
     })
 }
@@ -146,7 +152,9 @@ fn combined(site: &Site<'_>, sent: &[&Sent<'_>]) -> Result<Combined, AlterError>
 }
 
 fn is_setting(command: &str) -> bool {
-    command.starts_with("MODIFY SETTING") || command.starts_with("RESET SETTING")
+    ["MODIFY SETTING", "RESET SETTING"]
+        .iter()
+        .any(|words| command.starts_with(words) || command.contains(&format!("` {words}")))
 }
 
 /// Each way of the one with the way of the other of the same number, or its last.

@@ -98,14 +98,18 @@ fn is_aside(form: Form) -> bool {
 fn give_orders(alter: &mut Alter, alteration: &Alteration, snapshot: &Snapshot) -> Result<(), AlterError> {
     let settings = settings(alter.class, alteration, snapshot)?;
     let forms: Vec<_> = alteration.commands.iter().zip(alter.commands.iter().map(|command| command.form)).collect();
-    let added = |command: &Command| (command.form == Form::AddColumn).then(|| command.subject.clone()).flatten();
-    let added: Vec<String> = alter.commands.iter().filter_map(added).collect();
+    let named_by = |forms: &[Form]| -> Vec<String> {
+        let those = alter.commands.iter().filter(|command| forms.contains(&command.form));
+        those.filter_map(|command| command.subject.clone()).collect()
+    };
+    let added = named_by(&[Form::AddColumn]);
+    let dropped = named_by(&[Form::DropIndex, Form::DropProjection, Form::DropConstraint]);
     let tables: Vec<TableName> =
         std::iter::once(&alter.change.table).chain(&alter.change.distributed).cloned().collect();
     for (number, table) in tables.iter().enumerate() {
         for (live, on) in definitions(table, snapshot)? {
             let (is_local, is_named) = (number == 0, *table == alter.named);
-            let site = Site { table, live: &live, is_local, is_named, added: &added };
+            let site = Site { table, live: &live, is_local, is_named, added: &added, dropped: &dropped };
             add_order(alter, &site, &forms, &settings, on)?;
         }
     }

@@ -64,8 +64,14 @@ pub fn unmark(order: &mut Order) {
 }
 
 fn mark_on(order: &mut Order, columns: &[String], day: &str) -> Result<(), AlterError> {
-    let site =
-        Site { table: &order.table, live: &order.definition, is_local: order.is_local, is_named: false, added: &[] };
+    let site = Site {
+        table: &order.table,
+        live: &order.definition,
+        is_local: order.is_local,
+        is_named: false,
+        added: &[],
+        dropped: &[],
+    };
     let (mut marks, mut ways): (Vec<String>, Vec<Vec<String>>) = (Vec::new(), vec![Vec::new(); 3]);
     for column in columns {
         let Some(declared) = site.declared(column) else { continue };
@@ -97,7 +103,14 @@ fn mark_on(order: &mut Order, columns: &[String], day: &str) -> Result<(), Alter
         }
     }
     let ways = ways.iter().map(|way| way.join(", ")).collect();
-    let stage = Stage { place: Place::Mark, sql, back: Back::Ways(ways), mutations: Vec::new(), kills: Vec::new() };
+    let stage = Stage {
+        place: Place::Mark,
+        sql,
+        back: Back::Ways(ways),
+        settings: String::new(),
+        mutations: Vec::new(),
+        kills: Vec::new(),
+    };
     order.stages.insert(0, stage);
     Ok(())
 }

@@ -70,6 +70,20 @@ fn a_wider_type_has_a_way_back_and_a_narrower_one_has_none() {
 }
 
 #[test]
+fn a_column_that_takes_less_takes_less_above_first() {
+    for less in ["value Float64 MATERIALIZED id", "value Float64 ALIAS id", "version UInt8"] {
+        let sql = format!("ALTER TABLE d.events MODIFY COLUMN {less}");
+        let orders = orders(&sql).unwrap();
+        assert!(orders[1].starts_with("d.events_all Before: MODIFY COLUMN"), "{orders:?}");
+        assert!(matches!(&ways(&sql)[1], Back::Ways(ways) if ways[0].starts_with("MODIFY COLUMN")), "{less}");
+    }
+    for more in ["value Float64 DEFAULT 1", "version UInt64", "sign Nullable(Int8)"] {
+        let orders = orders(&format!("ALTER TABLE d.events MODIFY COLUMN {more}")).unwrap();
+        assert!(orders[1].starts_with("d.events_all After: MODIFY COLUMN"), "{orders:?}");
+    }
+}
+
+#[test]
 fn stored_values_that_nobody_reads_any_more_have_no_way_back() {
     for hides in ["ALIAS id", "EPHEMERAL 1"] {
         let ways = ways(&format!("ALTER TABLE d.events MODIFY COLUMN value Float64 {hides}"));
@@ -78,6 +92,21 @@ fn stored_values_that_nobody_reads_any_more_have_no_way_back() {
     }
     let stays = ways("ALTER TABLE d.events MODIFY COLUMN value Float64 MATERIALIZED id");
     assert!(matches!(&stays[0], Back::Ways(_)), "{stays:?}");
+}
+
+#[test]
+fn settings_of_a_column_go_back_to_what_they_were() {
+    let back = |sql: &str| ways(&format!("ALTER TABLE d.events {sql}"))[0].clone();
+    assert_eq!(
+        back("MODIFY COLUMN value MODIFY SETTING a = 1, b = 2"),
+        way("MODIFY COLUMN `value` RESET SETTING a, b")
+    );
+    let fixture = Fixture::new();
+    let sql = "ALTER TABLE d.events ADD COLUMN c UInt8 SETTINGS (a = 1) SETTINGS max_threads = 2";
+    let alter = resolve(sql, &fixture.snapshot).unwrap();
+    let stage = &alter.orders[0].stages[0];
+    assert_eq!(stage.back, way("DROP COLUMN `c`"));
+    assert_eq!(stage.settings, " SETTINGS max_threads = 2");
 }
 
 #[test]

@@ -50,10 +50,15 @@ impl Altered {
     }
 }
 
+/// The stages themselves.
+pub(super) fn forward(stages: &[Stage]) -> Vec<String> {
+    stages.iter().map(|stage| marked(&stage.sql, TRIAL_ID)).collect()
+}
+
 /// What is run after each other on the empty table to try an order's stages: the stages, and for each way back of the last one
 /// of them a trial of its own.
 pub fn trials_of(stages: &[Stage]) -> Vec<Vec<String>> {
-    let forward: Vec<String> = stages.iter().map(|stage| marked(&stage.sql, TRIAL_ID)).collect();
+    let forward = forward(stages);
     let ways: &[String] = match stages.last().map(|stage| &stage.back) {
         Some(Back::Ways(ways)) => ways,
         Some(Back::Mutation(sql, _)) => std::slice::from_ref(sql),

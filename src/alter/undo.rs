@@ -40,11 +40,18 @@ pub(super) fn undo(site: &Site<'_>, command: &AlterCommand, form: Form, sql: &st
             replaced(form, "CLEAR", name, sql)
         }
         Form::ClearIndex | Form::ClearProjection | Form::ClearStatistics => replaced(form, "MATERIALIZE", name, sql),
-        Form::ModifyColumnType if loses(site, name, sql)? => {
+        Form::ModifyColumnType if site.is_local && loses(site, name, sql)? => {
             gone(&format!("what the new type of {name} cannot hold is gone"))
         }
         _ if hides(site, name, sql) => {
             gone(&format!("the stored values of {name} are not read any more, and merges leave them out"))
+        }
+        Form::ModifyColumnSetting => {
+            let declared = declaration_of(&site.declared(name).unwrap_or_default())?;
+            let before = declared.parts.iter().find(|(word, _)| word == "SETTINGS").map_or("", |(_, text)| text);
+            let before = before.trim_start_matches("SETTINGS").trim().trim_start_matches('(').trim_end_matches(')');
+            let list = sql.to_ascii_uppercase().find(" SETTING ").map_or("", |at| &sql[at + " SETTING ".len()..]);
+            settings(before, list, &format!("MODIFY COLUMN {quoted} "))
         }
         _ if sql.to_ascii_uppercase().starts_with("MODIFY COLUMN") || form == Form::CommentColumn => {
             restore(site, name, sql)?
@@ -146,7 +153,10 @@ fn of_table(site: &Site<'_>, form: Form, name: &str, sql: &str) -> Undo {
         Form::DropProjection => item(projection).map(|text| format!("ADD {text}")),
         Form::DropConstraint => item(constraint).map(|text| format!("ADD {text}")),
         Form::ModifyConstraint => item(constraint).map(|text| format!("MODIFY {text}")),
-        Form::ModifySetting | Form::ResetSetting => return settings(site, sql),
+        Form::ModifySetting | Form::ResetSetting => {
+            let before = clauses.settings.as_ref().map_or("", |settings| settings.text.as_str());
+            return settings(before, &sql.split_whitespace().skip(2).collect::<Vec<_>>().join(" "), "");
+        }
         Form::ModifyTtlLater | Form::RemoveTtl => {
             text(&clauses.ttl).map_or(Some("REMOVE TTL".to_owned()), |ttl| Some(format!("MODIFY TTL {ttl}")))
         }
@@ -184,22 +194,21 @@ fn behind_index(site: &Site<'_>, at: usize) -> String {
     }
 }
 
-/// Settings that the table had get their values again; those that it had not are reset.
-fn settings(site: &Site<'_>, sql: &str) -> Undo {
-    let before = site.live.engine.clauses.settings.as_ref().map_or("", |settings| settings.text.as_str());
+/// Settings that there were `before` get their values again; those of the list that there were not are reset. `of` says whose they are,
+/// where they are not the table's.
+fn settings(before: &str, list: &str, of: &str) -> Undo {
     let before = key_items(before).unwrap_or_default();
     let name = |item: &str| item.split('=').next().unwrap_or_default().trim().to_owned();
-    let tail = sql.split_whitespace().skip(2).collect::<Vec<_>>().join(" ");
-    let names: Vec<String> = key_items(&tail).unwrap_or_default().iter().map(|item| name(item)).collect();
+    let names: Vec<String> = key_items(list).unwrap_or_default().iter().map(|item| name(item)).collect();
     let had: Vec<String> = before.into_iter().filter(|item| names.contains(&name(item))).collect();
     let had_names: Vec<String> = had.iter().map(|item| name(item)).collect();
     let new: Vec<String> = names.into_iter().filter(|name| !had_names.contains(name)).collect();
     let mut commands = Vec::new();
     if !had.is_empty() {
-        commands.push(format!("MODIFY SETTING {}", had.join(", ")));
+        commands.push(format!("{of}MODIFY SETTING {}", had.join(", ")));
     }
     if !new.is_empty() {
-        commands.push(format!("RESET SETTING {}", new.join(", ")));
+        commands.push(format!("{of}RESET SETTING {}", new.join(", ")));
     }
     Undo::Ways(vec![commands])
 }

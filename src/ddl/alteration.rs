@@ -208,6 +208,11 @@ forms! {
 }
 
 impl Form {
+    /// Whether the command changes values of rows, or which rows there are, as a condition says.
+    pub fn is_about_rows(self) -> bool {
+        matches!(self, Self::Update | Self::Delete)
+    }
+
     /// Whether the command's subject is a column that must be there, and stays.
     pub fn is_about_column(self) -> bool {
         matches!(
@@ -412,6 +417,8 @@ fn read_command(reader: &mut Reader<'_>) -> Result<Result<AlterCommand, DdlError
     }
     let command = read_behind_head(reader, form, follows)?;
     reader.return_to(place);
+    // Settings of a column are a list; what else is said of a column is none.
+    let follows = if command.form == Form::ModifyColumnSetting { Follows::List } else { follows };
     let text = reader.clause("a command", ends_command(follows))?;
     Ok(Ok(AlterCommand { text, ..command }))
 }

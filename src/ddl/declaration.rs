@@ -52,6 +52,13 @@ impl Declaration {
         self.parts.iter().find(|(word, _)| DEFAULT_KINDS.contains(&word.as_str())).map(|(_, text)| text.as_str())
     }
 
+    /// What is computed from columns: what a default and a TTL say behind their first word.
+    pub fn expressions(&self) -> Vec<String> {
+        let computed = |word: &str| word == "TTL" || DEFAULT_KINDS.contains(&word);
+        let parts = self.parts.iter().filter(|(word, _)| computed(word));
+        parts.map(|(word, text)| text[word.len()..].trim_start().to_owned()).collect()
+    }
+
     /// Without where the column is put.
     #[must_use]
     pub fn unplaced(mut self) -> Self {

@@ -6,7 +6,9 @@ use super::error::DdlError;
 use super::lexer::TokenKind;
 use super::quoting::unquote;
 use super::reader::Reader;
+use super::sources::{table_functions, table_places};
 use super::statement::{Name, Text};
+use crate::names::TableName;
 
 /// A dictionary's name and source.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,30 @@ impl Dictionary {
     pub fn setting(&self, key: &str) -> Option<String> {
         let (_, value) = self.settings.iter().find(|(known, _)| known == key)?;
         Some(unquote(&value.text).unwrap_or_else(|| value.text.clone()))
+    }
+
+    /// What is asked as SQL: to load it, to see whether there is something new, under which condition.
+    pub fn queries(&self) -> Vec<String> {
+        ["QUERY", "INVALIDATE_QUERY", "WHERE"].iter().filter_map(|key| self.setting(key)).collect()
+    }
+
+    /// The tables of a ClickHouse server that it is loaded from, if it is in `own`: those that it names, and those of `known` that
+    /// table functions lead to.
+    pub fn reads<'a>(&self, own: &str, known: impl IntoIterator<Item = &'a TableName>) -> Vec<TableName> {
+        if self.kind != "CLICKHOUSE" {
+            return Vec::new();
+        }
+        let database = self.setting("DB").unwrap_or_else(|| own.to_owned());
+        let queries = self.queries();
+        let places = queries.iter().filter_map(|query| table_places(query).ok()).flatten();
+        let mut found: Vec<TableName> = places.map(|name| name.in_database(&database)).collect();
+        let functions: Vec<_> = queries.iter().filter_map(|query| table_functions(query).ok()).flatten().collect();
+        if !functions.is_empty() {
+            let is_led_to = |name: &&TableName| functions.iter().any(|function| function.leads_to(name, &database));
+            found.extend(known.into_iter().filter(is_led_to).cloned());
+        }
+        found.extend(self.setting("TABLE").map(|table| TableName::new(database, table)));
+        found
     }
 
     /// The definition with something else in `SOURCE(…)`. `create_query` is what the dictionary was read from.

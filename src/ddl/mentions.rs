@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use super::dictionary::read_dictionary;
 use super::lexer::{Token, TokenKind, significant_tokens};
+use super::passing::Merged;
 use super::quoting::{name_of, unquote};
 use super::statement::read_table;
 use super::view::read_view;
 use crate::names::TableName;
 
-/// The tables among `known` that the definition of `own` mentions: after FROM and TO, in the arguments of engines, in strings
-/// as `dictGet` takes them, in a dictionary's source. Rather one too many than one too few: a string that happens to be a
+/// The tables among `known` that the definition of `own` mentions: after FROM and TO, in the arguments of engines, by the
+/// patterns of Merge tables, in strings as `dictGet` takes them, in a dictionary's source and its queries. Rather one too many than one too few: a string that happens to be a
 /// table's name is taken for it. A definition that cannot be read mentions nothing.
 pub fn mentions(own: &TableName, definition: &str, known: &BTreeSet<TableName>) -> BTreeSet<TableName> {
     let Ok(tokens) = significant_tokens(definition) else { return BTreeSet::new() };
@@ -21,8 +23,13 @@ pub fn mentions(own: &TableName, definition: &str, known: &BTreeSet<TableName>) 
     }
     found.extend(strings.iter().filter_map(|text| text.split_once('.')).map(|(a, b)| TableName::new(a, b)));
     if let Ok(view) = read_view(definition) {
-        found.extend(view.sources.iter().chain(&view.target).map(|name| name.in_database(&own.database)));
+        found.extend(view.reads(&own.database, known));
+        found.extend(view.target.map(|name| name.in_database(&own.database)));
     }
+    if let Ok(dictionary) = read_dictionary(definition) {
+        found.extend(dictionary.reads(&own.database, known));
+    }
+    found.extend(merged(own, definition, known));
     found.retain(|name| name != own && known.contains(name));
     found
 }
@@ -40,6 +47,15 @@ fn dotted(sql: &str, tokens: &[Token]) -> BTreeSet<TableName> {
 
 fn strings<'a>(sql: &'a str, tokens: &'a [Token]) -> impl Iterator<Item = String> + 'a {
     tokens.iter().filter(|token| token.kind == TokenKind::String).filter_map(|token| unquote(&sql[token.span.clone()]))
+}
+
+/// What a Merge table's patterns match.
+fn merged(own: &TableName, definition: &str, known: &BTreeSet<TableName>) -> Vec<TableName> {
+    let Some(table) = read_table(definition).ok().filter(|table| table.engine.name == "Merge") else {
+        return Vec::new();
+    };
+    let Some(merged) = Merged::read(table.engine.args(), &own.database) else { return Vec::new() };
+    known.iter().filter(|name| merged.has(name)).cloned().collect()
 }
 
 /// Old servers keep the names of `Distributed(main, d, t)` and its like as they were written.
@@ -89,6 +105,14 @@ mod tests {
             ),
             ("CREATE TABLE k.own (`t` UInt8) ENGINE = ReplacingMergeTree(t) ORDER BY t", ""),
             ("CREATE VIEW k.own AS SELECT joinGet('odd.a.b', 'x', 1)", "odd.a.b"),
+            ("CREATE VIEW k.own AS SELECT a FROM merge('k', '^(t|dail)')", "k.daily k.t"),
+            ("CREATE VIEW k.own AS SELECT a FROM cluster(main, other, t)", "other.t"),
+            ("CREATE TABLE k.own (`a` UInt8) ENGINE = Merge('k', '^(t|x)$')", "k.t"),
+            ("CREATE TABLE k.own (`a` UInt8) ENGINE = Merge(REGEXP('^(k|other)$'), '^t$')", "k.t other.t"),
+            (
+                "CREATE DICTIONARY k.own (`id` UInt64) PRIMARY KEY id SOURCE(CLICKHOUSE(QUERY 'SELECT id FROM other.t JOIN daily USING id')) LAYOUT(FLAT())",
+                "k.daily other.t",
+            ),
             ("CREATE TABLE 'x", ""),
         ] {
             assert_eq!(found(definition), wanted, "{definition}");

@@ -20,9 +20,11 @@ pub mod expression;
 mod key;
 pub mod lexer;
 mod mentions;
+mod passing;
 mod pieces;
 pub(crate) mod quoting;
 pub(crate) mod reader;
+mod renaming;
 mod several;
 mod sources;
 mod speaking;
@@ -39,10 +41,13 @@ pub use error::DdlError;
 pub use expression::columns_of;
 pub use key::key_items;
 pub use mentions::mentions;
+pub use passing::{Merged, TableFunction, named_table};
 pub use pieces::{Pieces, pieces, with_body_of};
+pub use renaming::with_tables;
 pub use several::{joined, one_statement};
-pub use sources::table_places;
-pub use speaking::{asks_for_all, speaks_of};
+pub use sources::{table_functions, table_places};
+pub(crate) use speaking::is_named_at;
+pub use speaking::{asks_by_pattern, asks_for, computes_with, speaks_of};
 pub use statement::{
     AlterKeys, CreateTable, Item, ItemKind, Name, Statement, Text, read_change, read_name, read_table,
 };

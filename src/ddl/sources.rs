@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::error::DdlError;
 use super::lexer::TokenKind;
+use super::passing::TableFunction;
 use super::quoting::name_of;
 use super::reader::Reader;
 use super::statement::Name;
@@ -16,9 +17,15 @@ pub fn table_places(query: &str) -> Result<Vec<Name>, DdlError> {
     Sources::default().read(&mut reader).map(|sources| sources.places)
 }
 
-/// The tables that a query reads, each once, in order of first appearance.
-pub(super) fn sources(reader: &mut Reader<'_>) -> Result<Vec<Name>, DdlError> {
-    Sources::default().read(reader).map(|sources| sources.found)
+/// The table functions in a query that lead to tables of a server, in order.
+pub fn table_functions(query: &str) -> Result<Vec<TableFunction>, DdlError> {
+    let mut reader = Reader::new(query)?;
+    Sources::default().read(&mut reader).map(|sources| sources.functions)
+}
+
+/// The tables that a query reads, each once, in order of first appearance, and the table functions that lead to others.
+pub(super) fn sources(reader: &mut Reader<'_>) -> Result<(Vec<Name>, Vec<TableFunction>), DdlError> {
+    Sources::default().read(reader).map(|sources| (sources.found, sources.functions))
 }
 
 pub(super) fn begins_query(reader: &Reader<'_>, ahead: usize) -> bool {
@@ -57,6 +64,7 @@ impl Frame {
 struct Sources {
     found: Vec<Name>,
     places: Vec<Name>,
+    functions: Vec<TableFunction>,
     known: BTreeSet<(Option<String>, String)>,
     frames: Vec<Frame>,
     frame: Frame,
@@ -67,6 +75,7 @@ impl Default for Sources {
         Self {
             found: Vec::new(),
             places: Vec::new(),
+            functions: Vec::new(),
             known: BTreeSet::new(),
             frames: Vec::new(),
             frame: Frame::new(Clause::Other, None),
@@ -137,8 +146,11 @@ impl Sources {
     fn table(&mut self, reader: &mut Reader<'_>) -> Result<(), DdlError> {
         let name = reader.name()?;
         self.frame.clause = Clause::BehindTable;
-        let is_function = reader.text(0) == "(";
-        if !is_function && !self.is_expression(&name) {
+        if reader.text(0) == "(" {
+            let arguments = reader.place();
+            self.functions.extend(TableFunction::read(&name.table, reader)?);
+            reader.return_to(arguments);
+        } else if !self.is_expression(&name) {
             self.add(name);
         }
         Ok(())

@@ -110,6 +110,32 @@ pub struct Item {
     pub text: Text,
 }
 
+impl Item {
+    /// What of it is computed from columns: the default and the TTL of a column, the expression of an index, and the like. All of it
+    /// where it cannot be taken apart.
+    pub fn expressions(&self) -> Vec<String> {
+        let text = &self.text.text;
+        let parts = match &self.kind {
+            ItemKind::Column { .. } => read_declaration(text).map(|declaration| declaration.expressions()),
+            _ => expression_of(text).map(|expression| vec![expression]),
+        };
+        parts.unwrap_or_else(|_| vec![text.clone()])
+    }
+}
+
+/// What stands behind `INDEX name` and before its TYPE, behind `PROJECTION name`, `CONSTRAINT name CHECK`, `PRIMARY KEY`.
+fn expression_of(text: &str) -> Result<String, DdlError> {
+    let mut reader = Reader::new(text)?;
+    let is_constraint = reader.sees(&["CONSTRAINT"]);
+    reader.advance();
+    reader.identifier()?;
+    if is_constraint {
+        reader.identifier()?;
+    }
+    let ends = |reader: &Reader<'_>| reader.sees(&["TYPE"]);
+    reader.clause("an expression", ends).map(|expression| expression.text)
+}
+
 /// What an item of a table's body declares. Names are unquoted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ItemKind {

@@ -2,9 +2,11 @@
 
 use super::error::DdlError;
 use super::lexer::TokenKind;
+use super::passing::TableFunction;
 use super::reader::Reader;
 use super::sources::{begins_query, sources};
 use super::statement::{Name, Text};
+use crate::names::TableName;
 
 /// A view, materialized or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,16 +17,34 @@ pub struct View {
     pub materialized: bool,
     /// The table of `TO`. A materialized view without one writes to an inner table of its own.
     pub target: Option<Name>,
-    /// The tables that the query reads, each once, in order: after FROM and JOIN, and `database.table` after IN. Table
-    /// functions and the tables within them are left out, as are names of common table expressions. Which of them is
-    /// the one whose inserts a materialized view sees, only the query's shape tells: it need not be the first.
+    /// The tables that the query names, each once, in order: after FROM and JOIN, and `database.table` after IN. Names of common
+    /// table expressions are left out. Which of them is the one whose inserts a materialized view sees, only the query's
+    /// shape tells: it need not be the first.
     pub sources: Vec<Name>,
+    /// The table functions that lead to further tables.
+    pub functions: Vec<TableFunction>,
     /// The query, verbatim.
     pub select: Text,
     /// The engine of the inner table, with its arguments and without its clauses, verbatim.
     pub engine: Option<Text>,
     /// `DEFINER = … SQL SECURITY …`, verbatim.
     pub security: Option<Text>,
+}
+
+impl View {
+    /// The tables that the view reads, if it is in `database`: those that it names, and those of `known` that its table functions
+    /// lead to.
+    pub fn reads<'a>(&self, database: &str, known: impl IntoIterator<Item = &'a TableName>) -> Vec<TableName> {
+        let mut found: Vec<TableName> = self.sources.iter().map(|name| name.in_database(database)).collect();
+        if !self.functions.is_empty() {
+            let is_led_to = |name: &TableName| self.functions.iter().any(|function| function.leads_to(name, database));
+            let more: Vec<TableName> = known.into_iter().filter(|name| is_led_to(name)).cloned().collect();
+            found.extend(
+                more.into_iter().filter(|name| !self.sources.iter().any(|one| one.in_database(database) == *name)),
+            );
+        }
+        found
+    }
 }
 
 /// Reads `CREATE VIEW` or `CREATE MATERIALIZED VIEW`, as in `system.tables.create_table_query`.
@@ -44,8 +64,8 @@ pub fn read_view(create_query: &str) -> Result<View, DdlError> {
     let select = reader.clause("a query", |_| false)?;
     reader.expect_end()?;
     reader.return_to(start);
-    let sources = sources(&mut reader)?;
-    Ok(View { name, materialized, target, sources, select, engine, security })
+    let (sources, functions) = sources(&mut reader)?;
+    Ok(View { name, materialized, target, sources, functions, select, engine, security })
 }
 
 /// `[TO [db.]t]`, which comes before columns and engine. Words of a REFRESH clause are stepped over.

@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use regex_lite::Regex;
 use serde::Serialize;
 
 use crate::catalog::Table;
-use crate::ddl::quoting::unquote;
-use crate::ddl::{Engine, mentions, read_dictionary, read_engine, read_view, table_places};
+use crate::ddl::{Engine, Merged, mentions, named_table, read_dictionary, read_engine, read_view};
 use crate::names::TableName;
 
 /// Tables and what is between them.
@@ -115,7 +113,7 @@ impl<'a> Finder<'a> {
         match table.engine.as_str() {
             "MaterializedView" => self.materialized_view(table),
             "View" => {
-                for source in view_of(table).map(|(sources, _)| sources).unwrap_or_default() {
+                for source in self.view_of(table).map(|(sources, _)| sources).unwrap_or_default() {
                     self.add(source, &table.name, Relation::ReadBy);
                 }
             }
@@ -126,7 +124,7 @@ impl<'a> Finder<'a> {
     }
 
     fn materialized_view(&mut self, view: &Table) {
-        let Some((sources, target)) = view_of(view) else { return };
+        let Some((sources, target)) = self.view_of(view) else { return };
         let is_told =
             |source: &TableName| self.tables.get(source).is_some_and(|source| source.dependents.contains(&view.name));
         // Servers tell which of the tables in a view's query is the one whose inserts it sees.
@@ -140,18 +138,19 @@ impl<'a> Finder<'a> {
         }
     }
 
+    /// The tables that a view reads, and the one that it writes to.
+    fn view_of(&self, table: &Table) -> Option<(Vec<TableName>, Option<TableName>)> {
+        let view = read_view(&table.create_query).ok()?;
+        let database = &table.name.database;
+        let known = self.tables.keys().copied().filter(|name| **name != table.name);
+        Some((view.reads(database, known), view.target.as_ref().map(|name| name.in_database(database))))
+    }
+
     fn dictionary(&mut self, dictionary: &Table) {
         let own = &dictionary.name;
         let Ok(read) = read_dictionary(&dictionary.create_query) else { return };
-        if read.kind != "CLICKHOUSE" {
-            return;
-        }
-        let database = read.setting("DB").unwrap_or_else(|| own.database.clone());
-        if let Some(table) = read.setting("TABLE") {
-            self.add(TableName::new(database.clone(), table), own, Relation::ReadBy);
-        }
-        for place in read.setting("QUERY").and_then(|query| table_places(&query).ok()).unwrap_or_default() {
-            self.add(place.in_database(&database), own, Relation::ReadBy);
+        for source in read.reads(&own.database, self.tables.keys().copied()) {
+            self.add(source, own, Relation::ReadBy);
         }
     }
 
@@ -170,7 +169,7 @@ impl<'a> Finder<'a> {
                 self.add(there, own, Relation::ReadBy);
             }
             "Buffer" | "Alias" => {
-                let Some(there) = named_table(&engine, own) else { return };
+                let Some(there) = named_table(&engine, &own.database) else { return };
                 self.add(own.clone(), &there, Relation::WritesTo);
                 self.add(there, own, Relation::ReadBy);
             }
@@ -183,21 +182,11 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// The tables that a Merge table reads, by its patterns. A pattern that cannot be read matches none.
+    /// The tables that a Merge table reads, by its patterns.
     fn merged(&self, engine: &Engine, own: &TableName) -> Vec<TableName> {
-        let [database, pattern, ..] = engine.args() else { return Vec::new() };
-        let Some(pattern) = unquote(&pattern.text).and_then(|text| Regex::new(&text).ok()) else { return Vec::new() };
-        let databases = match database.text.strip_prefix("REGEXP(").and_then(|text| text.strip_suffix(')')) {
-            Some(inner) => unquote(inner).and_then(|text| Regex::new(&text).ok()),
-            None => None,
-        };
-        let named = named_database(&database.text, own);
-        let is_in = |database: &str| match &databases {
-            Some(databases) => databases.is_match(database),
-            None => database == named,
-        };
+        let Some(merged) = Merged::read(engine.args(), &own.database) else { return Vec::new() };
         let all = self.tables.keys().filter(|name| **name != own);
-        all.filter(|name| is_in(&name.database) && pattern.is_match(&name.table)).map(|name| (*name).clone()).collect()
+        all.filter(|name| merged.has(name)).map(|name| (*name).clone()).collect()
     }
 
     /// `dictGet('d.names', …)` and the like, in whatever place of a definition.
@@ -229,28 +218,5 @@ impl<'a> Finder<'a> {
         if from != *to {
             self.edges.insert(Edge { from, to: to.clone(), relation });
         }
-    }
-}
-
-/// The tables that a view reads, and the one that it writes to.
-fn view_of(table: &Table) -> Option<(Vec<TableName>, Option<TableName>)> {
-    let view = read_view(&table.create_query).ok()?;
-    let full = |name: &crate::ddl::Name| name.in_database(&table.name.database);
-    Some((view.sources.iter().map(full).collect(), view.target.as_ref().map(full)))
-}
-
-/// The table in the first two arguments of an engine.
-fn named_table(engine: &Engine, own: &TableName) -> Option<TableName> {
-    let [database, table, ..] = engine.args() else { return None };
-    let name = unquote(&table.text).unwrap_or_else(|| table.text.clone());
-    Some(TableName::new(named_database(&database.text, own), name))
-}
-
-/// A database in an engine's arguments. Where an expression is left the session's counts, mostly the table's own.
-fn named_database(argument: &str, own: &TableName) -> String {
-    match unquote(argument) {
-        Some(name) if !name.is_empty() => name,
-        None if !argument.contains('(') => argument.to_owned(),
-        _ => own.database.clone(),
     }
 }

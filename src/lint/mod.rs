@@ -7,6 +7,8 @@
 
 mod checks;
 mod dialect;
+mod known;
+mod new_tables;
 mod output;
 mod pieces;
 mod place;
@@ -26,12 +28,14 @@ pub use place::Place;
 pub use rules::{codes, titles};
 
 use checks::Checks;
+use dialect::Decision;
+use known::Known;
 use place::Lines;
-use rules::{File, Known, Mark};
+use rules::{File, Mark};
 use statement::Statement;
 use suppression::Suppressions;
 
-/// Findings of one file beyond this many are only counted.
+/// Findings of one file beyond this many are only counted, and so are places that cannot be read.
 pub const FINDINGS_MAX: usize = 1_000;
 /// The code of what cannot be read.
 pub const UNREADABLE: &str = "SW025";
@@ -71,6 +75,8 @@ pub struct FileReport {
     pub unparsed: Vec<Unparsed>,
     /// Findings beyond [`FINDINGS_MAX`], blockers first among those that are kept.
     pub omitted: usize,
+    /// Places that cannot be read beyond as many.
+    pub unparsed_omitted: usize,
 }
 
 /// A finding with its place.
@@ -89,6 +95,8 @@ pub struct Unparsed {
     pub message: String,
     /// Where.
     pub place: Place,
+    /// Why it is allowed, if it is.
+    pub suppressed: Option<String>,
 }
 
 impl Report {
@@ -102,8 +110,11 @@ impl Report {
 /// Looks at files; what tables some of them define is known in all, and which constraints earlier ones validate in later ones.
 pub fn lint(sources: Vec<Source>, choice: Choice) -> Report {
     let read: Vec<Read> = sources.into_iter().map(|source| Read::new(source, choice)).collect();
-    let statements = || read.iter().map(|read| read.statements.as_slice());
-    let (known, checks) = (Known::new(statements()), Checks::new(statements()));
+    let mut known = Known::default();
+    for file in &read {
+        known.take(&file.source.text, file.dialect, &file.statements);
+    }
+    let checks = Checks::new(read.iter().map(|read| read.statements.as_slice()));
     let numbered = read.into_iter().enumerate();
     Report { files: numbered.map(|(number, read)| read.judge(number, &known, &checks)).collect() }
 }
@@ -116,50 +127,101 @@ struct Read {
     statements: Vec<Statement>,
     down: usize,
     unread: Vec<pieces::Unread>,
+    unread_omitted: usize,
 }
 
 impl Read {
     fn new(source: Source, choice: Choice) -> Self {
-        let (dialect, dialect_reason) = choice.decide(&source.text);
-        let (mut statements, unread) = read::statements(&source.text, dialect);
+        let Decision { dialect, reason, is_guessed } = choice.decide(&source.text);
+        let (mut statements, mut unread) = read::statements(&source.text, dialect);
         let down = sections::remove_down(&source.text, &mut statements);
-        Self { source, dialect, dialect_reason, statements, down, unread }
+        let unread_omitted = unread.len().saturating_sub(FINDINGS_MAX);
+        unread.truncate(FINDINGS_MAX);
+        let judged = statements.iter().find(|statement| !statement.acts.is_empty());
+        if let Some(statement) = judged.filter(|_| is_guessed) {
+            let message = format!(
+                "nothing tells whether this is SQL of ClickHouse or PostgreSQL: it is read as {dialect}; give --dialect"
+            );
+            unread.push(pieces::Unread { span: statement.span.clone(), message });
+            unread.sort_by_key(|unread| unread.span.start);
+        }
+        Self { source, dialect, dialect_reason: reason, statements, down, unread, unread_omitted }
     }
 
     fn judge(self, number: usize, known: &Known, checks: &Checks) -> FileReport {
-        let Self { source, dialect, dialect_reason, statements, down, unread } = self;
+        let Self { source, dialect, dialect_reason, statements, down, unread, unread_omitted } = self;
         let lines = Lines::new(&source.text);
-        let mut suppressions = Suppressions::new(&source.text, &statements);
-        let file = File { dialect, text: &source.text, statements: &statements, known, checks, number };
-        let mut marks: Vec<(&'static str, Mark)> = Vec::new();
+        let mut suppressions = Suppressions::new(&source.text, dialect, &statements);
+        let file = File::new(dialect, &source.text, &statements, known, checks, number);
+        let mut kept = Kept::default();
         for rule in rules::ALL.iter().filter(|rule| rule.dialects.contains(&dialect)) {
-            marks.extend((rule.check)(&file).into_iter().map(|mark| (rule.code, mark)));
+            for mark in (rule.check)(&file) {
+                let reason = suppressions.reason(rule.code, mark.span.start);
+                kept.push(rule.code, mark, reason);
+            }
         }
-        let mut found: Vec<(&'static str, Mark, Option<String>)> = marks
-            .into_iter()
-            .map(|(code, mark)| {
-                let reason = suppressions.reason(code, mark.span.start);
-                (code, mark, reason)
-            })
-            .collect();
-        found.extend(suppressions.complaints().into_iter().map(|mark| (rules::SUPPRESSION, mark, None)));
-        let omitted = found.len().saturating_sub(FINDINGS_MAX);
-        if omitted > 0 {
-            found.sort_by_key(|(_, mark, reason)| (reason.is_some(), mark.severity));
-            found.truncate(FINDINGS_MAX);
+        let place_of = |unread: pieces::Unread| Unparsed {
+            suppressed: suppressions.reason(UNREADABLE, unread.span.start),
+            place: lines.place(unread.span),
+            message: unread.message,
+        };
+        let unparsed: Vec<Unparsed> = unread.into_iter().map(place_of).collect();
+        for mark in suppressions.complaints() {
+            kept.push(rules::SUPPRESSION, mark, None);
         }
-        found.sort_by(|a, b| (a.1.span.start, a.0, &a.1.what).cmp(&(b.1.span.start, b.0, &b.1.what)));
+        let (found, omitted) = kept.by_place();
         let findings = found.into_iter().map(|(code, mark, reason)| Found {
-            place: lines.place(&source.text, mark.span.clone()),
+            place: lines.place(mark.span.clone()),
             finding: mark.finding(code, reason),
         });
         let findings = findings.collect();
-        let place_of = |unread: pieces::Unread| Unparsed {
-            place: lines.place(&source.text, unread.span),
-            message: unread.message,
-        };
         let count = statements.len() + down;
-        let unparsed: Vec<Unparsed> = unread.into_iter().map(place_of).collect();
-        FileReport { dialect, dialect_reason, statements: count, down, findings, unparsed, omitted, source }
+        FileReport {
+            dialect,
+            dialect_reason,
+            statements: count,
+            down,
+            findings,
+            unparsed,
+            omitted,
+            unparsed_omitted: unread_omitted,
+            source,
+        }
+    }
+}
+
+/// A code with what it marks, and why that is allowed, if it is.
+type Judged = (&'static str, Mark, Option<String>);
+
+/// What is found in a file, as far as it is kept.
+#[derive(Default)]
+struct Kept {
+    found: Vec<Judged>,
+    omitted: usize,
+}
+
+impl Kept {
+    fn push(&mut self, code: &'static str, mark: Mark, reason: Option<String>) {
+        self.found.push((code, mark, reason));
+        if self.found.len() >= 2 * FINDINGS_MAX {
+            self.cut();
+        }
+    }
+
+    /// Keeps what stands, blockers first, before what is allowed.
+    fn cut(&mut self) {
+        let omitted = self.found.len().saturating_sub(FINDINGS_MAX);
+        if omitted > 0 {
+            self.found.sort_by_key(|(_, mark, reason)| (reason.is_some(), mark.severity));
+            self.found.truncate(FINDINGS_MAX);
+            self.omitted += omitted;
+        }
+    }
+
+    /// What is kept, by place, and how many are not.
+    fn by_place(mut self) -> (Vec<Judged>, usize) {
+        self.cut();
+        self.found.sort_by(|a, b| (a.1.span.start, a.0, &a.1.what).cmp(&(b.1.span.start, b.0, &b.1.what)));
+        (self.found, self.omitted)
     }
 }

@@ -1,4 +1,7 @@
-//! Splits a file into statements by its tokens. What is no token is reported, and reading goes on behind the next semicolon.
+//! Splits a file into statements by its tokens.
+//!
+//! What is no token is reported, and reading goes on behind the next semicolon, or on the next line that begins a statement: what
+//! cannot be read hides nothing behind it. Tags of templates are stepped over as comments are, and so are the rows behind a COPY.
 
 use std::ops::Range;
 
@@ -8,10 +11,15 @@ use crate::ddl::DdlError;
 use crate::ddl::lexer::{Lexer, Token, TokenKind};
 use crate::words::count;
 
-/// After so many places that cannot be read, the rest of a file is not looked at: each of them costs a copy of the text.
-const UNREAD_MAX: usize = 100;
+/// More places that cannot be read are only counted.
+const UNREAD_SHOWN: usize = 100;
+/// Reading anew behind what is no token costs as much as the rest of the file is long. With this many bytes a file of 1 MB may have
+/// a thousand such places, and of what people write everything is read.
+const BYTES_READ_ANEW_MAX: usize = 1 << 30;
 /// Tokens kept of a statement that only carries rows.
 const TOKENS_OF_ROWS: usize = 64;
+/// A longer tag of a template is none.
+const TAG_BYTES_MAX: usize = 4_000;
 
 /// A statement, as tokens relative to its beginning.
 #[derive(Debug)]
@@ -34,17 +42,37 @@ pub(super) struct Unread {
     pub(super) message: String,
 }
 
-enum Tokens<'a> {
+enum DialectLexer<'a> {
     ClickHouse(Lexer<'a>),
     Postgres(PostgresLexer<'a>),
 }
 
+/// The tokens of a text from a place on, which can be moved.
+struct Tokens<'a> {
+    text: &'a str,
+    dialect: Dialect,
+    lexer: DialectLexer<'a>,
+    /// Where the lexer began.
+    from: usize,
+    /// Where the next token begins.
+    at: usize,
+}
+
 impl<'a> Tokens<'a> {
     fn new(text: &'a str, dialect: Dialect) -> Self {
+        Self { text, dialect, lexer: Self::lexer(text, dialect), from: 0, at: 0 }
+    }
+
+    fn lexer(text: &'a str, dialect: Dialect) -> DialectLexer<'a> {
         match dialect {
-            Dialect::ClickHouse => Self::ClickHouse(Lexer::new(text)),
-            Dialect::Postgres => Self::Postgres(PostgresLexer::new(text)),
+            Dialect::ClickHouse => DialectLexer::ClickHouse(Lexer::new(text)),
+            Dialect::Postgres => DialectLexer::Postgres(PostgresLexer::new(text)),
         }
+    }
+
+    fn go_to(&mut self, at: usize) {
+        (self.from, self.at) = (at, at);
+        self.lexer = Self::lexer(&self.text[at..], self.dialect);
     }
 }
 
@@ -52,38 +80,65 @@ impl Iterator for Tokens<'_> {
     type Item = Result<Token, Unread>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        match self {
-            Self::ClickHouse(lexer) => {
-                let unread = |error: DdlError| Unread { span: error.span(), message: error.to_string() };
-                Some(lexer.next()?.map_err(unread))
-            }
-            Self::Postgres(lexer) => lexer.next(),
+        if let Some(end) = end_of_tag(&self.text[self.at..]) {
+            let span = self.at..self.at + end;
+            self.go_to(span.end);
+            return Some(Ok(Token { kind: TokenKind::Comment, span }));
         }
+        let next = match &mut self.lexer {
+            DialectLexer::ClickHouse(lexer) => {
+                lexer.next()?.map_err(|error: DdlError| Unread { span: error.span(), message: error.to_string() })
+            }
+            DialectLexer::Postgres(lexer) => lexer.next()?,
+        };
+        let placed = |span: Range<usize>| self.from + span.start..self.from + span.end;
+        let token = next
+            .map(|token| Token { kind: token.kind, span: placed(token.span) })
+            .map_err(|unread| Unread { span: placed(unread.span), ..unread });
+        self.at = token.as_ref().map_or(self.text.len(), |token| token.span.end);
+        Some(token)
     }
+}
+
+/// The end of the tag `{% if x %}` or the comment `{# … #}` of a template with which a text begins.
+fn end_of_tag(text: &str) -> Option<usize> {
+    let close = match text.get(..2)? {
+        "{%" => "%}",
+        "{#" => "#}",
+        _ => return None,
+    };
+    let near = &text[..text.floor_char_boundary(TAG_BYTES_MAX)];
+    near[2..].find(close).map(|at| 2 + at + close.len())
 }
 
 /// The statements of a text, and what cannot be read.
 pub(super) fn split(text: &str, dialect: Dialect) -> (Vec<Piece>, Vec<Unread>) {
-    let mut splitter = Splitter { text, dialect, pieces: Vec::new(), unread: Vec::new(), open: Open::default() };
-    let mut from = 0;
-    while let Some(resume) = splitter.run(from) {
-        if splitter.unread.len() >= UNREAD_MAX {
-            let message =
-                format!("{} cannot be read: the rest of the file is not looked at", count(UNREAD_MAX as u64, "place"));
-            splitter.unread.push(Unread { span: resume..resume, message });
+    let mut splitter = Splitter::new(text, dialect);
+    let (mut read_anew, mut given_up) = (0, None);
+    while let Some(resume) = splitter.run() {
+        read_anew += text.len() - resume;
+        if read_anew > BYTES_READ_ANEW_MAX {
+            let message = "too much before this cannot be read: the rest of the file is not looked at".to_owned();
+            given_up = Some(Unread { span: resume..resume, message });
             break;
         }
-        from = resume;
+        splitter.tokens.go_to(resume);
     }
-    (splitter.pieces, splitter.unread)
+    (splitter.pieces, splitter.unread.into_list().into_iter().chain(given_up).collect())
 }
 
 struct Splitter<'a> {
     text: &'a str,
-    dialect: Dialect,
+    tokens: Tokens<'a>,
     pieces: Vec<Piece>,
-    unread: Vec<Unread>,
+    unread: UnreadPlaces,
     open: Open,
+    /// Whether a comment that comes next is directly behind a semicolon, on its line, and so belongs to the statement before it.
+    is_behind: bool,
+    /// Whether the next token is the first of its line.
+    begins_line: bool,
+    /// Whether rows may come that a line `\.` ends.
+    may_have_rows: bool,
 }
 
 /// The statement that is being gathered.
@@ -98,22 +153,67 @@ struct Open {
     only_rows: bool,
 }
 
-impl Splitter<'_> {
-    /// Reads from an offset on; where to resume after what cannot be read, if anything.
-    fn run(&mut self, from: usize) -> Option<usize> {
-        // Comments directly behind a semicolon, on its line, belong to the statement before it.
-        let mut behind = false;
-        for token in Tokens::new(&self.text[from..], self.dialect) {
+/// Places that cannot be read, of which only the first are kept.
+#[derive(Default)]
+struct UnreadPlaces {
+    first: Vec<Unread>,
+    /// The first of the others.
+    next: Option<Unread>,
+    others: u64,
+}
+
+impl UnreadPlaces {
+    fn push(&mut self, unread: Unread) {
+        if self.first.len() < UNREAD_SHOWN {
+            self.first.push(unread);
+        } else {
+            self.others += 1;
+            self.next.get_or_insert(unread);
+        }
+    }
+
+    fn into_list(self) -> Vec<Unread> {
+        let counted = self.next.map(|next| Unread {
+            message: format!(
+                "{}; from here on {} cannot be read, and only this is shown",
+                next.message,
+                count(self.others, "place")
+            ),
+            ..next
+        });
+        self.first.into_iter().chain(counted).collect()
+    }
+}
+
+impl<'a> Splitter<'a> {
+    fn new(text: &'a str, dialect: Dialect) -> Self {
+        Self {
+            text,
+            tokens: Tokens::new(text, dialect),
+            pieces: Vec::new(),
+            unread: UnreadPlaces::default(),
+            open: Open::default(),
+            is_behind: false,
+            begins_line: true,
+            may_have_rows: dialect == Dialect::Postgres,
+        }
+    }
+
+    /// Reads on; where to resume after what is no token, if there is more.
+    fn run(&mut self) -> Option<usize> {
+        while let Some(token) = self.tokens.next() {
             match token {
-                Ok(token) => {
-                    let token = Token { kind: token.kind, span: token.span.start + from..token.span.end + from };
-                    behind = self.take(token, behind);
+                Ok(token) => self.take(token),
+                Err(unread) if self.is_command(&unread) => {
+                    self.close();
+                    self.tokens.go_to(unread.span.end);
+                    self.unread.push(unread);
                 }
                 Err(unread) => {
-                    let span = unread.span.start + from..unread.span.end + from;
                     self.open = Open::default();
-                    let resume = self.text[span.end..].find(';').map(|at| span.end + at + 1);
-                    self.unread.push(Unread { span, message: unread.message });
+                    let resume = resume_behind(self.text, unread.span.end);
+                    self.unread.push(unread);
+                    (self.is_behind, self.begins_line) = (false, true);
                     return resume;
                 }
             }
@@ -122,20 +222,67 @@ impl Splitter<'_> {
         None
     }
 
-    fn take(&mut self, token: Token, behind: bool) -> bool {
+    /// Whether it is a command of psql, which ends with its line, and with which a statement ends.
+    fn is_command(&self, unread: &Unread) -> bool {
+        self.tokens.dialect == Dialect::Postgres && self.text[unread.span.clone()].starts_with('\\')
+    }
+
+    fn take(&mut self, token: Token) {
         match token.kind {
-            TokenKind::Whitespace => behind && !self.text[token.span].contains('\n'),
-            TokenKind::Comment => {
-                match self.pieces.last_mut() {
-                    Some(before) if behind => before.comments.push(token.span),
-                    _ => self.open.comments.push(token.span),
-                }
-                behind
+            TokenKind::Whitespace => {
+                let breaks = self.text[token.span].contains(['\n', '\r']);
+                self.is_behind &= !breaks;
+                self.begins_line |= breaks;
             }
-            TokenKind::Semicolon => self.close(),
+            TokenKind::Comment => match self.pieces.last_mut() {
+                Some(before) if self.is_behind => before.comments.push(token.span),
+                _ => self.open.comments.push(token.span),
+            },
+            TokenKind::Semicolon => self.end_statement(token.span.end),
             _ => {
+                if self.begins_line && self.is_not_ended_before(token.span.start) {
+                    let message = "a statement begins here, but the one before it is not ended by `;`".to_owned();
+                    self.unread.push(Unread { span: token.span.clone(), message });
+                    self.close();
+                }
                 self.open.push(self.text, token);
-                false
+                (self.is_behind, self.begins_line) = (false, false);
+            }
+        }
+    }
+
+    /// Whether a statement begins at a place within another one, which is none that may hold it.
+    fn is_not_ended_before(&self, at: usize) -> bool {
+        const HOLDERS: [&str; 4] = ["GRANT", "REVOKE", "EXPLAIN", "PREPARE"];
+        const CREATED_HOLDERS: [&str; 6] = ["FUNCTION", "PROCEDURE", "SCHEMA", "RULE", "TRIGGER", "EVENT"];
+        const HEAD: usize = 4;
+        let is = |token: Option<&Token>, any: &[&str]| {
+            token.is_some_and(|token| is_any(&self.text[token.span.clone()], any))
+        };
+        let Open { tokens, brackets, .. } = &self.open;
+        let may_hold_rows = !brackets.is_empty() || is(tokens.first(), &["WITH"]);
+        let begins = match beginning(&self.text[at..]) {
+            Some(Beginning::OfRows) => !may_hold_rows,
+            Some(Beginning::OfDefinition) => true,
+            None => false,
+        };
+        let holds =
+            is(tokens.first(), &HOLDERS) || tokens.iter().take(HEAD).any(|token| is(Some(token), &CREATED_HOLDERS));
+        let goes_on = is(tokens.last(), &["WITH", ","]);
+        begins && !tokens.is_empty() && !holds && !goes_on
+    }
+
+    /// At a semicolon.
+    fn end_statement(&mut self, end: usize) {
+        self.is_behind = self.close();
+        if self.is_behind && self.may_have_rows && self.pieces.last().is_some_and(|piece| takes_rows(self.text, piece))
+        {
+            match end_of_rows(&self.text[end..]) {
+                Some(rows) => {
+                    self.tokens.go_to(end + rows);
+                    (self.is_behind, self.begins_line) = (false, true);
+                }
+                None => self.may_have_rows = false,
             }
         }
     }
@@ -149,6 +296,73 @@ impl Splitter<'_> {
         self.pieces.push(open.piece());
         true
     }
+}
+
+/// Where to read on behind what is no token: behind the next semicolon, or where a line before it begins a statement.
+fn resume_behind(text: &str, from: usize) -> Option<usize> {
+    let rest = &text[from..];
+    let semicolon = rest.find(';').map_or(rest.len(), |at| at + 1);
+    let breaks = rest[..semicolon].match_indices('\n').map(|(at, _)| at + 1);
+    let line = breaks.map(|at| at + blanks(&rest[at..])).find(|at| beginning(&rest[*at..]).is_some());
+    Some(from + line.unwrap_or(semicolon)).filter(|resume| *resume < text.len())
+}
+
+fn blanks(text: &str) -> usize {
+    text.len() - text.trim_start_matches([' ', '\t', '\r']).len()
+}
+
+/// What begins with a line that nothing but a statement begins with.
+enum Beginning {
+    /// A statement about tables and the like.
+    OfDefinition,
+    /// A statement about rows, which others may hold: `WITH a AS (…) DELETE FROM t`.
+    OfRows,
+}
+
+fn beginning(text: &str) -> Option<Beginning> {
+    const OBJECTS: [&str; 7] = ["TABLE", "DATABASE", "SCHEMA", "VIEW", "MATERIALIZED", "DICTIONARY", "TEMPORARY"];
+    const CREATED: [&str; 4] = ["INDEX", "UNIQUE", "OR", "TYPE"];
+    const BYTES: usize = 200;
+    /// `UPDATE ONLY s.t AS x SET`
+    const WORDS: usize = 7;
+    if !text.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return None;
+    }
+    let near = &text[..text.floor_char_boundary(BYTES)];
+    let words = near.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
+    let words: Vec<&str> = words.take(WORDS).collect();
+    let [first, second, rest @ ..] = words.as_slice() else { return None };
+    let defines = |any: &[&str]| is_any(second, any).then_some(Beginning::OfDefinition);
+    let is_of_rows = match first.to_ascii_uppercase().as_str() {
+        "CREATE" => return defines(&OBJECTS).or_else(|| defines(&CREATED)),
+        "ALTER" | "DROP" | "TRUNCATE" | "RENAME" | "DETACH" => return defines(&OBJECTS),
+        "EXCHANGE" => return defines(&["TABLES"]),
+        "OPTIMIZE" | "LOCK" => return defines(&["TABLE"]),
+        "DELETE" => is_any(second, &["FROM"]),
+        "INSERT" => is_any(second, &["INTO"]),
+        "UPDATE" => !is_any(second, &["SET"]) && rest.iter().any(|word| is_any(word, &["SET"])),
+        _ => false,
+    };
+    is_of_rows.then_some(Beginning::OfRows)
+}
+
+fn is_any(word: &str, any: &[&str]) -> bool {
+    any.iter().any(|one| word.eq_ignore_ascii_case(one))
+}
+
+/// Whether rows follow the statement: `COPY t FROM stdin`.
+fn takes_rows(text: &str, piece: &Piece) -> bool {
+    let word = |token: &Token| &text[piece.span.start + token.span.start..piece.span.start + token.span.end];
+    is_any(word(&piece.tokens[0]), &["COPY"])
+        && piece.tokens.windows(2).any(|pair| is_any(word(&pair[0]), &["FROM"]) && is_any(word(&pair[1]), &["STDIN"]))
+}
+
+/// The end of rows that a line `\.` ends.
+fn end_of_rows(text: &str) -> Option<usize> {
+    let breaks = text.match_indices("\n\\.").map(|(at, ended)| at + ended.len());
+    let mut ends =
+        breaks.filter(|end| matches!(text[*end..].trim_start_matches('\r').chars().next(), None | Some('\n')));
+    ends.next()
 }
 
 impl Open {
@@ -232,8 +446,99 @@ mod tests {
     }
 
     #[test]
-    fn a_file_of_nonsense_is_given_up() {
+    fn nonsense_is_counted_and_what_follows_it_is_read() {
+        for (nonsense, dialect) in [("ж;\n", Dialect::ClickHouse), ("\\echo x;\n", Dialect::Postgres)] {
+            let sql = format!("{}DROP TABLE users;", nonsense.repeat(5_000));
+            let (pieces, unread) = shown(&sql, dialect);
+            assert_eq!((pieces, unread.len()), (vec!["DROP TABLE users"], UNREAD_SHOWN + 1));
+            assert!(unread[UNREAD_SHOWN].contains("from here on 4900 places cannot be read"), "{unread:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_nonsense_alone_is_given_up() {
         let (pieces, unread) = split(&"ж;".repeat(100_000), Dialect::ClickHouse);
-        assert_eq!((pieces.len(), unread.len()), (0, UNREAD_MAX + 1));
+        assert_eq!((pieces.len(), unread.len()), (0, UNREAD_SHOWN + 2));
+        assert!(
+            unread[UNREAD_SHOWN + 1].message.contains("the rest of the file is not looked at"),
+            "{:?}",
+            unread.last()
+        );
+    }
+
+    #[test]
+    fn a_command_of_psql_ends_with_its_line() {
+        let sql = "\\restrict x'y\nSET a = 1;\n\\connect app\nDROP TABLE t;\nSELECT 1 \\gset p_\nDROP TABLE u";
+        let (pieces, unread) = shown(sql, Dialect::Postgres);
+        assert_eq!(pieces, ["SET a = 1", "DROP TABLE t", "SELECT 1", "DROP TABLE u"]);
+        let no_sql = "a command of psql is no SQL";
+        let places = ["\\restrict x'y", "\\connect app", "\\gset p_"];
+        assert_eq!(unread, places.map(|place| format!("{place}: {no_sql}")));
+    }
+
+    #[test]
+    fn the_rows_of_a_copy_are_no_sql() {
+        let rows = "1\tO'Brien\nDROP TABLE u;\n2\t\\.x\n";
+        for (end, behind) in [("\\.\n", "DROP TABLE t;"), ("\\.\r\n", "DROP TABLE t;")] {
+            let sql = format!("COPY t (a, b) FROM stdin WITH (FORMAT text);\n{rows}{end}{behind}");
+            let expected = ["COPY t (a, b) FROM stdin WITH (FORMAT text)", "DROP TABLE t"];
+            assert_eq!(shown(&sql, Dialect::Postgres), (expected.to_vec(), vec![]), "{sql}");
+        }
+        let without_rows = "COPY t FROM STDIN;\nDROP TABLE t;";
+        assert_eq!(shown(without_rows, Dialect::Postgres).0, ["COPY t FROM STDIN", "DROP TABLE t"]);
+    }
+
+    #[test]
+    fn tags_of_templates_are_stepped_over() {
+        for dialect in [Dialect::ClickHouse, Dialect::Postgres] {
+            let sql = "{% if it's %}\nDROP TABLE users;\n{% endif %}{# ; ' #}\nSELECT 1 {% x %}";
+            let shown = shown(sql, dialect);
+            assert_eq!(shown, (vec!["DROP TABLE users", "SELECT 1"], vec![]));
+        }
+    }
+
+    #[test]
+    fn a_statement_that_is_not_ended_hides_no_other() {
+        let not_ended = "a statement begins here, but the one before it is not ended by `;`";
+        for (sql, dialect, pieces, unread) in [
+            (
+                "CREATE VIEW v AS SELECT 1\n  DROP TABLE users;",
+                Dialect::ClickHouse,
+                vec!["CREATE VIEW v AS SELECT 1", "DROP TABLE users"],
+                format!("DROP: {not_ended}"),
+            ),
+            (
+                "{{ config(x) }}\nDROP TABLE users;",
+                Dialect::Postgres,
+                vec!["{{ config(x) }}", "DROP TABLE users"],
+                format!("DROP: {not_ended}"),
+            ),
+            (
+                "SELECT ж\nFROM t\nDROP TABLE users; SELECT 1",
+                Dialect::ClickHouse,
+                vec!["DROP TABLE users", "SELECT 1"],
+                "ж: unexpected character 'ж'".to_owned(),
+            ),
+            (
+                "SELECT 'x\nALTER TABLE t DROP COLUMN a;",
+                Dialect::Postgres,
+                vec!["ALTER TABLE t DROP COLUMN a"],
+                "': the string is not closed".to_owned(),
+            ),
+        ] {
+            assert_eq!(shown(sql, dialect), (pieces, vec![unread]), "{sql}");
+        }
+        for sql in [
+            "GRANT SELECT,\nDROP TABLE ON *.* TO u",
+            "DROP TABLE a PARALLEL WITH\nDROP TABLE b",
+            "EXPLAIN\nDROP TABLE a",
+            "ALTER TABLE t\nDROP INDEX i,\nDROP COLUMN a",
+            "WITH a AS (SELECT 1)\nDELETE FROM t",
+            "ALTER TABLE t\nUPDATE a = 1 WHERE b",
+        ] {
+            assert_eq!(shown(sql, Dialect::ClickHouse), (vec![sql], vec![]));
+        }
+        let schema = "CREATE SCHEMA s\nCREATE TABLE t (a int)\nCREATE VIEW v AS SELECT 1";
+        assert_eq!(shown(schema, Dialect::Postgres), (vec![schema], vec![]));
     }
 }

@@ -29,7 +29,7 @@ pub(crate) struct Act {
     pub(crate) on_cluster: bool,
 }
 
-/// A table's name.
+/// A table's name; database and table as the server understands them, which folds what is not quoted in PostgreSQL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Named {
     /// As it is written.
@@ -38,7 +38,16 @@ pub(crate) struct Named {
     pub(crate) table: String,
 }
 
+/// What is equal for names that are surely of the same table. A database that is left out is one of its own here: which one
+/// it is, a file does not say.
+pub(crate) type Key<'a> = (Option<&'a str>, &'a str);
+
 impl Named {
+    /// Two names with equal keys are surely of the same table.
+    pub(crate) fn key(&self) -> Key<'_> {
+        (self.database.as_deref(), &self.table)
+    }
+
     /// Whether both may be the same table: case and a database that is left out do not tell them apart.
     pub(crate) fn is(&self, other: &Self) -> bool {
         let same = |one: &str, two: &str| one.eq_ignore_ascii_case(two);
@@ -93,6 +102,13 @@ pub(crate) enum What {
         kind: &'static str,
         name: String,
     },
+    RenameDatabase {
+        to: Named,
+    },
+    /// From there on each name means the other table.
+    ExchangeTables {
+        with: Named,
+    },
     Update(Reach),
     Delete(Reach),
     Truncate,
@@ -116,6 +132,8 @@ pub(crate) enum What {
     },
     Optimize {
         last: bool,
+        /// Whether it is for one partition.
+        of_partition: bool,
     },
     DetachTable,
     /// A command of ClickHouse's ALTER that has no variant of its own here.
@@ -204,6 +222,10 @@ pub(crate) enum Generated {
 #[derive(Debug, Default)]
 pub(crate) struct Definition {
     pub(crate) replaces: bool,
+    /// `IF NOT EXISTS`: the table may be an old one.
+    pub(crate) may_be_there: bool,
+    /// Whether rows of a query or of another table come with it.
+    pub(crate) is_filled: bool,
     pub(crate) columns: Vec<Column>,
     /// Tables that its foreign keys point to.
     pub(crate) foreign_keys: usize,

@@ -69,7 +69,14 @@ fn a_hundred_statements_take_less_than_a_second() {
 #[test]
 fn large_files_take_bounded_time_and_give_bounded_output() {
     const BYTES: usize = 1 << 18;
+    /// Two formats, a thousand findings and as many places that cannot be read.
+    const OUTPUT_MAX: usize = 1 << 22;
     let of = |statement: &str| statement.repeat(BYTES / statement.len());
+    let numbered = |statement: &str| {
+        let one = |number: usize| statement.replace('#', &number.to_string());
+        (0..BYTES / statement.len()).map(one).collect::<String>()
+    };
+    let indexes = format!("ALTER TABLE t {};\n", vec!["ADD INDEX i a TYPE minmax"; 900].join(", "));
     for (sql, dialect) in [
         (of("DROP TABLE t;\n"), Dialect::ClickHouse),
         (of("ALTER TABLE t DROP COLUMN c;\n"), Dialect::Postgres),
@@ -79,13 +86,29 @@ fn large_files_take_bounded_time_and_give_bounded_output() {
         (of("("), Dialect::Postgres),
         (of("'"), Dialect::ClickHouse),
         (of("\u{0436};"), Dialect::ClickHouse),
+        (of("FROBNICATE; "), Dialect::ClickHouse),
+        (of("FROBNICATE;\n"), Dialect::Postgres),
+        (of("DROP TABLE t; "), Dialect::Postgres),
+        (of("ALTER TABLE t DROP COLUMN c; "), Dialect::ClickHouse),
+        (format!("RENAME TABLE {}a TO b", numbered("t# TO u#, ")), Dialect::ClickHouse),
+        (format!("DROP TABLE {}t", numbered("t#, ")), Dialect::Postgres),
+        (of("RENAME TABLE t TO u;\n"), Dialect::ClickHouse),
+        (of(&indexes), Dialect::ClickHouse),
+        (numbered("CREATE TABLE t# (a int); ALTER TABLE t# DROP COLUMN a;\n"), Dialect::Postgres),
+        (
+            numbered("CREATE TABLE t# AS l# ENGINE = Distributed(m, d, l#); ALTER TABLE t# ADD COLUMN a Int8;\n"),
+            Dialect::ClickHouse,
+        ),
+        (of("-- shardwright: allow SW027 x\n") + &indexes, Dialect::ClickHouse),
     ] {
         let began = time_on_cpu();
         let report = report(&sql, Choice::Only(dialect));
         assert!(report.files[0].findings.len() <= FINDINGS_MAX);
-        assert!(report.files[0].unparsed.len() <= 1_000, "{}", report.files[0].unparsed.len());
+        assert!(report.files[0].unparsed.len() <= FINDINGS_MAX, "{}", report.files[0].unparsed.len());
+        let output = terminal(&report, false).len() + sarif(&report).to_string().len();
+        assert!(output < OUTPUT_MAX, "{output} for {}", &sql[..20]);
         let took = time_on_cpu().saturating_sub(began);
-        assert!(took < Duration::from_mins(1), "{took:?} for {}", &sql[..20]);
+        assert!(took < Duration::from_secs(10), "{took:?} for {}", &sql[..20]);
     }
 }
 
@@ -118,6 +141,23 @@ fn what_cannot_be_read_is_said_and_hides_nothing() {
         ),
         ("DROP TABLE t;\nALTER TABLE u ADD", ClickHouse, "2:15 `ADD` is no command of ALTER TABLE that is known"),
         ("DROP TABLE t;\nCREATE TABLE u (a UInt8", ClickHouse, "2:16 this bracket is not closed"),
+        (
+            "ALTER TABLE t DROP COLUMN a ALTER TABLE t DROP COLUMN b; DROP TABLE t",
+            ClickHouse,
+            "1:29 expected the end of the statement, not `ALTER`",
+        ),
+        (
+            "CREATE VIEW v AS SELECT 1 DROP TABLE u; DROP TABLE t",
+            ClickHouse,
+            "1:27 expected the end of the statement, not `DROP`",
+        ),
+        (
+            "CREATE TABLE t (a UInt8) ENGINE = Memory\nDROP TABLE u",
+            ClickHouse,
+            "2:1 a statement begins here, but the one before it is not ended by `;`",
+        ),
+        ("DROP TABLE t CASCADE", ClickHouse, "1:14 expected the end of the statement, not `CASCADE`"),
+        ("DROP TABLE t; TRUNCATE TABLE a, b", ClickHouse, "1:31 expected the end of the statement, not `,`"),
         ("DROP TABLE t;\nSELECT 'half a", ClickHouse, "2:8 the string is not closed"),
         ("FROBNICATE x; DROP TABLE t", Postgres, "1:1 expected a statement that is known, not `FROBNICATE`"),
         (
@@ -241,9 +281,55 @@ fn a_suppression_without_reason_or_use_is_reported() {
 }
 
 #[test]
+fn a_suppression_beside_no_statement_is_reported() {
+    for sql in
+        ["DROP TABLE t;\n-- shardwright: allow SW030 x\n", "DROP TABLE t; -- kept\n\n/* shardwright: allow SW030 x */"]
+    {
+        for dialect in [Dialect::ClickHouse, Dialect::Postgres] {
+            let codes: Vec<String> = codes_of(sql, dialect).into_iter().filter(|code| code != "SW063").collect();
+            assert_eq!(codes, ["SW030", "SW026"], "{sql}");
+        }
+    }
+    assert_eq!(codes_of("-- shardwright: allow SW030 x", Dialect::ClickHouse), ["SW026"]);
+}
+
+#[test]
+fn what_cannot_be_read_may_be_allowed() {
+    for sql in ["FROBNICATE x;", "ALTER TABLE t ADD"] {
+        let sql = format!("SELECT 1;\n-- shardwright: allow SW025 a tool fills it in\n{sql}");
+        let report = report(&sql, Choice::Only(Dialect::Postgres));
+        let file = &report.files[0];
+        assert!(file.findings.is_empty(), "{:?}", file.findings);
+        assert_eq!(file.unparsed[0].suppressed.as_deref(), Some("a tool fills it in"));
+        assert!(terminal(&report, false).contains("allowed[SW025]"));
+    }
+}
+
+#[test]
+fn a_reason_forges_no_output() {
+    let sql = "/* shardwright: allow SW030 fine\n\nm.sql: 1 statement, read as postgres: nothing to say\n\u{202E}\u{1B}*/ DROP TABLE \"\u{2066}x\";";
+    let shown = terminal(&report(sql, Choice::Only(Dialect::Postgres)), false);
+    assert_eq!(shown.lines().filter(|line| line.starts_with("m.sql")).count(), 1, "{shown}");
+    assert!(!shown.contains(['\u{202E}', '\u{2066}', '\u{1B}']), "{shown:?}");
+    assert!(shown.contains("reason: fine m.sql: 1 statement"), "{shown}");
+}
+
+#[test]
+fn what_cannot_be_read_is_counted_beyond_a_bound() {
+    let report = report(&"FROBNICATE;\n".repeat(FINDINGS_MAX + 7), Choice::Only(Dialect::ClickHouse));
+    assert_eq!((report.files[0].unparsed.len(), report.files[0].unparsed_omitted), (FINDINGS_MAX, 7));
+    assert!(
+        terminal(&report, false)
+            .contains("1000 places that cannot be read, 7 more that cannot be read and are not shown")
+    );
+    assert_eq!(json(&report)["files"][0]["unparsed_omitted"], 7);
+}
+
+#[test]
 fn a_finding_is_shown_with_its_place_marked() {
     let sql = "SELECT 1;\nALTER TABLE d.events\n    DROP COLUMN browser;\n";
-    insta::assert_snapshot!(terminal(&report(sql, Choice::Auto), false), @r"
+    let report = report(sql, Choice::Only(Dialect::ClickHouse));
+    insta::assert_snapshot!(terminal(&report, false), @r"
     blocker[SW027]: d.events loses its column browser
      --> m.sql:3:5
       |
@@ -252,8 +338,24 @@ fn a_finding_is_shown_with_its_place_marked() {
        = why: software that still selects or inserts it fails at once, also the version that is being replaced; the values are gone
        = safer: first release software that does not use it; ask who read it: SELECT user, max(event_time) FROM clusterAllReplicas('{cluster}', system.query_log) WHERE has(columns, 'd.events.browser') GROUP BY user; drop it later, in a migration of its own
 
-    m.sql: 2 statements, read as clickhouse (no word tells): 1 blocker
+    m.sql: 2 statements, read as clickhouse (asked for): 1 blocker
     ");
+}
+
+#[test]
+fn a_dialect_that_nothing_tells_is_said_where_it_matters() {
+    let said = |sql: &str| report(sql, Choice::Auto).files[0].unparsed.len();
+    let report = report("SELECT 1;\nALTER TABLE t DROP COLUMN a;", Choice::Auto);
+    let unparsed = &report.files[0].unparsed;
+    assert_eq!(
+        (unparsed.len(), unparsed[0].place.line, unparsed[0].message.as_str()),
+        (
+            1,
+            2,
+            "nothing tells whether this is SQL of ClickHouse or PostgreSQL: it is read as clickhouse; give --dialect"
+        )
+    );
+    assert_eq!((said("SELECT 1"), said(""), said("ALTER TABLE t DROP COLUMN a CASCADE")), (0, 0, 0));
 }
 
 #[test]

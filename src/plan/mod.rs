@@ -28,7 +28,7 @@ pub use graph::{Graph, GraphError};
 pub use rebuild::{BuildError, Fence, build, build_reshard};
 pub use related::leads_outside;
 pub use sql::{
-    hash_argument, list_partitions, of_table, partition_id_of_row, query_prefix, row_hash, rows_without,
+    converted, hash_argument, list_partitions, of_table, partition_id_of_row, query_prefix, row_hash, rows_without,
     running_inserts,
 };
 pub use step::{Action, Cost, Gate, Phase, Step, Undo};

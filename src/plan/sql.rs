@@ -21,6 +21,12 @@ pub fn rows_without(table: &TableName, column: &str) -> String {
     )
 }
 
+/// Fails where a value of a column cannot be converted.
+pub fn converted(table: &TableName, column: &str, kind: &str) -> String {
+    let (column, kind) = (quote_identifier(column), quote_string(kind));
+    format!("SELECT sum(ignore(CAST({column}, {kind}))) FROM {}", table.sql())
+}
+
 /// `` `a`, `b` ``.
 pub(super) fn column_list<'a>(columns: impl IntoIterator<Item = &'a Column>) -> String {
     let names: Vec<String> = columns.into_iter().map(|column| quote_identifier(&column.name)).collect();

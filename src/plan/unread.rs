@@ -65,7 +65,7 @@ pub fn unread(asked: &Asked<'_>, logs: &BTreeMap<ReplicaId, Vec<String>>) -> Unr
                 FROM system.query_log"
             .to_owned(),
         definitions: "SELECT hex(database), hex(name), engine, hex(engine_full), hex(create_table_query) FROM system.tables \
-                      WHERE (engine LIKE '%View' OR engine IN ('Distributed', 'Dictionary', 'Buffer', 'Merge')) \
+                      WHERE (engine LIKE '%View' OR engine IN ('Distributed', 'Dictionary', 'Buffer', 'Merge', 'Alias')) \
                       AND database NOT IN ('system', 'INFORMATION_SCHEMA', 'information_schema') ORDER BY database, name"
             .to_owned(),
         logs: groups.into_iter().map(queries).collect(),

@@ -7,7 +7,9 @@ use super::paths::Paths;
 use crate::assess::How;
 use crate::ddl::lexer::{Token, TokenKind, significant_tokens};
 use crate::ddl::quoting::{name_of, unquote};
-use crate::ddl::{Form, Name, read_alteration, speaks_of, table_places};
+use crate::ddl::{
+    Form, Name, TableFunction, asks_for, is_named_at, read_alteration, speaks_of, table_functions, table_places,
+};
 use crate::evaluate::Way;
 use crate::names::TableName;
 
@@ -17,6 +19,18 @@ const VIEWS_DEPTH_MAX: usize = 8;
 /// How a query that was run in a session with this database, if that is known, uses a column.
 pub fn how(query: &str, database: Option<&str>, paths: &Paths, column: &str) -> Option<How> {
     Look { paths, database, column, depth: 0 }.at(query)
+}
+
+/// What a query asks, as far as its places were looked at.
+#[derive(Default)]
+struct Asked {
+    /// Uses by views.
+    found: BTreeSet<How>,
+    /// What the table, and what others are called in the query.
+    own: BTreeSet<String>,
+    foreign: BTreeSet<String>,
+    reaches: bool,
+    is_unsure: bool,
 }
 
 struct Look<'a> {
@@ -68,41 +82,24 @@ impl Look<'_> {
 
     fn select(&self, query: &str, tokens: &[Token]) -> Option<How> {
         let Ok(places) = table_places(query) else { return self.unreadable(query) };
-        let mut found = BTreeSet::new();
-        let (mut own, mut foreign) = (BTreeSet::new(), BTreeSet::new());
-        let (mut reaches, mut is_sure) = (false, true);
+        let mut asked = Asked::default();
         for place in &places {
-            match self.place(place) {
-                Place::Elsewhere => foreign.extend(called(query, tokens, place)),
-                Place::View(select, database) if self.depth < VIEWS_DEPTH_MAX => {
-                    let within = Look { database: Some(&database), depth: self.depth + 1, ..*self };
-                    match within.at(select) {
-                        // What asks the view names the column by that.
-                        Some(How::Named) => _ = found.insert(How::Named),
-                        // It is as good as the table.
-                        Some(_) => {
-                            reaches = true;
-                            own.extend(called(query, tokens, place));
-                        }
-                        None => foreign.extend(called(query, tokens, place)),
-                    }
-                }
-                other => {
-                    is_sure &= !matches!(other, Place::Ambiguous | Place::View(..));
-                    reaches = true;
-                    own.extend(called(query, tokens, place));
-                }
+            self.reach(self.place(place), called(query, tokens, place), &mut asked);
+        }
+        for function in table_functions(query).unwrap_or_default() {
+            for name in self.led_to(&function) {
+                self.reach(self.place_of(name.clone()), Vec::new(), &mut asked);
+                asked.is_unsure |= function.may_lead_outside();
             }
         }
-        // Table functions and dictionaries are given names as strings or arguments.
-        if self.is_named_aside(query, tokens, &places) {
-            is_sure &= reaches || is_asked_by_function(query, tokens);
-            reaches = true;
-        }
+        // Dictionaries are given names as strings or arguments.
+        asked.reaches |= self.is_named_aside(query, tokens, &places);
+        let Asked { mut found, own, foreign, reaches, is_unsure } = asked;
         if reaches {
-            let names = self.speaks(query) && self.is_ours(query, tokens, &own, &foreign);
+            let is_sure = !is_unsure;
+            let names = self.is_ours(query, tokens, &own, &foreign);
             let in_string = is_asked_by_function(query, tokens) && has_string(query, tokens, self.column);
-            let all = asks_for_all(query, tokens);
+            let all = asks_for(query, self.column);
             match (names || in_string, all) {
                 (true, _) => _ = found.insert(if is_sure { How::Named } else { How::Perhaps }),
                 (false, true) => _ = found.insert(if is_sure { How::Star } else { How::Perhaps }),
@@ -110,6 +107,31 @@ impl Look<'_> {
             }
         }
         found.into_iter().next()
+    }
+
+    /// Takes in a place of a query, where the table there is called this in it.
+    fn reach(&self, place: Place<'_>, called: Vec<String>, asked: &mut Asked) {
+        match place {
+            Place::Elsewhere => asked.foreign.extend(called),
+            Place::View(select, database) if self.depth < VIEWS_DEPTH_MAX => {
+                let within = Look { database: Some(&database), depth: self.depth + 1, ..*self };
+                match within.at(select) {
+                    // What asks the view asks for the column by that.
+                    Some(how @ (How::Named | How::Perhaps)) => _ = asked.found.insert(how),
+                    // It is as good as the table.
+                    Some(How::Star) => {
+                        asked.reaches = true;
+                        asked.own.extend(called);
+                    }
+                    None => asked.foreign.extend(called),
+                }
+            }
+            other => {
+                asked.is_unsure |= matches!(other, Place::Ambiguous | Place::View(..));
+                asked.reaches = true;
+                asked.own.extend(called);
+            }
+        }
     }
 
     /// What is written is used too: an insert that names the column fails once it is gone, and one without a list gives a value too many.
@@ -125,44 +147,51 @@ impl Look<'_> {
     }
 
     fn target(&self, query: &str, tokens: &[Token], at: usize) -> Option<How> {
+        let (sure, next) = if tokens.get(at).is_some_and(|token| is(query, token, "FUNCTION")) {
+            self.target_of_function(query, tokens, at + 1)?
+        } else {
+            self.named_target(query, tokens, at)?
+        };
+        let or_perhaps = |how| Some(if sure { how } else { How::Perhaps });
+        if tokens.get(next).is_none_or(|token| token.kind != TokenKind::Open) {
+            return or_perhaps(How::Star);
+        }
+        let list: Vec<Token> =
+            tokens[next + 1..].iter().take_while(|token| token.kind != TokenKind::Close).cloned().collect();
+        if (0..list.len()).any(|at| is_named_at(query, &list, at, self.column)) {
+            return or_perhaps(How::Named);
+        }
+        list.iter().any(|token| &query[token.span.clone()] == "*").then(|| or_perhaps(How::Star)).flatten()
+    }
+
+    /// Whether it is sure that an insert goes to the table, and the token behind what it goes to.
+    fn target_of_function(&self, query: &str, tokens: &[Token], at: usize) -> Option<(bool, usize)> {
+        let start = tokens.get(at)?.span.start;
+        let (function, length) = TableFunction::at_beginning(&query[start..])?;
+        self.led_to(&function).next()?;
+        let next = tokens.iter().position(|token| token.span.start >= start + length).unwrap_or(tokens.len());
+        Some((!function.may_lead_outside(), next))
+    }
+
+    /// The same of a name.
+    fn named_target(&self, query: &str, tokens: &[Token], at: usize) -> Option<(bool, usize)> {
         let name = |at: usize| tokens.get(at).and_then(|token| name_of(token.kind, &query[token.span.clone()]));
         let first = name(at)?;
         let is_full = tokens.get(at + 1).is_some_and(|token| token.kind == TokenKind::Dot);
         let (database, table, next) =
             if is_full { (Some(first), name(at + 2)?, at + 3) } else { (None, first, at + 1) };
         let span = tokens[at].span.start..tokens[next - 1].span.end;
-        let sure = match self.place(&Name { database, table, span }) {
-            Place::Table => true,
-            Place::Ambiguous => false,
-            Place::View(..) | Place::Elsewhere => return None,
-        };
-        let or_perhaps = |how| Some(if sure { how } else { How::Perhaps });
-        if tokens.get(next).is_none_or(|token| token.kind != TokenKind::Open) {
-            return or_perhaps(How::Star);
-        }
-        let list = tokens[next + 1..].iter().take_while(|token| token.kind != TokenKind::Close);
-        let (mut names, mut all) = (false, false);
-        for token in list {
-            names |= name_of(token.kind, &query[token.span.clone()]).as_deref() == Some(self.column);
-            all |= &query[token.span.clone()] == "*";
-        }
-        match (names || self.is_part_of_list(query, tokens, next), all) {
-            (true, _) => or_perhaps(How::Named),
-            (false, true) => or_perhaps(How::Star),
-            _ => None,
+        match self.place(&Name { database, table, span }) {
+            Place::Table => Some((true, next)),
+            Place::Ambiguous => Some((false, next)),
+            Place::View(..) | Place::Elsewhere => None,
         }
     }
 
-    /// A column of a Nested one may be written in parts.
-    fn is_part_of_list(&self, query: &str, tokens: &[Token], open: usize) -> bool {
-        if !self.column.contains('.') {
-            return false;
-        }
-        let end = tokens[open..]
-            .iter()
-            .find(|token| token.kind == TokenKind::Close)
-            .map_or(query.len(), |token| token.span.start);
-        speaks_in_parts(&query[tokens[open].span.end..end], self.column)
+    /// Those of the names that lead to the table which a table function reads or writes.
+    fn led_to(&self, function: &TableFunction) -> impl Iterator<Item = &TableName> {
+        let database = self.database;
+        self.paths.names().filter(move |name| function.leads_to(name, database.unwrap_or(&name.database)))
     }
 
     /// An ALTER that computes with the column.
@@ -173,7 +202,7 @@ impl Look<'_> {
             return None;
         }
         let computes = |form: Form| matches!(form, Form::Update | Form::Delete);
-        let uses = read.commands.iter().any(|one| computes(one.form) && self.speaks(&one.text.text));
+        let uses = read.commands.iter().any(|one| computes(one.form) && speaks_of(&one.text.text, self.column));
         uses.then_some(How::Named)
     }
 
@@ -185,11 +214,7 @@ impl Look<'_> {
             .filter_map(|token| name_of(token.kind, &query[token.span.clone()]))
             .collect();
         let is_ours = self.paths.names().any(|name| words.contains(&name.table));
-        (is_ours && self.speaks(query)).then_some(How::Named)
-    }
-
-    fn speaks(&self, sql: &str) -> bool {
-        speaks_of(sql, self.column) || speaks_in_parts(sql, self.column)
+        (is_ours && speaks_of(query, self.column)).then_some(How::Named)
     }
 
     fn place(&self, name: &Name) -> Place<'_> {
@@ -206,11 +231,15 @@ impl Look<'_> {
                 }
             }
         };
-        match reach.way(&full) {
-            Some(Way::View { select }) => Place::View(select, full.database),
-            Some(Way::Local | Way::Distributed) => Place::Table,
-            None if self.paths.others.contains(&full) => Place::Table,
-            None => Place::Elsewhere,
+        self.place_of(full)
+    }
+
+    fn place_of(&self, full: TableName) -> Place<'_> {
+        match (self.paths.reach.way(&full), self.paths.views.get(&full)) {
+            (Some(Way::View { select }), _) | (None, Some(select)) => Place::View(select, full.database),
+            (Some(Way::Local | Way::Distributed), _) => Place::Table,
+            (None, None) if self.paths.others.contains(&full) => Place::Table,
+            (None, None) => Place::Elsewhere,
         }
     }
 
@@ -229,7 +258,7 @@ impl Look<'_> {
                 }
                 _ => false,
             }
-        }) && (is_asked_by_function(query, tokens) || has_table_function(query, tokens))
+        }) && is_asked_by_function(query, tokens)
     }
 
     /// `db.t` or `t`, of anything that leads to the table.
@@ -241,13 +270,10 @@ impl Look<'_> {
     fn is_ours(&self, query: &str, tokens: &[Token], own: &BTreeSet<String>, foreign: &BTreeSet<String>) -> bool {
         let name = |at: usize| name_of(tokens[at].kind, &query[tokens[at].span.clone()]);
         (0..tokens.len()).any(|at| {
-            let is_it = match tokens[at].kind {
-                TokenKind::Word | TokenKind::QuotedIdentifier => name(at).is_none_or(|name| name == self.column),
-                _ => false,
-            };
             let owner = (at >= 2 && tokens[at - 1].kind == TokenKind::Dot).then(|| name(at - 2)).flatten();
-            is_it && owner.is_none_or(|owner| own.contains(&owner) || !foreign.contains(&owner))
-        }) || speaks_in_parts(query, self.column)
+            is_named_at(query, tokens, at, self.column)
+                && owner.is_none_or(|owner| own.contains(&owner) || !foreign.contains(&owner))
+        })
     }
 }
 
@@ -288,51 +314,8 @@ fn is_argument(query: &str, tokens: &[Token], token: &Token) -> bool {
     before.is_some_and(|before| ["(", ",", "."].contains(&&query[before.span.clone()]))
 }
 
-fn has_table_function(query: &str, tokens: &[Token]) -> bool {
-    const FUNCTIONS: [&str; 9] = [
-        "remote",
-        "remoteSecure",
-        "cluster",
-        "clusterAllReplicas",
-        "merge",
-        "view",
-        "dictionary",
-        "viewIfPermitted",
-        "loop",
-    ];
-    tokens
-        .windows(2)
-        .any(|pair| FUNCTIONS.contains(&&query[pair[0].span.clone()]) && &query[pair[1].span.clone()] == "(")
-}
-
 /// `dictGet…(` and its like.
 fn is_asked_by_function(query: &str, tokens: &[Token]) -> bool {
     let asks = |pair: &[Token]| query[pair[0].span.clone()].starts_with("dict") && &query[pair[1].span.clone()] == "(";
     tokens.windows(2).any(asks)
-}
-
-/// `outer.inner` as two names with a dot between them.
-fn speaks_in_parts(sql: &str, column: &str) -> bool {
-    let (Some((outer, inner)), Ok(tokens)) = (column.split_once('.'), significant_tokens(sql)) else { return false };
-    let name = |token: &Token| name_of(token.kind, &sql[token.span.clone()]);
-    tokens.windows(3).any(|three| {
-        three[1].kind == TokenKind::Dot
-            && name(&three[0]).as_deref() == Some(outer)
-            && name(&three[2]).as_deref() == Some(inner)
-    })
-}
-
-/// `*` as a list of columns, `COLUMNS(…)`, or FROM without SELECT. A product is none, and neither is `count(*)`.
-fn asks_for_all(query: &str, tokens: &[Token]) -> bool {
-    let text = |at: usize| tokens.get(at).map_or("", |token| &query[token.span.clone()]);
-    let ends = ["FROM", ",", ")", "EXCEPT", "REPLACE", "APPLY", ""];
-    let star = (0..tokens.len()).any(|at| {
-        text(at) == "*"
-            && at > 0
-            && text(at - 1) != "("
-            && ends.iter().any(|end| end.eq_ignore_ascii_case(text(at + 1)))
-    });
-    let columns = tokens.windows(2).any(|pair| is(query, &pair[0], "COLUMNS") && &query[pair[1].span.clone()] == "(");
-    let bare = text(0).eq_ignore_ascii_case("FROM") && !tokens.iter().any(|token| is(query, token, "SELECT"));
-    star || columns || bare || crate::ddl::asks_for_all(query)
 }

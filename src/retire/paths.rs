@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::assess::Standing;
-use crate::ddl::{mentions, speaks_of};
+use crate::ddl::{asks_by_pattern, mentions, read_dictionary, read_view, speaks_of};
 use crate::evaluate::{Defined, Reach};
 use crate::names::{TableName, quote_identifier, quote_string};
 
@@ -12,8 +12,11 @@ use crate::names::{TableName, quote_identifier, quote_string};
 pub struct Paths {
     /// What can be followed: the table, `Distributed` tables over it, ordinary views, views that write into it.
     pub reach: Reach,
-    /// What can be asked and leads to it some other way: dictionaries, Buffer and Merge tables, `Distributed` tables over others.
+    /// What can be asked and leads to it some other way: dictionaries, Buffer, Merge and Alias
+    /// tables, `Distributed` tables over others, views over all these.
     pub others: BTreeSet<TableName>,
+    /// The queries of those of them that are ordinary views.
+    pub views: BTreeMap<TableName, String>,
     /// Definitions of views, dictionaries and the like that lead to the table, by name.
     definitions: BTreeMap<TableName, String>,
 }
@@ -23,7 +26,7 @@ impl Paths {
     pub fn new(table: &TableName, all: &[Defined]) -> Self {
         let reach = Reach::of(table, all);
         let mut known: BTreeSet<TableName> = reach.names().cloned().collect();
-        let (mut others, mut definitions) = (BTreeSet::new(), BTreeMap::new());
+        let (mut others, mut views, mut definitions) = (BTreeSet::new(), BTreeMap::new(), BTreeMap::new());
         loop {
             let leads = |one: &&Defined| !mentions(&one.name, &one.create_query, &known).is_empty();
             let fresh = |one: &&Defined| !definitions.contains_key(&one.name);
@@ -36,10 +39,12 @@ impl Paths {
                 // Who reads a materialized view reads what it has written, and not the table.
                 if one.engine != "MaterializedView" && known.insert(one.name.clone()) {
                     others.insert(one.name.clone());
+                    let view = read_view(&one.create_query).ok();
+                    views.extend(view.map(|view| (one.name.clone(), view.select.text)));
                 }
             }
         }
-        Self { reach, others, definitions }
+        Self { reach, others, views, definitions }
     }
 
     /// Every name that can be asked.
@@ -51,9 +56,11 @@ impl Paths {
     pub fn standing(&self, column: &str) -> Vec<Standing> {
         let is_table = |name: &TableName| {
             let text = &self.definitions[name];
-            ["Distributed", "Buffer", "Merge"].iter().any(|engine| text.contains(&format!("ENGINE = {engine}(")))
+            ["Distributed", "Buffer", "Merge", "Alias"]
+                .iter()
+                .any(|engine| text.contains(&format!("ENGINE = {engine}(")))
         };
-        let named = self.definitions.iter().filter(|(name, text)| speaks_of(text, column) && !is_table(name));
+        let named = self.definitions.iter().filter(|(name, text)| is_asked_for(text, column) && !is_table(name));
         named.map(|(name, _)| Standing { table: name.clone(), column: column.to_owned() }).collect()
     }
 
@@ -66,11 +73,11 @@ impl Paths {
         self.names().flat_map(written).collect()
     }
 
-    /// A condition that one of the names is in `query`.
+    /// A condition that one of the names is in `query`, or a pattern that may match one.
     pub fn condition(&self) -> String {
         let found: Vec<String> =
             self.needles().iter().map(|name| format!("position(query, {}) > 0", quote_string(name))).collect();
-        found.join(" OR ")
+        format!("{} OR {}", found.join(" OR "), format_args!("match(query, {})", quote_string(MERGE)))
     }
 
     /// An expression by which queries differ that name different ones of them, or of the columns.
@@ -79,7 +86,7 @@ impl Paths {
         let flags: Vec<String> =
             all.iter().map(|name| format!("toString(position(query, {}) > 0)", quote_string(name))).collect();
         // One alone is no concatenation on old servers.
-        format!("concat('', {})", flags.join(", "))
+        format!("concat(extract(query, {}), {})", quote_string(MERGE), flags.join(", "))
     }
 
     /// The columns as the list of columns that a query read has them, as string literals.
@@ -93,6 +100,17 @@ impl Paths {
         let all: Vec<String> = self.names().flat_map(full).map(|name| quote_string(&name)).collect();
         all.join(", ")
     }
+}
+
+/// `merge('d', '^t')` up to its end, for servers.
+const MERGE: &str = r"(?i)\bmerge\s*\([^)]*";
+
+/// Whether a definition names the column, or has a query that asks for it.
+fn is_asked_for(definition: &str, column: &str) -> bool {
+    let view = read_view(definition).map(|view| vec![view.select.text]);
+    let queries = view.or_else(|_| read_dictionary(definition).map(|dictionary| dictionary.queries()));
+    let in_query = |query: &String| speaks_of(query, column) || asks_by_pattern(query, column);
+    speaks_of(definition, column) || queries.is_ok_and(|queries| queries.iter().any(in_query))
 }
 
 /// A name as servers write it where they quote only what needs it.

@@ -28,6 +28,10 @@ fn paths() -> Paths {
             "CREATE MATERIALIZED VIEW d.counts TO d.o (`c` String) AS SELECT c FROM d.t",
         ),
         defined("d.dict", "Dictionary", dictionary),
+        defined("d.mg", "Merge", "CREATE TABLE d.mg (`c` String) ENGINE = Merge('d', '^(t|x)$')"),
+        defined("d.al", "Alias", "CREATE TABLE d.al (`c` String) ENGINE = Alias('d', 't')"),
+        defined("d.merged", "View", "CREATE VIEW d.merged (`x` String) AS SELECT c AS x FROM merge('d', '^t$')"),
+        defined("d.over", "View", "CREATE VIEW d.over (`x` String) AS SELECT COLUMNS('^c') FROM d.mg"),
         defined("e.all", "Distributed", "Distributed('main', 'e', 'x', rand())"),
     ];
     Paths::new(&TableName::new("d", "t"), &all)
@@ -62,6 +66,16 @@ fn who_names_the_column_is_told() {
             "SELECT dictGet('d.dict', 'c', toUInt64(1))",
             "SELECT c FROM dict",
             "SELECT * EXCEPT (c) FROM t",
+            "SELECT c FROM mg",
+            "SELECT c FROM d.al",
+            "INSERT INTO al (id, c) VALUES",
+            "SELECT x FROM d.merged",
+            "SELECT x FROM merge('d', '^merged$')",
+            "SELECT c FROM over",
+            "SELECT c FROM merge('d', '^(t|x)$')",
+            "SELECT m.c FROM cluster('main', d.t) AS m JOIN d.o USING id",
+            "SELECT c FROM cluster('main', view(SELECT c FROM d.t))",
+            "INSERT INTO FUNCTION cluster('main', d, all) (id, c) VALUES",
         ]
         .map(|query| (query, Some(How::Named))),
     );
@@ -74,9 +88,11 @@ fn who_asks_for_all_is_told_apart() {
             "SELECT * FROM d.t",
             "SELECT t.* FROM all AS t LIMIT 1",
             "SELECT id, * FROM starred",
-            "SELECT COLUMNS('^i') FROM d.t",
+            "SELECT COLUMNS('^.$') FROM d.t",
             "FROM d.t",
             "INSERT INTO d.t VALUES",
+            "INSERT INTO TABLE FUNCTION cluster('main', d.t) VALUES",
+            "SELECT * FROM over",
             "INSERT INTO x SELECT * FROM d.t",
         ]
         .map(|query| (query, Some(How::Star))),
@@ -89,6 +105,7 @@ fn who_does_without_the_column_is_left_alone() {
         &[
             "SELECT id FROM d.t",
             "SELECT count(*) FROM d.t",
+            "SELECT COLUMNS('^i') FROM d.t",
             "SELECT id * 2 FROM d.t",
             "SELECT id FROM starred",
             "SELECT id FROM clean",
@@ -97,6 +114,11 @@ fn who_does_without_the_column_is_left_alone() {
             "SELECT c FROM d.other",
             "SELECT c FROM e.all",
             "SELECT c FROM counts",
+            "SELECT c FROM merge('d', '^o$')",
+            "SELECT c FROM cluster('main', d.o)",
+            "SELECT id FROM cluster('main', d.t)",
+            "INSERT INTO FUNCTION cluster('main', d.o) (id, c) VALUES",
+            "INSERT INTO FUNCTION cluster('main', d.t) (id) VALUES",
             "SELECT o.c FROM d.o AS o JOIN t USING id",
             "INSERT INTO d.t (id, v) VALUES",
             "INSERT INTO d.o (id, c) VALUES",
@@ -115,8 +137,13 @@ fn who_does_without_the_column_is_left_alone() {
 #[test]
 fn what_cannot_be_read_may_use_the_column() {
     assert_how(
-        &["SELECT c, 'open FROM d.t", "SELECT c FROM remote('h', d, t)", "FETCH c OF t"]
-            .map(|query| (query, Some(How::Perhaps))),
+        &[
+            "SELECT c, 'open FROM d.t",
+            "SELECT c FROM remote('h', d, t)",
+            "INSERT INTO FUNCTION remote('h:1', d, t) (id, c) VALUES",
+            "FETCH c OF t",
+        ]
+        .map(|query| (query, Some(How::Perhaps))),
     );
     assert_how(&["SELECT id, 'open FROM d.t", "SELECT c, 'open FROM d.zzz"].map(|query| (query, None)));
     assert_eq!(how("SELECT c FROM all", None, &paths(), "c"), Some(How::Perhaps), "two databases have such a table");
@@ -128,14 +155,7 @@ fn what_cannot_be_read_may_use_the_column() {
 #[test]
 fn definitions_that_name_the_column_stand() {
     let standing: Vec<String> = paths().standing("c").iter().map(|one| one.table.to_string()).collect();
-    assert_eq!(
-        standing,
-        ["d.counts", "d.dict", "d.named"]
-            .map(str::to_owned)
-            .into_iter()
-            .chain(["d.starred".to_owned()])
-            .collect::<Vec<_>>()
-    );
+    assert_eq!(standing, ["d.counts", "d.dict", "d.merged", "d.named", "d.over", "d.starred"].map(str::to_owned));
     assert!(paths().standing("z").is_empty());
 }
 

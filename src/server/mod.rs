@@ -6,6 +6,7 @@
 mod capability;
 mod cluster;
 mod connection;
+mod dependents;
 mod error;
 mod executor;
 mod introspect;
@@ -18,9 +19,10 @@ mod tables;
 
 pub use cluster::{Cluster, ObserveError, ObserveSettings, Running};
 pub use connection::{Connection, Endpoint, EndpointError, Secret};
+pub use dependents::try_dependent;
 pub use error::{QueryError, QueryErrorKind};
 pub use introspect::observe;
-pub use normalize::{Alterations, NormalizeCause, NormalizeError, alterations, normal_form};
+pub use normalize::{Alterations, NormalizeCause, NormalizeError, alterations, normal_form, scratch_database};
 pub use pour::PourError;
 pub use query_log::{LogError, LogQuestion};
 pub use session::{Session, Statement};

@@ -104,11 +104,17 @@ pub async fn alterations(
     scratch.left(result).await
 }
 
-fn scratch_table(tag: &str) -> Result<TableName, NormalizeCause> {
+/// The scratch database with this tag.
+pub fn scratch_database(tag: &str) -> String {
+    format!("{SCRATCH_PREFIX}{tag}")
+}
+
+/// The name of the table in the scratch database with this tag.
+pub(super) fn scratch_table(tag: &str) -> Result<TableName, NormalizeCause> {
     if tag.len() != TAG_CHARS || !tag.chars().all(|c| c.is_ascii_hexdigit()) {
         return Err(NormalizeCause::Tag(tag.to_owned()));
     }
-    Ok(TableName::new(format!("{SCRATCH_PREFIX}{tag}"), SCRATCH_TABLE))
+    Ok(TableName::new(scratch_database(tag), SCRATCH_TABLE))
 }
 
 #[derive(serde::Deserialize)]
@@ -116,10 +122,10 @@ struct DefinitionRow {
     create_table_query: String,
 }
 
-struct Scratch<'a> {
-    cluster: &'a Cluster,
-    on: ReplicaId,
-    table: TableName,
+pub(super) struct Scratch<'a> {
+    pub(super) cluster: &'a Cluster,
+    pub(super) on: ReplicaId,
+    pub(super) table: TableName,
 }
 
 impl Scratch<'_> {
@@ -128,10 +134,14 @@ impl Scratch<'_> {
         self.read().await
     }
 
-    async fn create(&self, create: &str) -> Result<(), NormalizeCause> {
+    pub(super) async fn create_database(&self) -> Result<(), NormalizeCause> {
         self.drop_database().await.map_err(NormalizeCause::Failed)?;
         let create_database = format!("CREATE DATABASE {}", quote_identifier(&self.table.database));
-        self.run(&create_database).await.map_err(NormalizeCause::Failed)?;
+        self.run(&create_database).await.map_err(NormalizeCause::Failed)
+    }
+
+    async fn create(&self, create: &str) -> Result<(), NormalizeCause> {
+        self.create_database().await?;
         self.run(create).await.map_err(|error| match error.kind {
             QueryErrorKind::Server { .. } => NormalizeCause::Refused(error),
             _ => NormalizeCause::Failed(error),
@@ -173,7 +183,7 @@ impl Scratch<'_> {
     }
 
     /// Drops the database, whatever came of its use.
-    async fn left<T>(self, result: Result<T, NormalizeCause>) -> Result<T, NormalizeError> {
+    pub(super) async fn left<T>(self, result: Result<T, NormalizeCause>) -> Result<T, NormalizeError> {
         let dropped = self.drop_database().await;
         let cause = match (result, &dropped) {
             (Ok(found), Ok(())) => return Ok(found),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{scope, sleep};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Running, block_on, on_both_ends};
+use crate::harness::{End, Running, block_on, on_both_ends};
 use crate::load::http::send;
 use crate::tool::{PLAN, Tool};
 use crate::world::{ask_all, assert_nothing_left, definitions, engine, everywhere, firsts, prepare, sync, then_stop};
@@ -216,7 +216,7 @@ fn there_and_back(cluster: &Running, tool: &Tool, db: &str, sql: &str) {
 
 on_both_ends! {
     shared: columns_come_change_and_go_under_load, dependents_are_found_before, any_name_will_do, a_run_killed_in_a_mutation_goes_on,
-        what_these_servers_lack_is_refused;
+        what_these_servers_lack_is_refused, values_that_do_not_fit_are_found_before;
 }
 
 fn columns_come_change_and_go_under_load(cluster: &Running) {
@@ -237,7 +237,7 @@ fn columns_come_change_and_go_under_load(cluster: &Running) {
         let nothing = tool.expect(0, &["plan", "--sql", &add, "--detailed-exitcode"]);
         assert!(nothing.stderr.contains("no change"), "{nothing}");
         let other = tool.expect(1, &["plan", "--sql", &name(db, "ALTER TABLE DB.read ADD COLUMN a UInt16")]);
-        assert!(other.stderr.contains("has a column a already"), "{other}");
+        assert!(other.stderr.contains("has column a already"), "{other}");
 
         // Half of it undone by hand: the plan does the other half.
         cluster.query(firsts(cluster)[1], &name(db, "ALTER TABLE DB.read DROP COLUMN a"));
@@ -320,6 +320,7 @@ fn dependents_are_found_before(cluster: &Running) {
     } else {
         refused("ALTER TABLE DB.read DROP COLUMN v", "SW067", "in_place_dependents.dict reads column v");
     }
+    ways_to_a_column_are_found(cluster, &tool, db);
     let key = tool.expect(1, &["plan", "--sql", &name(db, "ALTER TABLE DB.t DROP COLUMN id")]);
     assert!(key.stderr.contains("is not planned"), "{key}");
     let mix =
@@ -339,6 +340,109 @@ fn dependents_are_found_before(cluster: &Running) {
     tool.expect(0, &["execute", PLAN]);
     cluster.refusal(first, &name(db, "SELECT v FROM DB.report"));
     everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
+}
+
+/// A text that is no number, a `NULL` where none may be, and a computed value that would be another one.
+fn values_that_do_not_fit_are_found_before(cluster: &Running) {
+    let db = "in_place_unfit";
+    let local = engine(cluster.replicates(), "MergeTree", db, "t", "");
+    let columns = "id UInt64, v String, n Nullable(UInt32), twice UInt64 ALIAS id * 2";
+    let create = format!("CREATE TABLE {db}.t ({columns}) ENGINE = {local} ORDER BY id");
+    prepare(cluster, db, &[&create]);
+    for first in firsts(cluster) {
+        let rows = "SELECT number, toString(number), if(number = 7, NULL, number) FROM system.numbers LIMIT 1000";
+        cluster.query(first, &format!("INSERT INTO {db}.t {rows}"));
+    }
+    let tool = Tool::new(cluster);
+    let plan = |command: &str| tool.run(&["plan", "--sql", &format!("ALTER TABLE {db}.t MODIFY COLUMN {command}")]);
+    let blocked = |command: &str, words: &str| {
+        let found = plan(command);
+        assert!(found.code == Some(3) && found.stdout.contains("SW087") && found.stdout.contains(words), "{found}");
+    };
+    blocked("n UInt32", "NULL");
+    assert_eq!(plan("v UInt64").code, Some(0), "every text is a number");
+    let last = *firsts(cluster).last().unwrap();
+    cluster.query(last, &format!("INSERT INTO {db}.t (id, v) VALUES (1000, 'de')"));
+    blocked("v UInt64", "de");
+    if !cluster.replicates() {
+        let nothing = plan("v Nullable(UInt64)");
+        assert!(
+            nothing.code == Some(0) && nothing.stdout.contains("SW069"),
+            "what is no number becomes NULL: {nothing}"
+        );
+    }
+    let stored = plan("twice UInt64 DEFAULT 0");
+    assert!(stored.code == Some(3) && stored.stdout.contains("SW079"), "{stored}");
+    everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
+}
+
+/// Rows that a `Distributed` table holds back bear each column that it had: one that is computed from then on, or takes fewer values.
+#[test]
+fn what_is_queued_arrives_whatever_becomes_of_its_columns() {
+    let cluster = &End::New.shared();
+    let db = "in_place_queued";
+    set_up(cluster, db);
+    let (tool, first) = (Tool::new(cluster), firsts(cluster)[0]);
+    let rows = |from: u64| {
+        format!(
+            "INSERT INTO DB.write (id, v, d) SETTINGS distributed_foreground_insert = 0 \
+             SELECT number + {from}, 1, '2024-03-01' FROM numbers(8)"
+        )
+    };
+    let commands = ["w MATERIALIZED 1", "w UInt32 DEFAULT 0", "w UInt8", "w ALIAS 2", "z String EPHEMERAL 'b'"];
+    let mut expected = count(cluster, db);
+    for (from, command) in (FIRST_ROW..).step_by(100).zip(commands) {
+        cluster.query(first, &name(db, "SYSTEM STOP DISTRIBUTED SENDS DB.write"));
+        cluster.query(first, &name(db, &rows(from)));
+        tool.plan(&name(db, &format!("ALTER TABLE DB.read MODIFY COLUMN {command}")));
+        let gates: &[&str] =
+            if tool.plan_json().to_string().contains("gate.finalize") { &["start", "finalize"] } else { &["start"] };
+        tool.approve(gates);
+        tool.expect(0, &["execute", PLAN]);
+        tool.expect(0, &["verify", PLAN]);
+        cluster.query(first, &name(db, "SYSTEM START DISTRIBUTED SENDS DB.write"));
+        cluster.query(first, &name(db, "SYSTEM FLUSH DISTRIBUTED DB.write"));
+        expected += 8;
+        assert_eq!(count(cluster, db), expected, "{command}");
+    }
+    everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
+}
+
+/// Each way to a column is found when it is the only one.
+fn ways_to_a_column_are_found(cluster: &Running, tool: &Tool, db: &str) {
+    let (ways, first) = (format!("{db}_ways"), firsts(cluster)[0]);
+    let local = engine(cluster.replicates(), "MergeTree", &ways, "t", "");
+    let over = |table: &str| format!("ENGINE = Distributed(main, '{ways}', {table}, id)");
+    let create =
+        format!("CREATE TABLE DB.t (id UInt64, z String, nn Nested(a UInt8, b UInt8)) ENGINE = {local} ORDER BY id");
+    let statements = [create, format!("CREATE TABLE DB.read AS DB.t {}", over("t"))].map(|sql| name(&ways, &sql));
+    prepare(cluster, &ways, &statements.each_ref().map(String::as_str));
+    let mut all = vec![
+        ("CREATE VIEW DB.way AS SELECT nn.a AS x FROM DB.t".to_owned(), "nn.a", "SW064"),
+        ("CREATE VIEW DB.way AS SELECT z FROM merge('DB', '^t$')".to_owned(), "z", "SW064"),
+        ("CREATE VIEW DB.way AS SELECT z FROM cluster('main', DB.t)".to_owned(), "z", "SW064"),
+        ("CREATE TABLE DB.way AS DB.t ENGINE = Merge('DB', '^(t|x)$')".to_owned(), "z", "SW068"),
+        (format!("CREATE TABLE DB.way AS DB.read {}", over("read")), "z", "SW068"),
+    ];
+    if !cluster.replicates() {
+        let query = "SOURCE(CLICKHOUSE(QUERY 'SELECT id, z FROM DB.t')) LAYOUT(HASHED()) LIFETIME(0)";
+        all.extend([
+            ("CREATE VIEW DB.way AS SELECT COLUMNS('^z') FROM DB.t".to_owned(), "z", "SW064"),
+            (format!("CREATE DICTIONARY DB.way (id UInt64, z String) PRIMARY KEY id {query}"), "z", "SW067"),
+        ]);
+    }
+    for (create, column, code) in all {
+        cluster.query(first, &name(&ways, &create));
+        let sql = name(&ways, &format!("ALTER TABLE DB.t DROP COLUMN {column}"));
+        let ran = tool.expect(3, &["plan", "--sql", &sql]);
+        assert!(ran.stdout.contains(code) && ran.stdout.contains(&format!("{ways}.way")), "{create}: {ran}");
+        let kind = if create.contains("DICTIONARY") { "DICTIONARY" } else { "TABLE" };
+        cluster.query(first, &name(&ways, &format!("DROP {kind} DB.way")));
+    }
+    cluster.query(first, &name(&ways, &format!("CREATE TABLE DB.way AS DB.read {}", over("read"))));
+    let refused = tool.expect(1, &["plan", "--sql", &name(&ways, "ALTER TABLE DB.way ADD COLUMN y UInt8")]);
+    assert!(refused.stderr.contains("right over them"), "{refused}");
+    everywhere(cluster, &[&format!("DROP DATABASE {ways}")]);
 }
 
 fn any_name_will_do(cluster: &Running) {
@@ -376,23 +480,27 @@ fn any_name_will_do(cluster: &Running) {
     }
 }
 
-/// An UPDATE that is not the same when it is done twice.
+/// An UPDATE that is not the same when it is done twice, by itself and along with a column that its condition asks for and that goes.
 fn a_run_killed_in_a_mutation_goes_on(cluster: &Running) {
     let db = "in_place_killed";
     let local = engine(cluster.replicates(), "MergeTree", db, "t", "");
-    prepare(cluster, db, &[&format!("CREATE TABLE {db}.t (id UInt64, v UInt64) ENGINE = {local} ORDER BY id")]);
+    prepare(
+        cluster,
+        db,
+        &[&format!("CREATE TABLE {db}.t (id UInt64, v UInt64, w UInt8) ENGINE = {local} ORDER BY id")],
+    );
     for first in firsts(cluster) {
-        cluster.query(first, &format!("INSERT INTO {db}.t SELECT number, number FROM numbers(1000)"));
+        cluster.query(first, &format!("INSERT INTO {db}.t SELECT number, number, 3 FROM numbers(1000)"));
     }
     sync(cluster, &[&format!("{db}.t")]);
     let sum = format!("SELECT sum(v) - sum(id) FROM {db}.t");
     let tool = Tool::new(cluster);
-    for round in 1..=2_u64 {
+    for (round, more) in (1_u64..).zip(["", "", ", DROP COLUMN w"]) {
         // The same statement twice: each plan's own mutation is told from that of the other.
-        tool.plan(&format!("ALTER TABLE {db}.t UPDATE v = v + 1 WHERE sleepEachRow(0.002) = 0"));
+        tool.plan(&format!("ALTER TABLE {db}.t UPDATE v = v + 1 WHERE sleepEachRow(0.002) = 0 AND w = 3{more}"));
         tool.approve(&["start", "finalize"]);
         let run = tool.start(&["execute", PLAN]);
-        await_started(&tool, "finalize.mutations.s1");
+        await_started(&tool, "finalize.rewritten.s1");
         let killed = run.kill();
         assert_eq!(killed.code, None, "it was killed in the middle: {killed}");
         assert_eq!(tool.state(), "in doubt");
@@ -400,6 +508,8 @@ fn a_run_killed_in_a_mutation_goes_on(cluster: &Running) {
         assert_eq!(tool.state(), "finalized");
         assert_eq!(ask_all(cluster, &sum), (round * 1000).to_string(), "each row once a round");
     }
+    let columns = format!("SELECT count() FROM system.columns WHERE database = '{db}' AND table = 't'");
+    assert_eq!(ask_all(cluster, &columns), "2");
     everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
 }
 
@@ -456,6 +566,14 @@ fn what_these_servers_lack_is_refused(cluster: &Running) {
             db,
             &name(db, "ALTER TABLE DB.t MODIFY COLUMN w DEFAULT 7, ADD CONSTRAINT c CHECK id >= 0"),
         );
+        // Settings of columns, on the way there and back.
+        for of_column in [
+            "ADD COLUMN s UInt64 CODEC(NONE) SETTINGS (min_compress_block_size = 100)",
+            "MODIFY COLUMN s MODIFY SETTING min_compress_block_size = 200, max_compress_block_size = 400",
+            "MODIFY COLUMN s RESET SETTING max_compress_block_size",
+        ] {
+            there_and_back(cluster, &tool, db, &name(db, &format!("ALTER TABLE DB.t {of_column}")));
+        }
         // The definition alone, and yet merges leave the values out.
         for hidden in ["w UInt32 ALIAS v", "w UInt32 EPHEMERAL 1"] {
             let hidden = tool.plan(&name(db, &format!("ALTER TABLE DB.t MODIFY COLUMN {hidden}")));
@@ -475,7 +593,19 @@ fn what_these_servers_lack_is_refused(cluster: &Running) {
         }
     }
     assert_eq!(definitions(cluster, db) == before, cluster.replicates(), "what is refused changes nothing");
-    let unchanged = plan("ALTER TABLE DB.t DROP COLUMN nowhere");
-    assert!(unchanged.code == Some(0) && unchanged.stderr.contains("no change"), "{unchanged}");
+    for gone in ["DROP COLUMN nowhere", "DROP INDEX nowhere", "MODIFY COLUMN w REMOVE COMMENT"] {
+        let unchanged = plan(&format!("ALTER TABLE DB.t {gone}"));
+        assert!(unchanged.code == Some(0) && unchanged.stderr.contains("no change"), "{unchanged}");
+    }
+    if !cluster.replicates() {
+        for there in
+            ["ADD INDEX i v TYPE minmax", "ADD INDEX IF NOT EXISTS i v TYPE minmax", "ADD CONSTRAINT c CHECK id >= 0"]
+        {
+            let same = plan(&format!("ALTER TABLE DB.t {there}"));
+            assert!(same.code == Some(0) && same.stderr.contains("no change"), "{same}");
+        }
+        let other = plan("ALTER TABLE DB.t ADD INDEX IF NOT EXISTS i id TYPE minmax");
+        assert!(other.code == Some(1) && other.stderr.contains("has index i already"), "{other}");
+    }
     everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
 }

@@ -45,4 +45,5 @@ mod target;
 mod tool;
 mod verification;
 mod victim;
+mod view_trials;
 mod world;

@@ -188,6 +188,9 @@ fn who_reads_is_told_from_who_does_not(cluster: &Running) {
         .unwrap();
     cluster.refusal(scene.last(), &scene.sql("SELECT nothing, c FROM DB.t"));
     assert_eq!(uses(&scene.plan("1h", &[])), ["named 3", "star 2"]);
+    // A pattern of table names leads there too, whatever the query says in place of the name.
+    scene.read("SELECT c FROM merge('DB', '^[t]$')");
+    assert_eq!(uses(&scene.plan("1h", &[])), ["named 4", "star 2"]);
     scene.read("CREATE VIEW DB.named AS SELECT id, c FROM DB.t");
     let drop = scene.sql("ALTER TABLE DB.read DROP COLUMN c");
     let refused = scene.tool.expect(3, &["plan", "--sql", &drop, "--unread-for", "1h"]);

@@ -5,7 +5,7 @@ mod rules;
 use super::case::Case;
 use super::finding::Finding;
 use super::retirement::Retirement;
-use crate::alter::{Alter, Lacking, Tried};
+use crate::alter::{Alter, Lacking, Tried, TriedDependent, Unfit};
 use crate::catalog::Table;
 use crate::snapshot::Snapshot;
 
@@ -24,6 +24,10 @@ pub struct AlterCase<'a> {
     pub retirement: Option<&'a Retirement>,
     /// Rows without values of columns whose default changes.
     pub lacking: &'a [Lacking],
+    /// Columns of which some value does not fit the type to be, or may not.
+    pub unfit: &'a [Unfit],
+    /// What leans on the tables, after its trial.
+    pub dependents: &'a [TriedDependent],
 }
 
 impl<'a> AlterCase<'a> {
@@ -39,7 +43,7 @@ impl<'a> AlterCase<'a> {
     }
 }
 
-/// All findings about an ALTER, blockers first, then by code. They need no trial.
+/// All findings about an ALTER, blockers first, then by code. They need no trial of the orders.
 pub fn assess_alter(case: &AlterCase<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = super::rules::of_clusters().flat_map(|rule| (rule.check)(&case.base())).collect();
     findings.extend(rules::ALL.iter().flat_map(|rule| (rule.check)(case)));

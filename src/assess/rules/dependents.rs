@@ -33,8 +33,9 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Finding> {
 /// Whether a view selects from the table or a Buffer writes to it. `Distributed` tables are listed with the change.
 fn leans_on(table: &Table, name: &TableName) -> bool {
     match table.engine.as_str() {
-        "View" | "MaterializedView" => read_view(&table.create_query)
-            .is_ok_and(|view| view.sources.iter().any(|source| source.in_database(&table.name.database) == *name)),
+        "View" | "MaterializedView" => {
+            read_view(&table.create_query).is_ok_and(|view| view.reads(&table.name.database, [name]).contains(name))
+        }
         "Buffer" => read_engine(&table.engine_full).is_ok_and(|engine| {
             let args: Vec<&str> = engine.args().iter().take(2).map(|arg| arg.text.trim_matches(['\'', '`'])).collect();
             args == [&name.database, &name.table]

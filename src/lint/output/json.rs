@@ -42,6 +42,7 @@ fn unread(file: &FileReport, unparsed: &Unparsed) -> Value {
         "line": unparsed.place.line,
         "column": unparsed.place.column,
         "message": unparsed.message,
+        "suppressed": unparsed.suppressed,
     })
 }
 
@@ -53,5 +54,6 @@ fn file(file: &FileReport) -> Value {
         "statements": file.statements,
         "down": file.down,
         "omitted": file.omitted,
+        "unparsed_omitted": file.unparsed_omitted,
     })
 }

@@ -31,7 +31,9 @@ pub fn sarif(report: &Report) -> Value {
 fn results(file: &FileReport) -> Vec<Value> {
     let findings = file.findings.iter().map(|found| result(file, found));
     let unparsed = file.unparsed.iter().map(|unparsed| {
-        one(UNREADABLE, "warning", &format!("cannot be read: {}", unparsed.message), &location(file, &unparsed.place))
+        let text = format!("cannot be read: {}", unparsed.message);
+        let result = one(UNREADABLE, "warning", &text, &location(file, &unparsed.place));
+        suppressed(result, unparsed.suppressed.as_deref())
     });
     findings.chain(unparsed).collect()
 }
@@ -44,8 +46,11 @@ fn result(file: &FileReport, found: &Found) -> Value {
         Severity::Note => "note",
     };
     let text = format!("{}: {}. Safer: {}", finding.what, finding.why, finding.help);
-    let mut result = one(&finding.code, level, &text, &location(file, place));
-    if let Some(reason) = &finding.suppressed {
+    suppressed(one(&finding.code, level, &text, &location(file, place)), finding.suppressed.as_deref())
+}
+
+fn suppressed(mut result: Value, reason: Option<&str>) -> Value {
+    if let Some(reason) = reason {
         result["suppressions"] = json!([{ "kind": "inSource", "justification": reason }]);
     }
     result

@@ -49,7 +49,7 @@ fn finding(file: &FileReport, found: &Found, paint: Paint) -> String {
     let finding = &found.finding;
     if let Some(reason) = &finding.suppressed {
         let place = position(file, &found.place);
-        return format!("allowed[{}]: {}\n  --> {place}\n   = reason: {reason}\n\n", finding.code, finding.what);
+        return allowed(&finding.code, &finding.what, &place, reason);
     }
     let style = style_of(finding.severity);
     let head = paint.on(style, &format!("{}[{}]", finding.severity, finding.code));
@@ -63,50 +63,54 @@ fn finding(file: &FileReport, found: &Found, paint: Paint) -> String {
 }
 
 fn unread(file: &FileReport, unparsed: &Unparsed, paint: Paint) -> String {
+    if let Some(reason) = &unparsed.suppressed {
+        return allowed(UNREADABLE, &unparsed.message, &position(file, &unparsed.place), reason);
+    }
     let style = style_of(Severity::Hazard);
     let head = paint.on(style, &format!("unparsed[{UNREADABLE}]"));
     let excerpt = excerpt(file, &unparsed.place, style, paint);
     format!("{head}: {}\n{excerpt}   = why: what cannot be read is not judged\n\n", visible(&unparsed.message))
 }
 
+/// What somebody has allowed, with the reason.
+fn allowed(code: &str, what: &str, place: &str, reason: &str) -> String {
+    format!("allowed[{code}]: {}\n  --> {place}\n   = reason: {}\n\n", visible(what), visible(reason))
+}
+
 fn position(file: &FileReport, place: &Place) -> String {
     format!("{}:{}:{}", visible(&file.source.name), place.line, place.column)
 }
 
-/// The first line of the place, with carets under it.
+/// The first line of the place, or what of it is near, with carets under it.
 fn excerpt(file: &FileReport, place: &Place, style: Style, paint: Paint) -> String {
-    let text = &file.source.text;
-    let start = text[..place.span.start].rfind('\n').map_or(0, |at| at + 1);
-    let line = text[start..].lines().next().unwrap_or_default();
-    let before = place.column - 1;
-    let skipped = before.saturating_sub(LINE_CHARS_MAX / 2);
-    let shown: String = visible(&line.chars().skip(skipped).take(LINE_CHARS_MAX).collect::<String>());
-    let marked = if place.line == place.end_line {
-        place.end_column - place.column
-    } else {
-        line.chars().count().saturating_sub(before)
-    };
-    let marked = marked.clamp(1, LINE_CHARS_MAX.saturating_sub(before - skipped).max(1));
+    let (before, behind) = file.source.text.split_at(place.span.start);
+    let before: Vec<char> = before.chars().rev().take_while(|c| *c != '\n').take(LINE_CHARS_MAX / 2).collect();
+    let room = LINE_CHARS_MAX - before.len();
+    let behind: Vec<char> = behind.chars().take_while(|c| *c != '\n').take(room).collect();
+    let shown: String = before.iter().rev().chain(&behind).collect();
+    let marked = if place.line == place.end_line { place.end_column - place.column } else { behind.len() };
     let number = place.line.to_string();
     let gutter = " ".repeat(number.len());
-    let carets = paint.on(style, &"^".repeat(marked));
-    let indent = " ".repeat(before - skipped);
+    let carets = paint.on(style, &"^".repeat(marked.clamp(1, room)));
+    let indent = " ".repeat(before.len());
+    let shown = visible(shown.trim_end_matches('\r'));
     format!("{gutter}--> {}\n{gutter} |\n{number} | {shown}\n{gutter} | {indent}{carets}\n", position(file, place))
 }
 
-/// Control characters could do anything to a terminal.
+/// Characters that a terminal obeys instead of showing them could make it show anything.
 fn visible(text: &str) -> String {
     text.chars()
-        .map(|c| {
-            if c == '\t' {
-                ' '
-            } else if c.is_control() {
-                '\u{FFFD}'
-            } else {
-                c
-            }
+        .map(|c| match c {
+            '\t' => ' ',
+            c if c.is_control() || is_directing(c) => '\u{FFFD}',
+            c => c,
         })
         .collect()
+}
+
+/// Characters that are not seen, but set the direction of those that are, or break lines.
+fn is_directing(c: char) -> bool {
+    matches!(c, '\u{061C}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
 }
 
 fn summary(file: &FileReport) -> String {
@@ -114,14 +118,18 @@ fn summary(file: &FileReport) -> String {
         let standing = file.findings.iter().filter(|found| found.finding.suppressed.is_none());
         standing.filter(|found| found.finding.severity == severity).count() as u64
     };
+    let unread = file.unparsed.iter().filter(|unparsed| unparsed.suppressed.is_none()).count();
+    let allowed =
+        file.findings.iter().filter(|found| found.finding.suppressed.is_some()).count() + file.unparsed.len() - unread;
     let parts = [
         (number(Severity::Blocker), "blocker"),
         (number(Severity::Hazard), "hazard"),
         (number(Severity::Note), "note"),
-        (file.findings.iter().filter(|found| found.finding.suppressed.is_some()).count() as u64, "allowed finding"),
-        (file.unparsed.len() as u64, "place that cannot be read"),
+        (allowed as u64, "allowed finding"),
+        (unread as u64, "place that cannot be read"),
         (file.omitted as u64, "finding not shown"),
         (file.down as u64, "statement of the down section not judged"),
+        (file.unparsed_omitted as u64, "more that cannot be read and is not shown"),
     ];
     let parts: Vec<String> =
         parts.iter().filter(|(many, _)| *many > 0).map(|(many, word)| phrase(*many, word)).collect();
@@ -140,6 +148,7 @@ fn phrase(many: u64, words: &str) -> String {
         "place that cannot be read" => "places that cannot be read",
         "finding not shown" => "findings not shown",
         "statement of the down section not judged" => "statements of the down section not judged",
+        "more that cannot be read and is not shown" => "more that cannot be read and are not shown",
         words => return count(many, words),
     };
     if many == 1 { format!("1 {words}") } else { format!("{many} {plural}") }

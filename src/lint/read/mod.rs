@@ -6,18 +6,30 @@ mod postgres_lexer;
 mod postgres_nested;
 mod postgres_session;
 mod postgres_upkeep;
+mod reach;
 mod syntax;
 
 use std::ops::Range;
 
 pub(super) use postgres_lexer::PostgresLexer;
+use reach::Word;
+pub(super) use reach::of_command;
 
 use super::dialect::Dialect;
 use super::pieces::{Unread, split};
 use super::statement::{Act, Named, Reach, Statement, What};
 use crate::ddl::DdlError;
-use crate::ddl::lexer::TokenKind;
+use crate::ddl::lexer::{Lexer, Token, TokenKind};
 use crate::ddl::reader::Reader;
+
+/// The tokens of a piece of a text, comments among them, up to what cannot be read.
+pub(super) fn tokens(text: &str, dialect: Dialect) -> Vec<Token> {
+    let tokens: Vec<Token> = match dialect {
+        Dialect::ClickHouse => Lexer::new(text).map_while(Result::ok).collect(),
+        Dialect::Postgres => PostgresLexer::new(text).map_while(Result::ok).collect(),
+    };
+    tokens.into_iter().filter(|token| token.kind != TokenKind::Whitespace).collect()
+}
 
 /// The statements of a text and the places that cannot be read.
 pub(super) fn statements(text: &str, dialect: Dialect) -> (Vec<Statement>, Vec<Unread>) {
@@ -29,7 +41,8 @@ pub(super) fn statements(text: &str, dialect: Dialect) -> (Vec<Statement>, Vec<U
     let mut judge = syntax::Judge::default();
     for piece in pieces {
         let sql = &text[piece.span.clone()];
-        let mut cursor = Cursor { reader: Reader::of(sql, piece.tokens.clone()), sql, offset: piece.span.start };
+        let reader = Reader::of(sql, piece.tokens.clone());
+        let mut cursor = Cursor { reader, sql, offset: piece.span.start, dialect };
         let mut wrong: Vec<Unread> = piece.bad_bracket.iter().cloned().collect();
         let acts = match read(&mut cursor, dialect, &mut wrong) {
             Ok(acts) => acts,
@@ -81,6 +94,7 @@ pub(super) struct Cursor<'a> {
     reader: Reader<'a>,
     sql: &'a str,
     offset: usize,
+    dialect: Dialect,
 }
 
 impl<'a> Cursor<'a> {
@@ -103,9 +117,9 @@ impl<'a> Cursor<'a> {
     /// `[database.]table`, in PostgreSQL with a schema; of three names the last two count.
     fn name(&mut self) -> Result<Named, DdlError> {
         let start = self.start();
-        let mut parts = vec![self.reader.identifier()?];
+        let mut parts = vec![self.name_part()?];
         while self.reader.take_symbol(".") {
-            parts.push(self.reader.identifier()?);
+            parts.push(self.name_part()?);
         }
         if self.end() - start > NAME_BYTES_MAX {
             return Err(self.reader.error("the name before this is too long"));
@@ -115,11 +129,22 @@ impl<'a> Cursor<'a> {
         Ok(Named { sql, database: parts.pop(), table })
     }
 
+    /// One part of a name, as the server understands it: PostgreSQL folds what is not quoted to lower case.
+    fn name_part(&mut self) -> Result<String, DdlError> {
+        let folds = self.dialect == Dialect::Postgres && self.reader.kind(0) == Some(TokenKind::Word);
+        let part = self.reader.identifier()?;
+        Ok(if folds { part.to_ascii_lowercase() } else { part })
+    }
+
     /// Steps over `IF [NOT] EXISTS`.
     fn skip_if_exists(&mut self) {
-        if !self.reader.take(&["IF", "NOT", "EXISTS"]) {
+        if !self.take_if_not_exists() {
             self.reader.take(&["IF", "EXISTS"]);
         }
+    }
+
+    fn take_if_not_exists(&mut self) -> bool {
+        self.reader.take(&["IF", "NOT", "EXISTS"])
     }
 
     /// The items of `(a, b)`, which comes next.
@@ -152,7 +177,7 @@ impl<'a> Cursor<'a> {
             self.reader.advance();
         }
         self.reader.expect_symbol(")")?;
-        Ok(Cursor { reader: Reader::of(self.sql, tokens), sql: self.sql, offset: self.offset })
+        Ok(Cursor { reader: Reader::of(self.sql, tokens), sql: self.sql, offset: self.offset, dialect: self.dialect })
     }
 
     /// Whether a word that is still to come is one of those that are looked for, in lower case.
@@ -181,27 +206,14 @@ impl<'a> Cursor<'a> {
 
     /// Which rows the rest of the statement is for; the reader goes to its end.
     fn reach(&mut self) -> Reach {
-        let mut condition: Option<Vec<(TokenKind, String)>> = None;
-        let (mut depth, mut limited) = (0_usize, false);
-        while let Some(kind) = self.reader.kind(0) {
-            match kind {
-                TokenKind::Open => depth += 1,
-                TokenKind::Close => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            limited |= self.reader.sees_any(&["LIMIT"]);
-            if let Some(condition) = &mut condition {
-                condition.push((kind, self.reader.text(0).to_ascii_lowercase()));
-            } else if depth == 0 && self.reader.sees_any(&["WHERE"]) {
-                condition = Some(Vec::new());
-            }
+        let from = self.reader.place();
+        self.reader.return_to(0);
+        let mut words = Vec::new();
+        while let Some(token) = self.reader.peek(0) {
+            words.push(Word { kind: token.kind, text: self.reader.text_of(token), start: token.span.start });
             self.reader.advance();
         }
-        match condition {
-            _ if limited => Reach::Bounded,
-            None => Reach::All,
-            Some(condition) => reach_of(&condition),
-        }
+        reach::of_rows(&words, from)
     }
 
     fn act(&self, what: What, table: Option<Named>, start: usize) -> Act {
@@ -212,29 +224,4 @@ impl<'a> Cursor<'a> {
 /// An item between commas.
 struct Piecewise {
     text: String,
-}
-
-fn reach_of(condition: &[(TokenKind, String)]) -> Reach {
-    let words: Vec<&str> = condition.iter().map(|(_, text)| text.as_str()).collect();
-    if matches!(words.as_slice(), ["1" | "true"] | ["1", "=", "1"] | ["(", "1", "=", "1", ")"]) {
-        return Reach::All;
-    }
-    let is_value =
-        |at: usize| condition.get(at).is_some_and(|(kind, _)| matches!(kind, TokenKind::Number | TokenKind::String));
-    let is_id = |word: &str| {
-        let name = word.trim_matches(['"', '`']);
-        name == "pk" || name.ends_with("id")
-    };
-    let names_rows = words.windows(2).enumerate().any(|(at, pair)| {
-        let behind = match pair[1] {
-            "=" => at + 2,
-            "in" if words.get(at + 2) == Some(&"(") => at + 3,
-            _ => return false,
-        };
-        is_id(pair[0]) && is_value(behind)
-    });
-    let has = |any: &[&str]| words.iter().any(|word| any.contains(word));
-    let alternatives = has(&["or"]);
-    let bounded = names_rows || has(&["between"]) || has(&[">", ">="]) && has(&["<", "<="]);
-    if bounded && !alternatives { Reach::Bounded } else { Reach::Some }
 }

@@ -410,10 +410,10 @@ fn create(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
     if !is_view && !reader.take(&["TABLE"]) {
         return Ok(Vec::new());
     }
-    cursor.skip_if_exists();
+    let may_be_there = cursor.take_if_not_exists();
     let table = cursor.name()?;
     let end = cursor.end();
-    let mut definition = Definition::default();
+    let mut definition = Definition { may_be_there, ..Definition::default() };
     if !is_view && cursor.reader.text(0) == "(" {
         for item in cursor.bracketed()? {
             define(&mut definition, &item.text);

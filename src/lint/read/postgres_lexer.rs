@@ -31,7 +31,7 @@ impl<'a> PostgresLexer<'a> {
             b if b.is_ascii_whitespace() || b == 0x0b => {
                 Ok((TokenKind::Whitespace, self.skip(start, |b| b.is_ascii_whitespace() || b == 0x0b)))
             }
-            b'-' if next == b'-' => Ok((TokenKind::Comment, self.skip(start, |b| b != b'\n'))),
+            b'-' if next == b'-' => Ok((TokenKind::Comment, self.skip(start, |b| !matches!(b, b'\n' | b'\r')))),
             b'/' if next == b'*' => self.block_comment(),
             b'\'' => self.quoted(start, false, TokenKind::String),
             b'e' | b'E' if next == b'\'' => self.quoted(start + 1, true, TokenKind::String),
@@ -49,7 +49,7 @@ impl<'a> PostgresLexer<'a> {
             b',' => one(TokenKind::Comma),
             b';' => one(TokenKind::Semicolon),
             b'.' => one(TokenKind::Dot),
-            b'\\' => Err(("a command of psql is no SQL", start + 1)),
+            b'\\' => Err(("a command of psql is no SQL", self.skip(start, |b| b != b'\n'))),
             b'+' | b'-' | b'*' | b'/' | b'<' | b'>' | b'=' | b'~' | b'!' | b'@' | b'#' | b'%' | b'^' | b'&' | b'|'
             | b'?' | b':' => one(TokenKind::Operator),
             _ => Err(("unexpected character", start + 1)),
@@ -159,6 +159,13 @@ mod tests {
                 "$1"
             ]
         );
+    }
+
+    #[test]
+    fn a_line_comment_ends_with_its_line() {
+        for end in ["\n", "\r", "\r\n"] {
+            assert_eq!(tokens(&format!("-- a{end}b")), ["b"]);
+        }
     }
 
     #[test]

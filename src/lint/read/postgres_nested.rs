@@ -134,7 +134,8 @@ fn statements(text: &str, offset: usize, wrong: &mut Vec<Unread>, is_body: bool)
     for piece in pieces {
         wrong.extend(piece.bad_bracket.map(in_file));
         let sql = &text[piece.span.clone()];
-        let mut cursor = Cursor { reader: Reader::of(sql, piece.tokens), sql, offset: offset + piece.span.start };
+        let reader = Reader::of(sql, piece.tokens);
+        let mut cursor = Cursor { reader, sql, offset: offset + piece.span.start, dialect: Dialect::Postgres };
         if is_body {
             skip_control(&mut cursor.reader);
         }

@@ -1,7 +1,8 @@
 //! SW032: a DELETE of many rows.
 
-use super::{File, Mark, Step};
+use super::{File, Mark, Step, in_partition, is_bookkeeping};
 use crate::ddl::Form;
+use crate::lint::read::of_command;
 use crate::lint::statement::{Reach, What};
 
 pub(super) const CODE: &str = "SW032";
@@ -23,12 +24,26 @@ fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
         )
     };
     match &step.act.what {
-        What::Alter(command) if command.form == Form::Delete => Some(Mark::hazard(
-            span,
-            format!("rows of {table} are deleted by a mutation"),
-            "every part with a row that fits is written anew, on every replica, however few the rows are; it cannot be undone",
-            help,
-        )),
+        What::Alter(command) if command.form == Form::Delete => {
+            let partition = in_partition(&command.text.text);
+            let rows = if partition { "every row of a partition" } else { "every row" };
+            match of_command(&command.text.text) {
+                Reach::All => Some(Mark::blocker(
+                    span,
+                    format!("{rows} of {table} is deleted"),
+                    "the rows are gone, on every replica, and all that they stand in is written anew",
+                    help,
+                )),
+                _ if partition => None,
+                Reach::Some | Reach::Bounded => Some(Mark::hazard(
+                    span,
+                    format!("rows of {table} are deleted by a mutation"),
+                    "every part with a row that fits is written anew, on every replica, however few the rows are; it cannot be undone",
+                    help,
+                )),
+            }
+        }
+        What::Delete(Reach::Some) if is_bookkeeping(step) => None,
         What::Delete(Reach::All) => Some(Mark::blocker(
             span,
             format!("every row of {table} is deleted"),
@@ -58,6 +73,13 @@ mod tests {
             ClickHouse,
             &[
                 ("ALTER TABLE t DELETE WHERE a = 1", "hazard: DELETE WHERE a = 1"),
+                ("ALTER TABLE t DELETE WHERE 1", "blocker: DELETE WHERE 1"),
+                ("ALTER TABLE t DELETE WHERE (1 = 1)", "blocker: DELETE WHERE (1 = 1)"),
+                ("ALTER TABLE t DELETE WHERE true", "blocker: DELETE WHERE true"),
+                (
+                    "ALTER TABLE t DELETE IN PARTITION '202401' WHERE true",
+                    "blocker: DELETE IN PARTITION '202401' WHERE true",
+                ),
                 ("DELETE FROM d.t WHERE a > 1", "hazard: DELETE FROM d.t"),
                 ("DELETE FROM t WHERE true", "blocker: DELETE FROM t"),
             ],
@@ -65,9 +87,23 @@ mod tests {
         flags(
             CODE,
             Postgres,
-            &[("DELETE FROM t", "blocker: DELETE FROM t"), ("DELETE FROM t WHERE a < now()", "hazard: DELETE FROM t")],
+            &[
+                ("DELETE FROM t", "blocker: DELETE FROM t"),
+                ("DELETE FROM t WHERE id = id", "blocker: DELETE FROM t"),
+                ("DELETE FROM t WHERE a < now()", "hazard: DELETE FROM t"),
+                ("DELETE FROM t WHERE NOT (id = 7)", "hazard: DELETE FROM t"),
+                ("DELETE FROM django_migrations", "blocker: DELETE FROM django_migrations"),
+            ],
         );
-        passes(CODE, ClickHouse, &["DELETE FROM t WHERE id = 3", "ALTER TABLE t DROP INDEX i"]);
+        passes(
+            CODE,
+            ClickHouse,
+            &[
+                "DELETE FROM t WHERE id = 3",
+                "ALTER TABLE t DELETE IN PARTITION '202401' WHERE a = 1",
+                "ALTER TABLE t DROP INDEX i",
+            ],
+        );
         passes(
             CODE,
             Postgres,
@@ -75,6 +111,7 @@ mod tests {
                 "DELETE FROM t WHERE id = 7",
                 "DELETE FROM t WHERE ctid IN (SELECT ctid FROM t LIMIT 100)",
                 "DELETE FROM django_content_type WHERE id IN (1, 2)",
+                "DELETE FROM public.alembic_version WHERE version_num = '1'",
             ],
         );
     }

@@ -24,6 +24,12 @@ pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
                 "queries do not see them any more and nothing says so; what lies detached is in no backup and no count",
                 format!("ALTER TABLE {table} ATTACH PARTITION … takes them back: say when"),
             )),
+            What::Alter(command) if command.form == Form::MovePartitionToTable => Some(Mark::hazard(
+                span,
+                format!("rows of {table} move into another table"),
+                "queries of the one do not see them any more, those of the other do, on this shard only; views of the other get nothing of it",
+                "say who reads them there; ALTER TABLE … MOVE PARTITION … TO TABLE … takes them back as long as nothing else is in that partition",
+            )),
             _ => None,
         }
     });
@@ -44,6 +50,7 @@ mod tests {
             &[
                 ("DETACH TABLE d.t PERMANENTLY", "hazard: DETACH TABLE d.t"),
                 ("ALTER TABLE t DETACH PARTITION 202401", "hazard: DETACH PARTITION 202401"),
+                ("ALTER TABLE t MOVE PARTITION 1 TO TABLE u", "hazard: MOVE PARTITION 1 TO TABLE u"),
             ],
         );
         passes(CODE, ClickHouse, &["ATTACH TABLE t", "ALTER TABLE t ATTACH PARTITION 202401"]);

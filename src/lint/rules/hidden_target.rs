@@ -32,15 +32,25 @@ mod tests {
         flags(
             CODE,
             ClickHouse,
-            &[(
-                "CREATE MATERIALIZED VIEW v ENGINE = SummingMergeTree ORDER BY a AS SELECT a FROM t",
-                "note: CREATE MATERIALIZED VIEW v",
-            )],
+            &[
+                (
+                    "CREATE MATERIALIZED VIEW v ENGINE = SummingMergeTree ORDER BY a AS SELECT a FROM t",
+                    "note: CREATE MATERIALIZED VIEW v",
+                ),
+                (
+                    "CREATE MATERIALIZED VIEW v ENGINE = MergeTree ORDER BY a TTL d TO DISK 'x' AS SELECT a, d FROM t",
+                    "note: CREATE MATERIALIZED VIEW v",
+                ),
+            ],
         );
         passes(
             CODE,
             ClickHouse,
-            &["CREATE MATERIALIZED VIEW v ON CLUSTER main TO d.u AS SELECT a FROM t", "CREATE VIEW v AS SELECT 1"],
+            &[
+                "CREATE MATERIALIZED VIEW v ON CLUSTER main TO d.u AS SELECT a FROM t",
+                "CREATE MATERIALIZED VIEW v REFRESH EVERY 1 HOUR APPEND TO d.t AS SELECT 1",
+                "CREATE VIEW v AS SELECT 1",
+            ],
         );
     }
 }

@@ -6,8 +6,11 @@ use std::ops::Range;
 
 use super::checks::Checks;
 use super::dialect::Dialect;
-use super::statement::{Act, Definition, Named, Statement, What};
+use super::known::Known;
+use super::new_tables::on_old_tables;
+use super::statement::{Act, Named, Statement};
 use crate::assess::{Finding, Severity};
+use crate::ddl::alteration::has_words;
 
 mod add_index;
 mod attach_from;
@@ -126,55 +129,28 @@ pub fn titles() -> impl Iterator<Item = (&'static str, &'static str)> {
 
 /// A file as rules see it.
 pub(super) struct File<'a> {
-    pub(super) dialect: Dialect,
-    pub(super) text: &'a str,
-    pub(super) statements: &'a [Statement],
-    pub(super) known: &'a Known,
-    pub(super) checks: &'a Checks,
+    dialect: Dialect,
+    text: &'a str,
+    statements: &'a [Statement],
+    steps: Vec<Step<'a>>,
+    known: &'a Known,
+    checks: &'a Checks,
     /// The file's number among all that are given.
-    pub(super) number: usize,
+    number: usize,
 }
 
-/// How many statements before and behind one are looked at for what belongs to it: enough for any migration, and a bound.
-const NEAR: usize = 200;
-/// More tables of a kind are not kept in mind.
-const TABLES_MAX: usize = 1_000;
+/// How many acts before and behind one are looked at for what belongs to it: enough for any migration, and a bound.
+const NEAR: usize = 100;
+/// Tables in which tools keep what migrations have run: of one row, or of one for each migration.
+const BOOKKEEPING: [&str; 3] = ["alembic_version", "django_migrations", "schema_migrations"];
 
-/// What all files together say about tables.
-#[derive(Default)]
-pub(super) struct Known {
-    /// `Distributed` tables with the local table of each.
-    distributed: Vec<(Named, Named)>,
-    /// Tables that only tie rows of two others together.
-    join_tables: Vec<Named>,
+fn is_bookkeeping(step: &Step<'_>) -> bool {
+    step.act.table.as_ref().is_some_and(|table| BOOKKEEPING.contains(&table.table.as_str()))
 }
 
-impl Known {
-    pub(super) fn new<'a>(files: impl Iterator<Item = &'a [Statement]>) -> Self {
-        let mut known = Self::default();
-        for act in files.flatten().flat_map(|statement| &statement.acts) {
-            let (What::CreateTable(definition), Some(table)) = (&act.what, &act.table) else { continue };
-            if let Some(local) = definition.distributed_over.as_ref().filter(|_| known.distributed.len() < TABLES_MAX) {
-                known.distributed.push((table.clone(), local.clone()));
-            }
-            if is_join_table(definition) && known.join_tables.len() < TABLES_MAX {
-                known.join_tables.push(table.clone());
-            }
-        }
-        known
-    }
-
-    /// The local table behind a `Distributed` one.
-    fn local_of(&self, table: &Named) -> Option<&Named> {
-        self.distributed.iter().find(|(distributed, _)| distributed.is(table)).map(|(_, local)| local)
-    }
-}
-
-/// Two foreign keys, and at most an id beside them.
-fn is_join_table(definition: &Definition) -> bool {
-    let others = definition.columns.iter().filter(|column| !column.name.to_ascii_lowercase().ends_with("_id")).count();
-    let links = definition.columns.len() - others;
-    links == 2 && definition.foreign_keys <= 2 && others <= 1 && definition.columns.len() <= 3
+/// Whether a command of ClickHouse's ALTER is for one partition.
+fn in_partition(command: &str) -> bool {
+    has_words(command, &["IN", "PARTITION"])
 }
 
 /// A place that a rule objects to.
@@ -213,10 +189,14 @@ impl Mark {
 /// An act with its statement.
 #[derive(Clone, Copy)]
 pub(super) struct Step<'a> {
+    /// The act's number in the file.
+    number: usize,
     /// The statement's number in the file.
     at: usize,
     statement: &'a Statement,
     act: &'a Act,
+    /// Whether it is about what may have been there before the file.
+    is_old: bool,
 }
 
 impl<'a> Step<'a> {
@@ -227,29 +207,36 @@ impl<'a> Step<'a> {
 }
 
 impl<'a> File<'a> {
+    pub(super) fn new(
+        dialect: Dialect,
+        text: &'a str,
+        statements: &'a [Statement],
+        known: &'a Known,
+        checks: &'a Checks,
+        number: usize,
+    ) -> Self {
+        let old = on_old_tables(text, dialect, statements);
+        let numbered = statements.iter().enumerate();
+        let acts = numbered.flat_map(|(at, statement)| statement.acts.iter().map(move |act| (at, statement, act)));
+        let step = |(number, ((at, statement, act), is_old))| Step { number, at, statement, act, is_old };
+        let steps = acts.zip(old).enumerate().map(step).collect();
+        Self { dialect, text, statements, steps, known, checks, number }
+    }
+
     /// All acts of the file, in order.
-    fn steps(&self) -> impl Iterator<Item = Step<'a>> + use<'a> {
-        let numbered = self.statements.iter().enumerate();
-        numbered.flat_map(|(at, statement)| statement.acts.iter().map(move |act| Step { at, statement, act }))
+    fn steps(&self) -> impl Iterator<Item = Step<'a>> {
+        self.steps.iter().copied()
     }
 
     /// Acts on tables that were there before this file: nothing is lost, and nobody waits, on one that it creates.
-    fn steps_on_old_tables(&self) -> impl Iterator<Item = Step<'a>> + use<'a> {
-        let mut created: Vec<&Named> = Vec::new();
-        self.steps().filter(move |step| {
-            let Some(table) = &step.act.table else { return true };
-            if matches!(step.act.what, What::CreateTable(_)) && created.len() < TABLES_MAX {
-                created.push(table);
-            }
-            matches!(step.act.what, What::CreateTable(_)) || !created.iter().any(|one| one.is(table))
-        })
+    fn steps_on_old_tables(&self) -> impl Iterator<Item = Step<'a>> {
+        self.steps().filter(|step| step.is_old)
     }
 
-    /// Acts of the statements around one, its own included.
-    fn around(&self, step: &Step<'_>) -> impl Iterator<Item = Step<'a>> + use<'a> {
-        let from = step.at.saturating_sub(NEAR);
-        let near = self.statements.iter().enumerate().skip(from).take(2 * NEAR);
-        near.flat_map(|(at, statement)| statement.acts.iter().map(move |act| Step { at, statement, act }))
+    /// The acts around one, itself included.
+    fn around(&self, step: &Step<'_>) -> impl Iterator<Item = Step<'a>> {
+        let (from, to) = (step.number.saturating_sub(NEAR), (step.number + NEAR).min(self.steps.len()));
+        self.steps[from..to].iter().copied()
     }
 
     fn is_clickhouse(&self) -> bool {

@@ -14,7 +14,7 @@ pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
         let (key, span) = definition.order_by.as_ref()?;
         let names = columns_of(key).unwrap_or_default();
         let nullable = |name: &String| {
-            definition.columns.iter().any(|column| column.name == *name && column.kind.starts_with("Nullable("))
+            definition.columns.iter().any(|column| column.name == *name && column.kind.contains("Nullable("))
         };
         let name = file.quoted(names.iter().find(|name| nullable(name))?);
         Some(Mark::hazard(
@@ -38,10 +38,25 @@ mod tests {
         flags(
             CODE,
             ClickHouse,
-            &[(
-                "CREATE TABLE t (a Nullable(String), b UInt8) ENGINE = MergeTree ORDER BY (b, a) SETTINGS allow_nullable_key = 1",
-                "hazard: (b, a)",
-            )],
+            &[
+                (
+                    "CREATE TABLE t (a Nullable(String), b UInt8) ENGINE = MergeTree ORDER BY (b, a) SETTINGS allow_nullable_key = 1",
+                    "hazard: (b, a)",
+                ),
+                ("CREATE TABLE t (a LowCardinality(Nullable(String))) ENGINE = MergeTree ORDER BY a", "hazard: a"),
+                ("CREATE TABLE t (a Array(Nullable(String))) ENGINE = MergeTree ORDER BY a", "hazard: a"),
+                ("CREATE TABLE t (a String NULL) ENGINE = MergeTree ORDER BY a", "hazard: a"),
+                ("CREATE TABLE t (a String DEFAULT 'x' NULL) ENGINE = MergeTree ORDER BY a", "hazard: a"),
+                ("CREATE TABLE t (a Nullable(String)) ENGINE = MergeTree PRIMARY KEY a", "hazard: a"),
+                (
+                    "CREATE TABLE t (a Nullable(Int8), PRIMARY KEY (a)) ENGINE = MergeTree",
+                    "hazard: (a Nullable(Int8), PRIMARY KEY (a))",
+                ),
+                (
+                    "CREATE TABLE t (a Nullable(Int8) PRIMARY KEY) ENGINE = MergeTree",
+                    "hazard: (a Nullable(Int8) PRIMARY KEY)",
+                ),
+            ],
         );
         passes(
             CODE,
@@ -49,6 +64,8 @@ mod tests {
             &[
                 "CREATE TABLE t (a Nullable(String), b UInt8) ENGINE = MergeTree ORDER BY b",
                 "CREATE TABLE t (a Array(Nullable(String)), b UInt8) ENGINE = MergeTree ORDER BY b",
+                "CREATE TABLE t (a String NOT NULL, b UInt8) ENGINE = MergeTree ORDER BY a",
+                "CREATE TABLE t (a Nullable(String), b UInt8) ENGINE = MergeTree PRIMARY KEY b",
             ],
         );
     }

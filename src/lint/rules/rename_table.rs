@@ -13,6 +13,9 @@ pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
             return Some(renamed(&step, kind, name));
         }
         let (to, from) = (target(&step)?, step.act.table.as_ref()?);
+        if file.is_clickhouse() && is_second_of_swap(file, &step, to) {
+            return None;
+        }
         let gives_it_anew = |other: &Step<'_>| target(other).is_some_and(|name| name.is(from)) && !std::ptr::eq(other.act, step.act);
         let taker = file.around(&step).find(gives_it_anew);
         // A name that another rename gives anew is a swap, which has a rule of its own for ClickHouse.
@@ -27,7 +30,28 @@ pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
         let why = "software that knows the old name fails, also the version that is being replaced; views and Distributed tables keep to names";
         Some(Mark::blocker(&step.act.span, format!("there is no {} any more", from.sql), why, help))
     });
-    renames.collect()
+    renames.chain(databases(file)).collect()
+}
+
+/// Whether an earlier rename took the new name away from another table: what is at stake is that name, not the one that is given up.
+fn is_second_of_swap(file: &File<'_>, step: &Step<'_>, to: &Named) -> bool {
+    file.around(step).any(|other| {
+        other.act.span.start < step.act.span.start
+            && target(&other).is_some()
+            && other.act.table.as_ref().is_some_and(|from| from.is(to))
+    })
+}
+
+fn databases(file: &File<'_>) -> impl Iterator<Item = Mark> {
+    file.steps().filter_map(|step| {
+        let (What::RenameDatabase { to }, from) = (&step.act.what, step.table()) else { return None };
+        Some(Mark::blocker(
+            &step.act.span,
+            format!("there is no database {from} any more"),
+            "software that knows the old name fails, also the version that is being replaced; views and Distributed tables of any database keep to names",
+            format!("create {} beside it and move writers and readers table by table; drop {from} when nobody uses it", to.sql),
+        ))
+    })
 }
 
 /// Another table takes the name, in PostgreSQL.
@@ -69,7 +93,14 @@ mod tests {
 
     #[test]
     fn cases() {
-        flags(CODE, ClickHouse, &[("RENAME TABLE d.a TO d.b", "blocker: RENAME TABLE d.a TO d.b")]);
+        flags(
+            CODE,
+            ClickHouse,
+            &[
+                ("RENAME TABLE d.a TO d.b", "blocker: RENAME TABLE d.a TO d.b"),
+                ("RENAME DATABASE a TO b ON CLUSTER main", "blocker: RENAME DATABASE a TO b"),
+            ],
+        );
         flags(
             CODE,
             Postgres,
@@ -98,6 +129,8 @@ mod tests {
             &[
                 "EXCHANGE TABLES a AND b",
                 "RENAME TABLE new TO t_new, t_new TO new",
+                "RENAME TABLE a TO a_old, a_new TO a",
+                "RENAME DICTIONARY a TO b",
                 "CREATE TABLE a (x UInt8) ENGINE = MergeTree ORDER BY x; RENAME TABLE a TO b",
             ],
         );

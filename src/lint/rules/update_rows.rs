@@ -1,7 +1,8 @@
 //! SW031: an UPDATE of many rows.
 
-use super::{File, Mark, Step};
+use super::{File, Mark, Step, in_partition, is_bookkeeping};
 use crate::ddl::Form;
+use crate::lint::read::of_command;
 use crate::lint::statement::{Reach, What};
 
 pub(super) const CODE: &str = "SW031";
@@ -25,12 +26,26 @@ fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
         )
     };
     match &step.act.what {
-        What::Alter(command) if command.form == Form::Update => Some(Mark::hazard(
-            span,
-            format!("rows of {table} are updated by a mutation"),
-            "every part with a row that fits is written anew, on every replica, however few the rows are; it cannot be undone",
-            help,
-        )),
+        What::Alter(command) if command.form == Form::Update => {
+            let partition = in_partition(&command.text.text);
+            match of_command(&command.text.text) {
+                // A partition at a time is what is asked for.
+                _ if partition => None,
+                Reach::All => Some(Mark::blocker(
+                    span,
+                    format!("every row of {table} is updated"),
+                    "all parts are written anew, on every replica; it cannot be undone",
+                    help,
+                )),
+                Reach::Some | Reach::Bounded => Some(Mark::hazard(
+                    span,
+                    format!("rows of {table} are updated by a mutation"),
+                    "every part with a row that fits is written anew, on every replica, however few the rows are; it cannot be undone",
+                    help,
+                )),
+            }
+        }
+        What::Update(Reach::Some) if is_bookkeeping(step) => None,
         What::Update(Reach::All) => Some(Mark::blocker(
             span,
             format!("every row of {table} is updated"),
@@ -60,6 +75,9 @@ mod tests {
             ClickHouse,
             &[
                 ("ALTER TABLE t UPDATE a = 1, b = 2 WHERE c = 3", "hazard: UPDATE a = 1, b = 2 WHERE c = 3"),
+                ("ALTER TABLE t UPDATE a = 1 WHERE id = 3", "hazard: UPDATE a = 1 WHERE id = 3"),
+                ("ALTER TABLE t UPDATE a = 1 WHERE 1", "blocker: UPDATE a = 1 WHERE 1"),
+                ("ALTER TABLE t UPDATE a = 1 WHERE 1 = 1", "blocker: UPDATE a = 1 WHERE 1 = 1"),
                 ("UPDATE d.t SET a = 1 WHERE 1", "blocker: UPDATE d.t"),
             ],
         );
@@ -70,9 +88,24 @@ mod tests {
                 ("UPDATE t SET a = b", "blocker: UPDATE t"),
                 ("UPDATE only s.t AS x SET a = 1 WHERE x.kind = 'k'", "hazard: UPDATE only s.t"),
                 ("UPDATE t SET a = 1 WHERE id = 3 OR kind = 4", "hazard: UPDATE t"),
+                ("UPDATE t SET a = 1 WHERE \"user_id\" IN (1, 2)", "hazard: UPDATE t"),
+                (
+                    "UPDATE users SET plan = (SELECT p.name FROM plans p WHERE p.id = users.plan_id LIMIT 1)",
+                    "blocker: UPDATE users",
+                ),
+                ("WITH b AS (SELECT 1 LIMIT 1) UPDATE t SET a = 1", "blocker: UPDATE t"),
+                ("UPDATE alembic_version SET version_num = '2'", "blocker: UPDATE alembic_version"),
             ],
         );
-        passes(CODE, ClickHouse, &["UPDATE t SET a = 1 WHERE id = 3"]);
+        passes(
+            CODE,
+            ClickHouse,
+            &[
+                "UPDATE t SET a = 1 WHERE id = 3",
+                "ALTER TABLE t UPDATE a = 1 IN PARTITION '202401' WHERE b = 2",
+                "ALTER TABLE t UPDATE a = 1 IN PARTITION '202401' WHERE 1",
+            ],
+        );
         passes(
             CODE,
             Postgres,
@@ -81,7 +114,7 @@ mod tests {
                 "UPDATE t SET a = 1 WHERE id IN (SELECT id FROM t WHERE a IS NULL LIMIT 1000)",
                 "UPDATE t SET a = 1 WHERE id >= 1000 AND id < 2000",
                 "WITH b AS (SELECT id FROM t LIMIT 10) UPDATE t SET a = 1 FROM b WHERE t.id = b.id",
-                "UPDATE t SET a = 1 WHERE \"user_id\" IN (1, 2)",
+                "UPDATE alembic_version SET version_num = '2' WHERE alembic_version.version_num = '1'",
             ],
         );
     }

@@ -1,31 +1,63 @@
 //! SW035: a new column whose default has another value each time.
 
 use super::{File, Mark, Step};
+use crate::ddl::lexer::TokenKind;
+use crate::lint::read::tokens;
 use crate::lint::statement::What;
+use crate::words::sql;
 
 pub(super) const CODE: &str = "SW035";
 pub(super) const TITLE: &str = "a default has another value each time";
 pub(super) const DIALECTS: &[crate::lint::Dialect] = super::BOTH;
 
-const VOLATILE: [&str; 18] = [
+const CLICKHOUSE: [&str; 28] = [
     "now",
     "now64",
+    "nowinblock",
+    "nowinblock64",
+    "utctimestamp",
+    "utc_timestamp",
+    "current_timestamp",
     "today",
+    "current_date",
+    "curdate",
     "yesterday",
     "rand",
     "rand32",
     "rand64",
+    "randcanonical",
+    "randconstant",
+    "randuniform",
+    "randnormal",
     "randomstring",
+    "randomstringutf8",
+    "randomfixedstring",
+    "randomprintableascii",
     "generateuuidv4",
     "generateuuidv7",
+    "generateulid",
+    "generatesnowflakeid",
+    "generateserialid",
+    "fuzzbits",
+];
+/// PostgreSQL takes the time of the transaction once, and stores it as a constant: `now()` is none of them.
+const POSTGRES: [&str; 16] = [
     "random",
+    "random_normal",
     "clock_timestamp",
-    "gen_random_uuid",
-    "uuid_generate_v4",
     "timeofday",
     "nextval",
-    "randomuuid",
-    "generateulid",
+    "currval",
+    "lastval",
+    "gen_random_uuid",
+    "gen_random_bytes",
+    "gen_salt",
+    "uuid_generate_v1",
+    "uuid_generate_v1mc",
+    "uuid_generate_v4",
+    "uuidv4",
+    "uuidv7",
+    "generate_ulid",
 ];
 
 pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
@@ -34,27 +66,46 @@ pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
 
 fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
     let What::AddColumn(column) = &step.act.what else { return None };
-    let default = column.default.as_deref()?.to_ascii_lowercase();
-    let mut calls =
-        default.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| VOLATILE.contains(word));
-    // PostgreSQL takes the time of the transaction once, and stores it as a constant.
-    let call = calls.find(|call| file.is_clickhouse() || *call != "now")?;
+    let default = column.default.as_deref().filter(|default| is_volatile(file, default))?;
     let (table, name) = (step.table(), file.quoted(&column.name));
-    let what = format!("{table}.{name} has a default of {call}(), another value each time");
+    let what = format!("{table}.{name} has the default {}, another value each time", sql(default));
     Some(if file.is_clickhouse() {
+        let keyword = keyword(file, step, default).filter(|keyword| !matches!(*keyword, "ALIAS" | "EPHEMERAL"))?;
         let why = "old parts do not store the column: its values are computed anew by every query, and again by every merge and replica";
         let help = format!(
-            "ALTER TABLE {table} ADD COLUMN {name} {} (without default), then MODIFY COLUMN {name} DEFAULT {call}() for new rows",
+            "ALTER TABLE {table} ADD COLUMN {name} {} DEFAULT …, a constant for old rows; store it in them: ALTER TABLE {table} MATERIALIZE COLUMN \
+             {name}; then MODIFY COLUMN {name} {keyword} {default} for new rows",
             column.kind
         );
         Mark::hazard(&step.act.span, what, why, help)
     } else {
         let why = "the table is written anew under a lock that keeps readers and writers out";
         let help = format!(
-            "ALTER TABLE {table} ADD COLUMN {name} {}; ALTER TABLE {table} ALTER COLUMN {name} SET DEFAULT {call}(); fill old rows in batches",
+            "ALTER TABLE {table} ADD COLUMN {name} {}; ALTER TABLE {table} ALTER COLUMN {name} SET DEFAULT {default}; fill old rows in batches",
             column.kind
         );
         Mark::blocker(&step.act.span, what, why, help)
+    })
+}
+
+/// Whether an expression calls a function that returns another value each time; names in strings call nothing.
+fn is_volatile(file: &File<'_>, default: &str) -> bool {
+    let volatile: &[&str] = if file.is_clickhouse() { &CLICKHOUSE } else { &POSTGRES };
+    let tokens = tokens(default, file.dialect);
+    tokens.windows(2).any(|pair| {
+        let calls = pair[0].kind == TokenKind::Word && &default[pair[1].span.clone()] == "(";
+        calls && volatile.iter().any(|name| default[pair[0].span.clone()].eq_ignore_ascii_case(name))
+    })
+}
+
+/// The word before the expression, which says when it is computed: an `ALIAS` by every query, as it is meant, and an `EPHEMERAL` column is
+/// not stored at all.
+fn keyword(file: &File<'_>, step: &Step<'_>, default: &str) -> Option<&'static str> {
+    let command = file.text.get(step.act.span.clone())?;
+    tokens(command, file.dialect).windows(2).find_map(|pair| {
+        let keywords = ["DEFAULT", "MATERIALIZED", "ALIAS", "EPHEMERAL"];
+        let keyword = keywords.into_iter().find(|word| command[pair[0].span.clone()].eq_ignore_ascii_case(word))?;
+        command[pair[1].span.start..].starts_with(default).then_some(keyword)
     })
 }
 
@@ -63,21 +114,43 @@ mod tests {
     use super::super::cases::{flags, passes};
     use super::CODE;
     use crate::lint::Dialect::{ClickHouse, Postgres};
+    use crate::lint::{Choice, Source, lint};
 
     #[test]
     fn cases() {
         flags(
             CODE,
             ClickHouse,
-            &[("ALTER TABLE t ADD COLUMN a DateTime DEFAULT now()", "hazard: ADD COLUMN a DateTime DEFAULT now()")],
+            &[
+                ("ALTER TABLE t ADD COLUMN a DateTime DEFAULT now()", "hazard: ADD COLUMN a DateTime DEFAULT now()"),
+                (
+                    "ALTER TABLE t ADD COLUMN alias DateTime MATERIALIZED UTCTimestamp()",
+                    "hazard: ADD COLUMN alias DateTime MATERIALIZED UTCTimestamp()",
+                ),
+                (
+                    "ALTER TABLE t ADD COLUMN a UInt64 DEFAULT generateSnowflakeID ()",
+                    "hazard: ADD COLUMN a UInt64 DEFAULT generateSnowflakeID ()",
+                ),
+            ],
         );
         flags(
             CODE,
             Postgres,
-            &[(
-                "ALTER TABLE t ADD COLUMN a uuid DEFAULT gen_random_uuid() NOT NULL",
-                "blocker: ADD COLUMN a uuid DEFAULT gen_random_uuid() NOT NULL",
-            )],
+            &[
+                (
+                    "ALTER TABLE t ADD COLUMN a uuid DEFAULT gen_random_uuid() NOT NULL",
+                    "blocker: ADD COLUMN a uuid DEFAULT gen_random_uuid() NOT NULL",
+                ),
+                (
+                    "ALTER TABLE t ADD a uuid DEFAULT uuid_generate_v1()",
+                    "blocker: ADD a uuid DEFAULT uuid_generate_v1()",
+                ),
+                ("ALTER TABLE t ADD a uuid DEFAULT uuidv7()", "blocker: ADD a uuid DEFAULT uuidv7()"),
+                (
+                    "ALTER TABLE t ADD a bytea DEFAULT gen_random_bytes(8)",
+                    "blocker: ADD a bytea DEFAULT gen_random_bytes(8)",
+                ),
+            ],
         );
         passes(
             CODE,
@@ -85,13 +158,42 @@ mod tests {
             &[
                 "ALTER TABLE t ADD COLUMN a DateTime DEFAULT toDateTime(b)",
                 "ALTER TABLE t ADD COLUMN a UInt8 DEFAULT 1",
+                "ALTER TABLE t ADD COLUMN a String DEFAULT 'rand()'",
+                "ALTER TABLE t ADD COLUMN a DateTime ALIAS now()",
+                "ALTER TABLE t ADD COLUMN a DateTime EPHEMERAL now()",
                 "CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a; ALTER TABLE t ADD COLUMN b DateTime DEFAULT now()",
             ],
         );
         passes(
             CODE,
             Postgres,
-            &["ALTER TABLE t ADD COLUMN a timestamptz DEFAULT now()", "ALTER TABLE t ADD COLUMN a integer DEFAULT 0"],
+            &[
+                "ALTER TABLE t ADD COLUMN a timestamptz DEFAULT now()",
+                "ALTER TABLE t ADD COLUMN a integer DEFAULT 0",
+                "ALTER TABLE t ADD COLUMN mode text DEFAULT 'random' NOT NULL",
+                "ALTER TABLE t ADD COLUMN a date DEFAULT 'today'",
+                "ALTER TABLE t ADD COLUMN a jsonb DEFAULT '{\"now\": \"random()\"}'::jsonb",
+            ],
         );
+    }
+
+    #[test]
+    fn the_help_has_the_default_as_it_was_written() {
+        for (default, dialect) in [
+            ("nextval('users_seq')", Postgres),
+            ("'x' || md5(random()::text)", Postgres),
+            ("generateUUIDv4()", ClickHouse),
+            ("toDate(now64(3))", ClickHouse),
+        ] {
+            let text = format!("ALTER TABLE t ADD COLUMN a text DEFAULT {default}");
+            let report = lint(vec![Source { name: "x.sql".to_owned(), text }], Choice::Only(dialect));
+            let help = report.files[0]
+                .findings
+                .iter()
+                .find(|found| found.finding.code == CODE)
+                .map(|found| &found.finding.help);
+            let expected = format!("DEFAULT {default}");
+            assert!(help.is_some_and(|help| help.contains(&expected)), "{help:?}");
+        }
     }
 }

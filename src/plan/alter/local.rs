@@ -63,25 +63,43 @@ pub(super) fn together(each: impl Iterator<Item = (ReplicaId, Probe)>) -> Vec<Pr
     all
 }
 
+/// Updating and deleting rows, and waiting until that is done: the mutations of the definition need what these ask for.
+pub(super) fn rows(sheet: &Sheet<'_>) -> Vec<Layer> {
+    taken_and_done(sheet, Place::Rows)
+}
+
 /// Altering, waiting for mutations, and seeing that every replica of every shard has come that far.
 pub(super) fn layers(sheet: &Sheet<'_>) -> Vec<Layer> {
-    let alter: Vec<Step> = sheet.shards.iter().filter_map(|shard| alter(sheet, shard)).collect();
+    let mut layers = taken_and_done(sheet, Place::Local);
+    if !layers.is_empty() {
+        let why = "what asks all shards for a definition needs it on all of them";
+        layers.push(Layer::new(why, vec![everywhere(sheet)]));
+    }
+    layers
+}
+
+fn taken_and_done(sheet: &Sheet<'_>, place: Place) -> Vec<Layer> {
+    let alter: Vec<Step> = sheet.shards.iter().filter_map(|shard| alter(sheet, place, shard)).collect();
     if alter.is_empty() {
         return Vec::new();
     }
     let mut layers = vec![Layer::new("the statement must have been taken before its effect can be looked at", alter)];
-    if sheet.strategy == Strategy::Mutation {
-        let waits = sheet.shards.iter().map(|shard| mutations(sheet, shard)).collect();
+    if text::mutates(sheet, place) {
+        let waits = sheet.shards.iter().map(|shard| mutations(sheet, place, shard)).collect();
         layers.push(Layer::new("a mutation that is not done everywhere may still fail", waits));
     }
-    layers.push(Layer::new("what asks all shards for a definition needs it on all of them", vec![everywhere(sheet)]));
     layers
 }
 
-fn alter(sheet: &Sheet<'_>, shard: &Shard) -> Option<Step> {
-    let turns = sheet.turns(Place::Local, shard);
+/// What the two steps of a place are called.
+fn names(place: Place) -> [&'static str; 2] {
+    if place == Place::Rows { ["rows", "rewritten"] } else { ["local", "mutations"] }
+}
+
+fn alter(sheet: &Sheet<'_>, place: Place, shard: &Shard) -> Option<Step> {
+    let turns = sheet.turns(place, shard);
     let first = turns.first()?;
-    let phase = sheet.phase(Place::Local);
+    let phase = sheet.phase(place);
     let undo = undo_of(&turns, merged(turns.iter().filter_map(|turn| back(sheet, turn))), after_undo(sheet, shard));
     let once = if sheet.is_replicated {
         "once, on one replica, whose replicas follow by themselves"
@@ -89,19 +107,19 @@ fn alter(sheet: &Sheet<'_>, shard: &Shard) -> Option<Step> {
         "on every replica"
     };
     Some(Step {
-        id: step_id(phase, "local", shard.num),
+        id: step_id(phase, names(place)[0], shard.num),
         phase,
         shard: Some(shard.num),
         title: format!("alter the local table: {}", text::short(&first.altered.stage.sql)),
-        why: format!("The statement is sent {once}. {}", text::effect_on(sheet, shard)),
+        why: format!("The statement is sent {once}. {}", text::effect_on(sheet, place, shard)),
         action: Action::Run { one_by_one: false, runs: merged(turns.iter().map(|turn| forward(sheet, turn))) },
         undo,
-        cost: cost(sheet, shard),
+        cost: cost(sheet, place, shard),
     })
 }
 
-fn cost(sheet: &Sheet<'_>, shard: &Shard) -> Cost {
-    let Some(written) = text::written(sheet, shard) else { return Cost::default() };
+fn cost(sheet: &Sheet<'_>, place: Place, shard: &Shard) -> Cost {
+    let Some(written) = text::written(sheet, Some(place), shard) else { return Cost::default() };
     Cost { rows: written.rows, bytes: written.bytes, seconds: written.bytes.div_ceil(BYTES_PER_SECOND) }
 }
 
@@ -131,11 +149,7 @@ fn taken(sheet: &Sheet<'_>, turn: &Turn<'_>, command: &MutationCommand) -> Probe
 fn back(sheet: &Sheet<'_>, turn: &Turn<'_>) -> Option<Run> {
     let altered = turn.altered;
     let way = altered.way_back.as_ref()?;
-    let settings = if way.contains(" SETTINGS ") || !altered.stage.sql.contains(" SETTINGS ") {
-        String::new()
-    } else {
-        altered.stage.sql.rsplit_once(" SETTINGS ").map_or(String::new(), |(_, text)| format!(" SETTINGS {text}"))
-    };
+    let settings = &altered.stage.settings;
     let mut statements: Vec<String> = kill(sheet, turn).into_iter().collect();
     statements.push(format!("ALTER TABLE {} {way}{settings}", turn.table.sql()));
     let is_there = turn.is(&altered.after, "has the definition that the step gave it", Otherwise::Changed);
@@ -171,27 +185,27 @@ pub(super) fn after_undo(sheet: &Sheet<'_>, shard: &Shard) -> Vec<Action> {
         .filter_map(|on| Some((*on, sheet.at_the_beginning(sheet.local(), *on, Otherwise::Busy)?)));
     let mut then = vec![Action::Check { probes: together(each) }];
     if sheet.strategy == Strategy::Mutation {
-        then.push(Action::AwaitMutations(wait(sheet, shard)));
+        then.push(Action::AwaitMutations(wait(sheet, Place::Local, shard)));
     }
     then
 }
 
-fn mutations(sheet: &Sheet<'_>, shard: &Shard) -> Step {
-    let phase = sheet.phase(Place::Local);
+fn mutations(sheet: &Sheet<'_>, place: Place, shard: &Shard) -> Step {
+    let phase = sheet.phase(place);
     Step {
-        id: step_id(phase, "mutations", shard.num),
+        id: step_id(phase, names(place)[1], shard.num),
         phase,
         shard: Some(shard.num),
         title: "wait until every replica has written its parts".to_owned(),
         why: "A mutation goes on after its statement was answered, on each replica by itself, and may fail on one of them.".to_owned(),
-        action: Action::AwaitMutations(wait(sheet, shard)),
+        action: Action::AwaitMutations(wait(sheet, place, shard)),
         undo: Undo::Nothing { because: "it only waits".to_owned() },
         cost: Cost::default(),
     }
 }
 
-fn wait(sheet: &Sheet<'_>, shard: &Shard) -> AwaitMutations {
-    let turns = sheet.turns(Place::Local, shard);
+fn wait(sheet: &Sheet<'_>, place: Place, shard: &Shard) -> AwaitMutations {
+    let turns = sheet.turns(place, shard);
     let group = |turn: &Turn<'_>| MutationGroup {
         by: turn.on,
         on: if sheet.is_replicated { shard.replicas.clone() } else { vec![turn.on] },

@@ -77,7 +77,7 @@ fn layers(sheet: &Sheet<'_>) -> Vec<Layer> {
             vec![frame::gate(Gate::Start, Phase::Alter, "wait for approval to start", text::START)],
         ),
     ];
-    for place in [Place::Mark, Place::Before, Place::Local, Place::After] {
+    for place in [Place::Mark, Place::Before, Place::Rows, Place::Local, Place::After] {
         if sheet.turning == Some(place) {
             let gate = frame::gate(Gate::Finalize, Phase::Finalize, "wait for approval to finalize", &sheet.lost);
             layers.push(Layer::new(
@@ -88,6 +88,7 @@ fn layers(sheet: &Sheet<'_>) -> Vec<Layer> {
         match place {
             Place::Mark => layers.extend(unread::mark(sheet)),
             Place::Before => layers.extend(over::before(sheet)),
+            Place::Rows => layers.extend(local::rows(sheet)),
             Place::Local => {
                 layers.extend(unread::again(sheet));
                 layers.extend(local::layers(sheet));

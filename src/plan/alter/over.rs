@@ -17,19 +17,22 @@ const DRAIN_SECONDS_MAX: u64 = 3600;
 
 /// What they must not ask of the shards any more, and waiting until nothing of before is under way.
 pub(super) fn before(sheet: &Sheet<'_>) -> Vec<Layer> {
-    let why = "So that no query and no insert through the table asks a shard for the column once it is gone there. It holds no rows: \
-               nothing is lost.";
+    let why = "So that no query and no insert through the table brings or asks for what the shards do not take or have any more. It holds \
+               no rows: nothing is lost.";
     let steps = alter(sheet, Place::Before, why);
     if steps.is_empty() {
         return Vec::new();
     }
     let mut layers = vec![
-        Layer::new("what began before still knows the column", steps),
-        Layer::new("what still brings the column must have arrived before the shards lose it", vec![drain(sheet)]),
+        Layer::new("what began before still knows the column as it was", steps),
+        Layer::new(
+            "what still brings the column as it was must have arrived before the shards change",
+            vec![drain(sheet)],
+        ),
     ];
     if sheet.has(Capability::DistributedSends) {
         layers.push(Layer::new(
-            "what still brings the column must have arrived before the shards lose it",
+            "what still brings the column as it was must have arrived before the shards change",
             vec![flush(sheet)],
         ));
     }
@@ -95,7 +98,7 @@ fn drain(sheet: &Sheet<'_>) -> Step {
         sheet,
         "drain",
         "wait for inserts that began before",
-        "An insert that was under way when a Distributed table lost the column may still send it to a shard.",
+        "An insert that was under way when a Distributed table changed may still send the column as it was to a shard.",
         flush.into_iter().collect(),
         all(sheet),
     )
@@ -113,7 +116,7 @@ fn flush(sheet: &Sheet<'_>) -> Step {
         sheet,
         "flush",
         "have the Distributed tables send what they hold",
-        "Rows that wait to be sent bear the column; a shard that has lost it would refuse them again and again.",
+        "Rows that wait to be sent bear the column as it was; a shard that has changed would refuse them again and again.",
         sends,
         on,
     )

@@ -31,7 +31,16 @@ fn tried(fixture: &Fixture, sql: &str, retirement: Option<&Retirement>) -> Plan 
         Tried { order, stages }
     });
     let tried: Vec<Tried> = orders.collect();
-    let case = AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &tried, local, retirement, lacking: &[] };
+    let case = AlterCase {
+        snapshot: &fixture.snapshot,
+        alter: &alter,
+        tried: &tried,
+        local,
+        retirement,
+        lacking: &[],
+        unfit: &[],
+        dependents: &[],
+    };
     let logs = fixture.snapshot.replicas.keys().map(|id| (*id, Vec::new())).collect();
     let unread = retirement.map(|it| {
         let asked =
@@ -85,6 +94,25 @@ fn a_column_is_dropped_above_first_and_below_behind_the_gate() {
     assert!(place("alter.before.s2") < place("alter.drain") && place("alter.drain") < place("gate.finalize"));
     assert!(place("gate.finalize") < place("finalize.local.s1"));
     assert!(place("finalize.mutations.s2") < place("finalize.everywhere"));
+}
+
+#[test]
+fn rows_are_changed_by_themselves_before_what_their_condition_needs_goes() {
+    const MIXED: &str = "ALTER TABLE d.events DROP COLUMN value, UPDATE version = version + 1 WHERE value > 0";
+    let plan = plan(MIXED);
+    assert_eq!(check(&plan), [""; 0]);
+    let ids = ids(&plan);
+    let places = ["alter.before.s1", "gate.finalize", "finalize.rows.s1", "finalize.rewritten.s1", "finalize.local.s1"]
+        .map(|id| ids.iter().position(|known| *known == id).unwrap_or_else(|| panic!("{id}: {ids:?}")));
+    assert!(places.is_sorted(), "{ids:?}");
+    let sent = |id: &str| run(&mut plan.clone(), id).sql.clone();
+    assert!(sent("finalize.rows.s1")[0].contains("UPDATE") && !sent("finalize.rows.s1")[0].contains("DROP"));
+    assert_eq!(sent("finalize.local.s1"), ["ALTER TABLE `d`.`events` DROP COLUMN `value`"]);
+    let together = |plan: &mut Plan| {
+        let rows = run(plan, "finalize.rows.s1").sql[0].clone();
+        run(plan, "finalize.local.s1").sql[0] = format!("{rows}, DROP COLUMN `value`");
+    };
+    assert_objects(MIXED, together, "sends a change of rows along with one of the definition");
 }
 
 fn objections(sql: &str, spoil: impl FnOnce(&mut Plan)) -> Vec<String> {

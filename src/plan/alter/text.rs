@@ -1,7 +1,7 @@
 //! What a plan says of an ALTER.
 
 use super::sheet::{Shard, Sheet};
-use crate::alter::Place;
+use crate::alter::{Command, Place};
 use crate::classify::Class;
 use crate::ddl::Form;
 use crate::plan::Strategy;
@@ -19,13 +19,26 @@ pub(super) struct Written {
     pub(super) of_columns: bool,
 }
 
-/// What mutations have to do on one replica of a shard; none where they have nothing to do.
-pub(super) fn written(sheet: &Sheet<'_>, shard: &Shard) -> Option<Written> {
-    if sheet.strategy != Strategy::Mutation {
-        return None;
-    }
+/// Whether what is done at a place to the local tables has parts written anew.
+pub(super) fn mutates(sheet: &Sheet<'_>, place: Place) -> bool {
+    mutations(sheet, Some(place)).next().is_some()
+}
+
+/// The commands that have parts written anew, at one place or at all of them.
+fn mutations<'s>(sheet: &'s Sheet<'_>, place: Option<Place>) -> impl Iterator<Item = &'s Command> {
+    let is_there = move |command: &&Command| match place {
+        Some(place) => command.form.is_about_rows() == (place == Place::Rows),
+        None => true,
+    };
+    let all = sheet.case.alter.commands.iter().filter(|command| command.class == Class::Mutation);
+    all.filter(|_| sheet.strategy == Strategy::Mutation).filter(is_there)
+}
+
+/// What mutations have to do on one replica of a shard, at one place or at all of them; none where they have nothing to do.
+pub(super) fn written(sheet: &Sheet<'_>, place: Option<Place>, shard: &Shard) -> Option<Written> {
+    let mut mutations = mutations(sheet, place).peekable();
+    mutations.peek()?;
     let table = sheet.case.snapshot.table(shard.home, sheet.local())?;
-    let mutations = sheet.case.alter.commands.iter().filter(|command| command.class == Class::Mutation);
     let of_column = |form: Form| {
         matches!(
             form,
@@ -36,7 +49,7 @@ pub(super) fn written(sheet: &Sheet<'_>, shard: &Shard) -> Option<Written> {
                 | Form::MaterializeColumn
         )
     };
-    let known = |command: &crate::alter::Command| {
+    let known = |command: &Command| {
         command.subject.as_ref().filter(|_| of_column(command.form)).and_then(|column| table.column_bytes.get(column))
     };
     let columns: Option<Vec<u64>> = mutations.map(|command| known(command).copied()).collect();
@@ -49,7 +62,7 @@ pub(super) fn written(sheet: &Sheet<'_>, shard: &Shard) -> Option<Written> {
 /// What the statement has written anew, over all shards.
 pub(super) fn effect(sheet: &Sheet<'_>) -> String {
     let mut all = Written { of_columns: true, ..Written::default() };
-    for written in sheet.shards.iter().filter_map(|shard| written(sheet, shard)) {
+    for written in sheet.shards.iter().filter_map(|shard| written(sheet, None, shard)) {
         all.rows += written.rows;
         all.bytes += written.bytes;
         all.of_columns &= written.of_columns;
@@ -61,8 +74,8 @@ pub(super) fn effect(sheet: &Sheet<'_>) -> String {
 }
 
 /// The same of one shard, as a sentence.
-pub(super) fn effect_on(sheet: &Sheet<'_>, shard: &Shard) -> String {
-    match written(sheet, shard) {
+pub(super) fn effect_on(sheet: &Sheet<'_>, place: Place, shard: &Shard) -> String {
+    match written(sheet, Some(place), shard) {
         Some(written) => format!("On each replica {}.", in_words(written)),
         None => "No stored row is touched.".to_owned(),
     }

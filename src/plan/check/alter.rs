@@ -45,6 +45,10 @@ fn statements(plan: &Plan, step: &Step, objections: &mut Vec<String>) {
             continue;
         };
         let destroys = alteration.commands.iter().any(|command| is_destructive(command.form));
+        let about_rows = alteration.commands.iter().filter(|command| command.form.is_about_rows()).count();
+        if about_rows > 0 && about_rows < alteration.commands.len() {
+            objections.push(format!("{} sends a change of rows along with one of the definition: {sql}", step.id));
+        }
         if destroys && table == plan.objects.source && !matches!(step.undo, Undo::Impossible { .. }) {
             objections.push(format!("{} destroys values and says that it can be undone: {sql}", step.id));
         }

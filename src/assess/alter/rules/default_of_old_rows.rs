@@ -20,7 +20,10 @@ pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
         let shown =
             |text: &str| if text.is_empty() { "its type's own default".to_owned() } else { format!("`{text}`") };
         let name = quote_identifier(column);
-        let write = if case.snapshot.all_have(Capability::MutationsSync) {
+        let is_alias = case.local.columns.iter().any(|known| known.name == column && known.default_kind == "ALIAS");
+        let write = if is_alias {
+            format!("ALTER TABLE {} MODIFY COLUMN {name} DEFAULT {before}, then MATERIALIZE COLUMN {name}", table.sql())
+        } else if case.snapshot.all_have(Capability::MutationsSync) {
             format!("ALTER TABLE {} MATERIALIZE COLUMN {name}", table.sql())
         } else {
             format!("ALTER TABLE {} UPDATE {name} = {name} WHERE 1", table.sql())

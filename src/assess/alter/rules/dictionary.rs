@@ -1,28 +1,21 @@
 //! SW067: a dictionary reads a column that goes.
 
-use std::collections::BTreeSet;
-
-use super::reader::{chain, columns_gone, speaks_of, tables};
+use super::reader::{asks_for, columns_gone, leading, speaks_of, tables};
 use crate::assess::{AlterCase, Finding};
-use crate::ddl::{mentions, read_dictionary};
+use crate::ddl::{Dictionary, mentions, read_dictionary};
 
 pub(super) const CODE: &str = "SW067";
 
 /// A dictionary goes on with what it has until it is loaded anew, and then has nothing.
 pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
-    let chain: BTreeSet<_> = chain(case);
+    let leading = leading(case);
     let mut findings = Vec::new();
-    for table in tables(case).into_iter().filter(|table| read_dictionary(&table.create_query).is_ok()) {
-        let read = mentions(&table.name, &table.create_query, &chain);
+    for table in tables(case) {
+        let Ok(dictionary) = read_dictionary(&table.create_query) else { continue };
+        let read = mentions(&table.name, &table.create_query, &leading);
         let Some(source) = read.first() else { continue };
-        let in_query = |column: &str| {
-            read_dictionary(&table.create_query)
-                .ok()
-                .and_then(|dictionary| dictionary.setting("QUERY"))
-                .is_some_and(|query| speaks_of(&query, column))
-        };
         for column in columns_gone(case) {
-            if speaks_of(&table.create_query, column) || in_query(column) {
+            if asks(&table.create_query, &dictionary, column) {
                 findings.push(Finding::blocker(
                     CODE,
                     format!("the dictionary {} reads column {column} of {source}", table.name),
@@ -33,4 +26,11 @@ pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Its own columns are those of its table, unless it is loaded by a query, which may give them from others.
+fn asks(definition: &str, dictionary: &Dictionary, column: &str) -> bool {
+    let by_query = dictionary.setting("QUERY").is_some();
+    let in_query = |query: &String| speaks_of(query, column) || asks_for(query, column);
+    !by_query && speaks_of(definition, column) || dictionary.queries().iter().any(in_query)
 }

@@ -1,9 +1,9 @@
 //! SW066: an expression needs a column that goes.
 
-use super::reader::{columns_gone, speaks_of};
+use super::reader::columns_gone;
 use crate::assess::{AlterCase, Finding};
 use crate::catalog::Table;
-use crate::ddl::{Form, ItemKind, read_table};
+use crate::ddl::{Form, ItemKind, computes_with, read_table};
 
 pub(super) const CODE: &str = "SW066";
 
@@ -38,7 +38,8 @@ fn needed(case: &AlterCase<'_>, table: &Table) -> Vec<(String, String)> {
             ItemKind::Constraint { name } => (format!("constraint {name}"), None),
             ItemKind::PrimaryKey => ("the primary key".to_owned(), None),
         };
-        expressions.push((what, item.text.text.clone(), own));
+        let texts = item.expressions().into_iter();
+        expressions.extend(texts.map(|text| (what.clone(), text, own.clone())));
     }
     let clauses = &definition.engine.clauses;
     for (what, clause) in [("the TTL", &clauses.ttl), ("the sampling key", &clauses.sample_by)] {
@@ -50,7 +51,7 @@ fn needed(case: &AlterCase<'_>, table: &Table) -> Vec<(String, String)> {
     let mut needed = Vec::new();
     for column in columns_gone(case) {
         let needs = |(_, text, own): &&(String, String, Option<String>)| {
-            own.as_deref() != Some(column) && speaks_of(text, column)
+            own.as_deref() != Some(column) && computes_with(text, column)
         };
         needed.extend(
             expressions
@@ -60,6 +61,8 @@ fn needed(case: &AlterCase<'_>, table: &Table) -> Vec<(String, String)> {
                 .map(|(what, ..)| (column.to_owned(), what.clone())),
         );
     }
+    // A column may need another one for its default and for its TTL.
+    needed.dedup();
     needed
 }
 

@@ -6,12 +6,14 @@ use crate::assess::finding::Finding;
 mod comment_on_old;
 mod default_of_old_rows;
 mod default_without_type;
+mod dependent_fails;
 mod dictionary;
 mod expression;
 mod no_proof;
 mod passing_on;
 mod read_lately;
 mod reader;
+mod unfit_values;
 mod values_gone;
 mod view_of_type;
 mod view_reads;
@@ -34,7 +36,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 13] = rules![
+pub(super) const ALL: [Rule; 15] = rules![
     view_reads,
     view_writes,
     expression,
@@ -48,6 +50,8 @@ pub(super) const ALL: [Rule; 13] = rules![
     no_proof,
     default_without_type,
     default_of_old_rows,
+    dependent_fails,
+    unfit_values,
 ];
 
 #[cfg(test)]

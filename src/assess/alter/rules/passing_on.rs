@@ -1,51 +1,47 @@
-//! SW068: a Buffer or Merge table has a column that goes.
+//! SW068: a table that passes queries or inserts on has a column that goes: a Buffer, a Merge, a `Distributed` over another one.
 
-use super::reader::{chain, columns_gone, tables};
+use super::reader::{chain, columns_gone, leading, passes_on_to, tables};
 use crate::assess::{AlterCase, Finding};
-use crate::catalog::Table;
-use crate::ddl::quoting::unquote;
-use crate::ddl::read_engine;
-use crate::names::TableName;
+use crate::names::quote_identifier;
 
 pub(super) const CODE: &str = "SW068";
 
 /// They have columns of their own, and pass on what they are given or asked for.
 pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
-    let chain = chain(case);
+    let (chain, leading) = (chain(case), leading(case));
     let mut findings = Vec::new();
-    for table in tables(case).into_iter().filter(|table| matches!(table.engine.as_str(), "Buffer" | "Merge")) {
-        let Some(behind) = chain.iter().find(|name| stands_before(table, name)) else { continue };
+    for table in tables(case).into_iter().filter(|table| !chain.contains(&table.name)) {
+        let Some(behind) = passes_on_to(table, &leading) else { continue };
         for column in
             columns_gone(case).into_iter().filter(|column| table.columns.iter().any(|one| one.name == **column))
         {
-            let why = if table.engine == "Buffer" {
-                "what was inserted into the Buffer would lose the values of that column without an error"
-            } else {
-                "queries of the Merge table that name the column would fail"
+            let (why, flushes) = match table.engine.as_str() {
+                "Buffer" => (
+                    "what was inserted into the Buffer would lose the values of that column without an error",
+                    " (it flushes when it is altered)",
+                ),
+                "Merge" => (
+                    "queries of the Merge table that name the column would fail, or be answered with empty values by new servers",
+                    "",
+                ),
+                _ => (
+                    "the plan alters the Distributed tables that are right over the local one, and this one would pass on queries and \
+                     inserts of the column that fail there",
+                    "",
+                ),
             };
             findings.push(Finding::blocker(
                 CODE,
                 format!("the {} table {} over {behind} has column {column}", table.engine, table.name),
                 why,
                 format!(
-                    "ALTER TABLE {} DROP COLUMN first (a Buffer flushes when it is altered), then plan again",
-                    table.name.sql()
+                    "ALTER TABLE {} DROP COLUMN {} on every replica first{flushes}, then plan again; a new name is added there after \
+                     the change",
+                    table.name.sql(),
+                    quote_identifier(column)
                 ),
             ));
         }
     }
     findings
-}
-
-fn stands_before(table: &Table, name: &TableName) -> bool {
-    let Ok(engine) = read_engine(&table.engine_full) else { return false };
-    let args: Vec<String> =
-        engine.args().iter().take(2).map(|arg| unquote(&arg.text).unwrap_or_else(|| arg.text.clone())).collect();
-    let [database, pattern] = args.as_slice() else { return false };
-    if table.engine == "Buffer" {
-        return *database == name.database && *pattern == name.table;
-    }
-    // A pattern is held against its own letters: rather one table too many than one too few.
-    let letters: String = pattern.chars().filter(|c| c.is_alphanumeric() || *c == '_').collect();
-    (*database == name.database || *database == "currentDatabase()") && name.table.contains(&letters)
 }

@@ -4,14 +4,51 @@ use std::collections::BTreeSet;
 
 use crate::assess::AlterCase;
 use crate::catalog::Table;
-use crate::ddl::{View, read_view};
-pub(super) use crate::ddl::{asks_for_all, speaks_of};
+use crate::ddl::{Merged, View, named_table, read_engine, read_view};
+pub(super) use crate::ddl::{asks_for, speaks_of};
 use crate::names::TableName;
 
-/// The local table and the `Distributed` ones over it.
+/// The local table and the `Distributed` ones over it, which the plan alters, and Alias tables, whose columns are theirs.
 pub(super) fn chain(case: &AlterCase<'_>) -> BTreeSet<TableName> {
     let change = &case.alter.change;
-    std::iter::once(&change.table).chain(&change.distributed).cloned().collect()
+    let mut chain: BTreeSet<TableName> = std::iter::once(&change.table).chain(&change.distributed).cloned().collect();
+    let aliases =
+        tables(case).into_iter().filter(|table| table.engine == "Alias" && passes_on_to(table, &chain).is_some());
+    let aliases: Vec<TableName> = aliases.map(|table| table.name.clone()).collect();
+    chain.extend(aliases);
+    chain
+}
+
+/// The chain and whatever has columns of its own and passes on to it what it is given or asked for, through however many tables.
+pub(super) fn leading(case: &AlterCase<'_>) -> BTreeSet<TableName> {
+    let mut names = chain(case);
+    let all = tables(case);
+    loop {
+        let leads = |table: &&&Table| !names.contains(&table.name) && passes_on_to(table, &names).is_some();
+        let found: Vec<TableName> = all.iter().filter(leads).map(|table| table.name.clone()).collect();
+        if found.is_empty() {
+            return names;
+        }
+        names.extend(found);
+    }
+}
+
+/// Which of these tables a `Distributed`, Buffer, Merge or Alias table stands before.
+pub(super) fn passes_on_to<'n>(table: &Table, names: &'n BTreeSet<TableName>) -> Option<&'n TableName> {
+    let engine = read_engine(&table.engine_full).ok()?;
+    let own = &table.name.database;
+    match table.engine.as_str() {
+        "Distributed" => {
+            let over = engine.distributed()?;
+            names.get(&TableName::new(over.database.as_deref().unwrap_or(own), over.table))
+        }
+        "Buffer" | "Alias" => names.get(&named_table(&engine, own)?),
+        "Merge" => {
+            let merged = Merged::read(engine.args(), own)?;
+            names.iter().find(|name| **name != table.name && merged.has(name))
+        }
+        _ => None,
+    }
 }
 
 /// Every table of the cluster, each once, as the first replica that has it describes it.
@@ -32,10 +69,11 @@ pub(super) struct Reader<'a> {
 
 /// Every view that can be read.
 pub(super) fn views<'a>(case: &AlterCase<'a>) -> Vec<Reader<'a>> {
+    let known = leading(case);
     let reader = |table: &'a Table| {
         let view = read_view(&table.create_query).ok()?;
         let database = &table.name.database;
-        let sources = view.sources.iter().map(|source| source.in_database(database)).collect();
+        let sources = view.reads(database, &known);
         let target = view.target.as_ref().map(|target| target.in_database(database));
         Some(Reader { table, view, sources, target })
     };

@@ -9,8 +9,16 @@ fn found(sql: &str, spoil: impl FnOnce(&mut Fixture)) -> Vec<String> {
     spoil(&mut fixture);
     let alter = resolve(sql, &fixture.snapshot).unwrap();
     let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
-    let case =
-        AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &[], local, retirement: None, lacking: &[] };
+    let case = AlterCase {
+        snapshot: &fixture.snapshot,
+        alter: &alter,
+        tried: &[],
+        local,
+        retirement: None,
+        lacking: &[],
+        unfit: &[],
+        dependents: &[],
+    };
     let line = |finding: Finding| format!("{} {}: {}", finding.severity, finding.code, finding.what);
     assess_alter(&case).into_iter().map(line).collect()
 }
@@ -39,9 +47,41 @@ fn views_that_read_a_column_that_goes_block_it() {
         assert_eq!(codes(DROP, &[view]), ["blocker SW064", "hazard SW069"], "{view}");
         assert_eq!(codes("ALTER TABLE d.events RENAME COLUMN value TO worth", &[view])[0], "blocker SW064");
     }
+    for from in [
+        "merge('d', '^events$')",
+        "cluster('main', 'd', 'events')",
+        "cluster('main', d.events_all)",
+        "remote('h', d.events)",
+    ] {
+        let view = format!("CREATE VIEW d.v AS SELECT value FROM {from}");
+        assert_eq!(codes(DROP, &[&view]), ["blocker SW064", "hazard SW069"], "{view}");
+    }
+    let alias = "CREATE TABLE d.al (value Float64) ENGINE = Alias('d', 'events')";
+    assert_eq!(codes(DROP, &[alias, "CREATE VIEW d.v AS SELECT value FROM d.al"])[0], "blocker SW064");
+    assert_eq!(codes(DROP, &[alias]), ["hazard SW069"]);
     for view in ["CREATE VIEW d.v AS SELECT id, 'value' FROM d.events", "CREATE VIEW d.v AS SELECT value FROM d.other"]
     {
         assert_eq!(codes(DROP, &[view]), ["hazard SW069"], "{view}");
+    }
+}
+
+#[test]
+fn views_that_take_a_column_by_a_pattern_or_in_parts_block_it() {
+    for select in ["COLUMNS('^val') FROM d.events", "e.COLUMNS('u') APPLY(abs) FROM d.events AS e"] {
+        assert_eq!(codes(DROP, &[&format!("CREATE VIEW d.v AS SELECT {select}")])[0], "blocker SW064", "{select}");
+    }
+    assert_eq!(codes(DROP, &["CREATE VIEW d.v AS SELECT COLUMNS('^team') FROM d.events"]), ["hazard SW069"]);
+    let nested = |sql: &str, select: &str| {
+        found(sql, |fixture| {
+            fixture.redefine("DEFAULT 1", "DEFAULT 1, `nn.a` Array(UInt8), `nn.b` Array(UInt8)");
+            fixture.add("s1r1", &format!("CREATE MATERIALIZED VIEW d.v TO d.w (x UInt8) AS SELECT {select}"));
+        })
+    };
+    for sql in ["ALTER TABLE d.events RENAME COLUMN nn.a TO nn.c", "ALTER TABLE d.events DROP COLUMN nn.a"] {
+        for select in ["nn.a AS x FROM d.events", "x.b AS x FROM d.events ARRAY JOIN nn AS x"] {
+            assert!(nested(sql, select)[0].starts_with("blocker SW064"), "{sql} {select}");
+        }
+        assert!(!nested(sql, "nn.b AS x FROM d.events")[0].starts_with("blocker SW064"), "{sql}");
     }
 }
 
@@ -78,16 +118,78 @@ fn dictionaries_buffers_and_expressions_block_it() {
     table.create_query = dictionary.to_owned();
     let with = |fixture: &mut Fixture| _ = fixture.state("s1r1").tables.insert(table.name.clone(), table.clone());
     assert!(found(DROP, with)[0].starts_with("blocker SW067: the dictionary d.dict reads column value of d.events"));
+    for (query, is_found) in [
+        ("SELECT id, value FROM d.events", true),
+        ("SELECT id, COLUMNS(\\'^value$\\') FROM merge(\\'d\\', \\'^events$\\')", true),
+        ("SELECT id, sign AS value FROM d.other", false),
+        ("SELECT id, 1 FROM d.events", false),
+    ] {
+        let by_query = dictionary.replace("TABLE 'events' DB 'd'", &format!("QUERY '{query}'"));
+        table.create_query = by_query.clone();
+        let with = |fixture: &mut Fixture| _ = fixture.state("s1r1").tables.insert(table.name.clone(), table.clone());
+        assert_eq!(found(DROP, with)[0].starts_with("blocker SW067"), is_found, "{query}");
+    }
     let buffer = "CREATE TABLE d.b (value Float64) ENGINE = Buffer('d', 'events', 1, 1, 1, 1, 1, 1, 1)";
     assert_eq!(codes(DROP, &[buffer])[0], "blocker SW068");
     let merge = "CREATE TABLE d.m (value Float64) ENGINE = Merge('d', '^events')";
     assert_eq!(codes(DROP, &[merge])[0], "blocker SW068");
+    for engine in ["Merge('d', '^(events|x)$')", "Merge('d', '^ev.*s$')", "Merge(REGEXP('^d$'), '^events_all$')"] {
+        let merge = format!("CREATE TABLE d.m (value Float64) ENGINE = {engine}");
+        assert_eq!(codes(DROP, &[&merge])[0], "blocker SW068", "{engine}");
+        let view = "CREATE VIEW d.v AS SELECT value FROM d.m";
+        assert_eq!(codes(DROP, &[&merge, view])[..2], ["blocker SW064", "blocker SW068"], "{engine}");
+    }
+    let other = "CREATE TABLE d.m (value Float64) ENGINE = Merge('d', '^(x|y)$')";
+    assert_eq!(codes(DROP, &[other]), ["hazard SW069"]);
+    let twice = "CREATE TABLE d.twice (value Float64) ENGINE = Distributed('main', 'd', 'events_all', rand())";
+    let found_of_twice = found(DROP, |fixture| fixture.add("s1r1", twice));
+    assert!(
+        found_of_twice[0]
+            .starts_with("blocker SW068: the Distributed table d.twice over d.events_all has column value"),
+        "{found_of_twice:?}"
+    );
+    let mut fixture = Fixture::new();
+    fixture.add("s1r1", twice);
+    let refused = resolve("ALTER TABLE d.twice ADD COLUMN y UInt8", &fixture.snapshot).unwrap_err().to_string();
+    assert!(refused.starts_with("d.twice is a Distributed table over d.events_all, which is none of"), "{refused}");
     let index =
         |fixture: &mut Fixture| fixture.redefine("DEFAULT 1", "DEFAULT 1, INDEX i value TYPE minmax GRANULARITY 1");
     assert!(found(DROP, index)[0].starts_with("blocker SW066: index i of d.events needs column value"));
     assert!(
         found("ALTER TABLE d.events DROP INDEX i, DROP COLUMN value", index).iter().all(|line| !line.contains("SW066"))
     );
+}
+
+#[test]
+fn only_expressions_need_columns() {
+    let needs = |declarations: &str, column: &str| {
+        let found = found(&format!("ALTER TABLE d.events DROP COLUMN `{column}`"), |fixture| {
+            fixture.redefine("DEFAULT 1", &format!("DEFAULT 1, `{column}` String, {declarations}"));
+        });
+        found.iter().any(|line| line.contains("SW066"))
+    };
+    for (declarations, column) in [
+        ("tup Tuple(a UInt8, b String)", "b"),
+        ("jj JSON(b String)", "b"),
+        ("c String DEFAULT lower('A')", "lower"),
+        ("c String CODEC(ZSTD)", "ZSTD"),
+        ("c String COMMENT 'b'", "b"),
+        ("c String", "String"),
+        ("INDEX i value TYPE minmax GRANULARITY 1", "minmax"),
+        ("CONSTRAINT b CHECK value > 0", "b"),
+    ] {
+        assert!(!needs(declarations, column), "{declarations}");
+    }
+    for declarations in [
+        "c String DEFAULT lower(b)",
+        "c String ALIAS b",
+        "c Date TTL toDate(b) + toIntervalDay(1)",
+        "INDEX i lower(b) TYPE minmax GRANULARITY 1",
+        "CONSTRAINT c CHECK b != ''",
+        "PROJECTION p (SELECT b, count() GROUP BY b)",
+    ] {
+        assert!(needs(declarations, "b"), "{declarations}");
+    }
 }
 
 #[test]
@@ -134,6 +236,8 @@ fn a_default_that_rows_are_read_with_does_not_change_under_them() {
             local,
             retirement: None,
             lacking: &lacking,
+            unfit: &[],
+            dependents: &[],
         };
         let own = assess_alter(&case).into_iter().find(|finding| finding.code == default_of_old_rows::CODE);
         own.map(|finding| format!("{}: {}; {}", finding.severity, finding.why, finding.help))
@@ -159,6 +263,67 @@ fn a_default_that_rows_are_read_with_does_not_change_under_them() {
 }
 
 #[test]
+fn an_alias_that_becomes_stored_with_another_expression_changes_every_row() {
+    let found = |command: &str| {
+        let mut fixture = Fixture::new();
+        fixture.states(|state| _ = state.capabilities.insert(crate::snapshot::Capability::MutationsSync));
+        fixture.sources(|table| {
+            for column in table.columns.iter_mut().filter(|column| column.name == "value") {
+                column.default_kind = "ALIAS".to_owned();
+            }
+        });
+        let alter = resolve(&format!("ALTER TABLE d.events {command}"), &fixture.snapshot).unwrap();
+        let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
+        let lacking = [crate::alter::Lacking { column: "value".to_owned(), rows: 7 }];
+        let case = AlterCase {
+            snapshot: &fixture.snapshot,
+            alter: &alter,
+            tried: &[],
+            local,
+            retirement: None,
+            lacking: &lacking,
+            unfit: &[],
+            dependents: &[],
+        };
+        let own = assess_alter(&case).into_iter().find(|finding| finding.code == default_of_old_rows::CODE);
+        own.map(|finding| finding.help)
+    };
+    for changed in ["MODIFY COLUMN value DEFAULT 0", "MODIFY COLUMN value REMOVE ALIAS"] {
+        assert!(found(changed).is_some_and(|help| help.contains("MODIFY COLUMN `value` DEFAULT 1, then MATERIALIZE")));
+    }
+    for same in ["MODIFY COLUMN value DEFAULT 1", "MODIFY COLUMN value ALIAS 2", "MODIFY COLUMN value Float64 ALIAS 2"]
+    {
+        assert_eq!(found(same), None, "{same}");
+    }
+}
+
+#[test]
+fn values_that_do_not_convert_block_and_what_was_not_tried_is_said() {
+    let found = |is_certain: bool| {
+        let fixture = Fixture::new();
+        let alter = resolve("ALTER TABLE d.events MODIFY COLUMN version UInt8", &fixture.snapshot).unwrap();
+        let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
+        let [narrowed] = crate::alter::narrowed(&alter, local).unwrap().try_into().unwrap();
+        let unfit = [crate::alter::Unfit { narrowed, said: "Cannot parse 'de'".to_owned(), is_certain }];
+        let case = AlterCase {
+            snapshot: &fixture.snapshot,
+            alter: &alter,
+            tried: &[],
+            local,
+            retirement: None,
+            lacking: &[],
+            unfit: &unfit,
+            dependents: &[],
+        };
+        let own = assess_alter(&case).into_iter().find(|finding| finding.code == unfit_values::CODE).unwrap();
+        format!("{}: {}; {}", own.severity, own.what, own.why)
+    };
+    assert!(found(true).starts_with("blocker: not every value of column version of d.events can become UInt8"));
+    assert!(found(true).contains("Cannot parse 'de'"));
+    assert!(found(false).starts_with("hazard: whether every value"));
+}
+
+#[test]
 fn a_view_of_a_column_whose_type_changes_blocks_it_on_old_servers() {
     let view = "CREATE MATERIALIZED VIEW d.v TO d.w (a Int8) AS SELECT sign AS a FROM d.events";
     assert_eq!(codes("ALTER TABLE d.events MODIFY COLUMN sign Int16", &[view])[0], "blocker SW071");
@@ -177,6 +342,8 @@ fn retiring(usage: crate::assess::Usage, by_star: bool) -> Vec<String> {
         local,
         retirement: Some(&retirement),
         lacking: &[],
+        unfit: &[],
+        dependents: &[],
     };
     let own = |finding: &Finding| ["SW074", "SW075"].contains(&finding.code.as_str());
     let line = |finding: Finding| format!("{} {}: {}; {}", finding.severity, finding.code, finding.what, finding.why);
@@ -226,4 +393,114 @@ fn a_log_that_proves_nothing_is_said() {
     ));
     assert!(only(usage(How::Named, Some(604_800), Some("log_queries is off")))[0].contains("log_queries is off"));
     assert!(only(usage(How::Named, None, Some("there is no system.query_log")))[0].contains("there is no"));
+}
+
+/// What is found about an ALTER of the fixture's table whose dependents answered so.
+fn tried(sql: &str, spoil: impl FnOnce(&mut Fixture), dependents: &[crate::alter::TriedDependent]) -> Vec<String> {
+    let mut fixture = Fixture::new();
+    spoil(&mut fixture);
+    let alter = resolve(sql, &fixture.snapshot).unwrap();
+    let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
+    let case = AlterCase {
+        snapshot: &fixture.snapshot,
+        alter: &alter,
+        tried: &[],
+        local,
+        retirement: None,
+        lacking: &[],
+        unfit: &[],
+        dependents,
+    };
+    let own = |finding: &Finding| [dependent_fails::CODE, view_of_type::CODE].contains(&finding.code.as_str());
+    let line = |finding: Finding| format!("{} {}: {}", finding.severity, finding.code, finding.what);
+    assess_alter(&case).into_iter().filter(own).map(line).collect()
+}
+
+fn answered(
+    kind: crate::alter::DependentKind,
+    [before, after]: [&crate::alter::Answer; 2],
+    [columns, then]: [&str; 2],
+) -> crate::alter::TriedDependent {
+    let answers = |run: &crate::alter::Answer, columns: &str| crate::alter::Answers {
+        runs: vec![run.clone()],
+        columns: Some(Ok(columns.to_owned())),
+        origins: None,
+    };
+    let name = if kind == crate::alter::DependentKind::Inserts { "events" } else { "v" };
+    crate::alter::TriedDependent {
+        dependent: crate::alter::Dependent {
+            name: TableName::new("d", name),
+            kind,
+            on: crate::names::ReplicaId::new(1, 1),
+        },
+        outcome: crate::alter::Outcome::Asked { before: answers(before, columns), after: answers(after, then) },
+    }
+}
+
+fn lenient(fixture: &mut Fixture) {
+    for id in ["s1r1", "s1r2", "s2r1", "s2r2"] {
+        fixture.state(id).capabilities.insert(crate::snapshot::Capability::ViewsLeaveMaterialized);
+    }
+}
+
+#[test]
+fn what_fails_only_after_the_change_blocks_it() {
+    use crate::alter::DependentKind::{Inserts, Materialized, View};
+    let modify = "ALTER TABLE d.events MODIFY COLUMN sign Int16";
+    let works = Ok(String::new());
+    let refused = |code| Err(crate::alter::Refusal { code, words: "no".to_owned() });
+    let same = ["a\tInt8", "a\tInt8"];
+    for (kind, before, after, wanted) in [
+        (View, &works, refused(43), "blocker SW086: every query of the view d.v would fail"),
+        (
+            Materialized,
+            &works,
+            refused(70),
+            "blocker SW086: every insert that the materialized view d.v sees would fail",
+        ),
+        (Inserts, &works, refused(53), "blocker SW086: every insert into d.events would fail"),
+        (Inserts, &refused(469), refused(53), "blocker SW086: every insert into d.events would fail"),
+        (Inserts, &works, refused(469), ""),
+        (View, &works, refused(6), "hazard SW086: the view d.v fails after the change for a row of defaults"),
+        (View, &works, refused(159), "note SW086: the view d.v was not tried: no"),
+        (View, &refused(43), refused(43), "note SW086: the view d.v was not tried: no"),
+        (View, &works, works.clone(), ""),
+    ] {
+        let found = tried(modify, lenient, &[answered(kind, [before, &after], same)]);
+        assert_eq!(found.join("\n"), wanted, "{kind:?} {before:?} {after:?}");
+    }
+    let wider = answered(View, [&works, &works], ["a\tInt8", "a\tInt16"]);
+    assert_eq!(
+        tried(modify, lenient, std::slice::from_ref(&wider)),
+        ["hazard SW086: the view d.v goes on with the types that it was made with, and its query gives other ones"]
+    );
+    assert_eq!(tried(modify, |_| (), &[wider]), [""; 0], "old servers give what the query gives");
+}
+
+#[test]
+fn a_view_of_a_column_whose_type_changes_is_judged_by_its_trial_on_new_servers() {
+    use crate::alter::DependentKind::Materialized;
+    let modify = "ALTER TABLE d.events MODIFY COLUMN sign Int16";
+    let works = Ok(String::new());
+    let refused = Err(crate::alter::Refusal { code: 70, words: "no".to_owned() });
+    for source in ["events", "events_all"] {
+        let with_view = |fixture: &mut Fixture| {
+            lenient(fixture);
+            let view = format!("CREATE MATERIALIZED VIEW d.v TO d.w (a Int8) AS SELECT sign AS a FROM d.{source}");
+            fixture.add("s1r1", &view);
+        };
+        let reads = "the materialized view d.v reads column sign, whose type changes";
+        for (after, columns, wanted) in [
+            (&works, ["a\tInt8", "a\tInt16"], format!("hazard SW071: {reads}")),
+            (&works, ["a\tInt8", "a\tInt8"], format!("note SW071: {reads}")),
+            (
+                &refused,
+                ["a\tInt8", "a\tInt16"],
+                "blocker SW086: every insert that the materialized view d.v sees would fail".to_owned(),
+            ),
+        ] {
+            let found = tried(modify, with_view, &[answered(Materialized, [&works, after], columns)]);
+            assert_eq!(found, [wanted], "{source}");
+        }
+    }
 }

@@ -1,19 +1,19 @@
 //! SW064: a view reads a column that goes.
 
-use super::reader::{asks_for_all, chain, columns_gone, speaks_of, views};
+use super::reader::{asks_for, columns_gone, leading, speaks_of, views};
 use crate::assess::{AlterCase, Finding};
 
 pub(super) const CODE: &str = "SW064";
 
 /// Views bind by name: without the column every query of an ordinary one fails, and every insert that a materialized one sees.
 pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
-    let chain = chain(case);
+    let leading = leading(case);
     let mut findings = Vec::new();
     for reader in views(case) {
-        let Some(source) = reader.sources.iter().find(|source| chain.contains(source)) else { continue };
+        let Some(source) = reader.sources.iter().find(|source| leading.contains(source)) else { continue };
         let select = &reader.view.select.text;
         for column in columns_gone(case) {
-            if !asks_for_all(select) && !speaks_of(select, column) {
+            if !asks_for(select, column) && !speaks_of(select, column) {
                 continue;
             }
             let (kind, fails) = if reader.view.materialized {

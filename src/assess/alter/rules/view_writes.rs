@@ -1,6 +1,6 @@
 //! SW065: a materialized view and the table that it writes to do not fit each other any more.
 
-use super::reader::{Reader, asks_for_all, chain, columns_gone, speaks_of, tables, views, views_are_lenient};
+use super::reader::{Reader, asks_for, chain, columns_gone, speaks_of, tables, views, views_are_lenient};
 use crate::assess::{AlterCase, Finding};
 use crate::ddl::Form;
 
@@ -42,7 +42,8 @@ fn loses_its_column(case: &AlterCase<'_>, reader: &Reader<'_>) -> Vec<Finding> {
     let Some(target) = reader.target.as_ref().filter(|target| chain(case).contains(*target)) else { return Vec::new() };
     let select = &reader.view.select.text;
     let gives = |column: &&str| {
-        speaks_of(select, column) || asks_for_all(select) && reader.table.columns.iter().any(|one| one.name == **column)
+        speaks_of(select, column)
+            || asks_for(select, column) && reader.table.columns.iter().any(|one| one.name == **column)
     };
     let finding = |column: &str| {
         Finding::blocker(
@@ -58,9 +59,8 @@ fn loses_its_column(case: &AlterCase<'_>, reader: &Reader<'_>) -> Vec<Finding> {
 
 fn gets_one_more(case: &AlterCase<'_>, reader: &Reader<'_>) -> Vec<Finding> {
     let reads = reader.sources.contains(&case.alter.change.table);
-    let Some(target) = reader.target.as_ref().filter(|_| reads && asks_for_all(&reader.view.select.text)) else {
-        return Vec::new();
-    };
+    let Some(target) = reader.target.as_ref().filter(|_| reads) else { return Vec::new() };
+    let takes = |column: &&String| asks_for(&reader.view.select.text, column);
     let lacks = |column: &&String| {
         tables(case)
             .iter()
@@ -68,14 +68,14 @@ fn gets_one_more(case: &AlterCase<'_>, reader: &Reader<'_>) -> Vec<Finding> {
             .is_none_or(|table| !table.columns.iter().any(|one| one.name == **column))
     };
     let added = case.alter.commands.iter().filter(|command| command.form == Form::AddColumn);
-    let added = added.filter_map(|command| command.subject.as_ref()).filter(lacks);
+    let added = added.filter_map(|command| command.subject.as_ref()).filter(takes).filter(lacks);
     // New servers go by the columns that the view had when it was made.
     added
         .filter(|_| !views_are_lenient(case))
         .map(|column| {
             Finding::blocker(
                 CODE,
-                format!("the materialized view {} selects * from the table and writes to {target}, which has no column {column}", reader.table.name),
+                format!("the materialized view {} takes all columns of the table, or all of such names, and writes to {target}, which has no column {column}", reader.table.name),
                 "these servers would refuse every insert into the table: the view gives its target a column that it lacks",
                 format!("add the column to {target} first, or make the view with a list of columns"),
             )

@@ -8,21 +8,26 @@ use super::super::super::args::{Plan as Args, StrategyChoice};
 use super::super::super::connect::Connected;
 use super::super::super::failure::Failure;
 use super::super::super::output::say;
+use super::dependents::try_dependents;
 use super::retire::retire;
 use super::{refuse_without_scratch, unblocked};
 use crate::alter::{
-    Alter, AlterError, Altered, Back, Claim, Lacking, Order, Place, Stage, Tried, mark_retired, marked_since,
-    redefaulted, resolve, trials_of, unmark,
+    Alter, AlterError, Altered, Back, Claim, Lacking, Order, Place, Stage, Tried, Unfit, mark_retired, marked_since,
+    narrowed, redefaulted, resolve, trials_of, unmark,
 };
 use crate::assess::{AlterCase, assess_alter};
 use crate::catalog::Table;
-use crate::ddl::read_table;
+use crate::ddl::{ItemKind, read_table};
 use crate::names::{ReplicaId, TableName};
 use crate::plan::definition::unreplicated;
 use crate::plan::{self, Action, Plan, Strategy};
 use crate::server::{Alterations, Statement, alterations};
 use crate::snapshot::Snapshot;
 
+/// All values of a column are read once.
+const CONVERSION_TIMEOUT: Duration = Duration::from_mins(5);
+/// What servers say of a query that takes too long, too much memory or too many rows.
+const OVER_A_LIMIT: [u32; 6] = [158, 159, 160, 241, 307, 396];
 /// Tables may have very many parts and columns.
 const PARTS_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -41,10 +46,12 @@ pub(super) async fn plan(
         None => None,
     };
     drop_bad_marks(connected, &mut alter).await?;
-    let lacking = lacking(connected, snapshot, &alter).await?;
     let alter = alter;
     let table = &alter.change.table;
     let local = local_table(snapshot, table)?;
+    let lacking = lacking(connected, snapshot, &alter).await?;
+    let unfit = unfit(connected, snapshot, &alter, local).await?;
+    let dependents = try_dependents(connected, snapshot, &alter).await?;
     let case = AlterCase {
         snapshot,
         alter: &alter,
@@ -52,6 +59,8 @@ pub(super) async fn plan(
         local,
         retirement: retiring.as_ref().map(|it| &it.retirement),
         lacking: &lacking,
+        unfit: &unfit,
+        dependents: &dependents,
     };
     let findings = unblocked(assess_alter(&case), table, accepted)?;
     let tried = try_all(connected, &alter).await?;
@@ -79,7 +88,16 @@ pub(in super::super) async fn again(connected: &Connected, snapshot: &Snapshot, 
     let tried = try_all(connected, &alter).await?;
     let local = local_table(snapshot, &alter.change.table)?;
     let retirement = plan.retirement.as_ref();
-    let case = AlterCase { snapshot, alter: &alter, tried: &tried, local, retirement, lacking: &[] };
+    let case = AlterCase {
+        snapshot,
+        alter: &alter,
+        tried: &tried,
+        local,
+        retirement,
+        lacking: &[],
+        unfit: &[],
+        dependents: &[],
+    };
     let unread = plan.steps.iter().find_map(|step| match &step.action {
         Action::Unread(unread) => Some(&**unread),
         _ => None,
@@ -116,19 +134,42 @@ fn refuse_strategy(choice: StrategyChoice, strategy: Strategy) -> Result<(), Fai
 /// Rows of all shards whose parts have no values of the columns that get another default.
 async fn lacking(connected: &Connected, snapshot: &Snapshot, alter: &Alter) -> Result<Vec<Lacking>, Failure> {
     let table = &alter.change.table;
-    let has_it = |id: &ReplicaId| snapshot.table(*id, table).is_some();
-    let shards = &snapshot.topology.shards;
-    let firsts: Vec<ReplicaId> =
-        shards.iter().filter_map(|shard| shard.replica_ids().into_iter().find(has_it)).collect();
     let mut found = Vec::new();
     for column in redefaulted(alter) {
         let question = Statement::read(plan::rows_without(table, column), PARTS_TIMEOUT);
-        let asked = firsts.iter().map(|on| connected.cluster.run(*on, &question));
+        let asked = firsts(snapshot, table).into_iter().map(|on| connected.cluster.run(on, &question));
         let answers = try_join_all(asked).await.map_err(|error| Failure::of(&error))?;
         let rows = answers.iter().filter_map(|answer| answer.trim().parse::<u64>().ok()).sum();
         found.push(Lacking { column: column.to_owned(), rows });
     }
     Ok(found)
+}
+
+/// Columns of which a server cannot convert some value, or has not within its time.
+async fn unfit(
+    connected: &Connected,
+    snapshot: &Snapshot,
+    alter: &Alter,
+    local: &Table,
+) -> Result<Vec<Unfit>, Failure> {
+    let table = &alter.change.table;
+    let mut found = Vec::new();
+    for narrowed in narrowed(alter, local).map_err(|error| Failure::of(&error))? {
+        let sql = plan::converted(table, &narrowed.column, &narrowed.kind);
+        let question = Statement::read(sql, CONVERSION_TIMEOUT);
+        let asked = firsts(snapshot, table).into_iter().map(|on| connected.cluster.run(on, &question));
+        let Err(error) = try_join_all(asked).await else { continue };
+        let is_certain = error.code().is_some_and(|code| !OVER_A_LIMIT.contains(&code));
+        found.push(Unfit { narrowed, said: error.to_string(), is_certain });
+    }
+    Ok(found)
+}
+
+/// The first replica of each shard that has the table.
+fn firsts(snapshot: &Snapshot, table: &TableName) -> Vec<ReplicaId> {
+    let has_it = |id: &ReplicaId| snapshot.table(*id, table).is_some();
+    let shards = &snapshot.topology.shards;
+    shards.iter().filter_map(|shard| shard.replica_ids().into_iter().find(has_it)).collect()
 }
 
 /// A mark that a server does not take, that costs it a column or that cannot be taken off again is left out.
@@ -163,17 +204,30 @@ async fn try_all(connected: &Connected, alter: &Alter) -> Result<Vec<Tried>, Fai
 
 /// What is there must be what is wanted: to modify the column so must change nothing.
 async fn hold(connected: &Connected, order: &Order, claim: &Claim) -> Result<(), Failure> {
-    let found = on_scratch(connected, order, &[format!("MODIFY COLUMN {}", claim.wanted)]).await?;
-    let same = found.refused.is_none() && found.definitions.first() == found.definitions.get(1);
+    let found = on_scratch(connected, order, &claim.trial).await?;
+    let same = found.refused.is_none() && same_items(found.definitions.first(), found.definitions.last());
     // A default that is there and not wanted is left by MODIFY COLUMN on new servers.
     let has_default = |text: &str| ["DEFAULT", "MATERIALIZED", "ALIAS"].iter().any(|word| text.contains(word));
     if same && has_default(&claim.there) == has_default(&claim.wanted) {
         return Ok(());
     }
-    let Claim { column, there, wanted } = claim;
-    let message =
-        format!("{} has a column {column} already, and it is another one: `{there}`, not `{wanted}`", order.table);
-    Err(Failure::new(message).hint("choose another name, or change the column with MODIFY COLUMN"))
+    let Claim { what, there, wanted, .. } = claim;
+    let message = format!("{} has {what} already, and it is another one: `{there}`, not `{wanted}`", order.table);
+    Err(Failure::new(message)
+        .hint("choose another name, change a column with MODIFY COLUMN, or drop what is there by a plan of its own"))
+}
+
+/// Whether two definitions are the same, in whatever order their indexes and the like stand.
+fn same_items(one: Option<&String>, other: Option<&String>) -> bool {
+    let sorted = |text: &String| {
+        let mut read = read_table(text).ok()?;
+        read.items.sort_by_key(|item| match item.kind {
+            ItemKind::Column { .. } => String::new(),
+            _ => item.text.text.clone(),
+        });
+        Some(read.to_sql())
+    };
+    one == other || one.and_then(sorted).zip(other.and_then(sorted)).is_some_and(|(one, other)| one == other)
 }
 
 async fn try_order(connected: &Connected, order: &Order) -> Result<Vec<Altered>, Failure> {

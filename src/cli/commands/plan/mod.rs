@@ -1,6 +1,7 @@
 //! `plan`: from a statement to a plan's file.
 
 pub(super) mod alter;
+mod dependents;
 mod evaluation;
 mod reached;
 pub(super) mod reshard;
