@@ -41,6 +41,11 @@ impl Site<'_> {
         self.live.column_names().any(|name| name == column)
     }
 
+    /// Whether the same ALTER adds the column.
+    fn adds(&self, column: &str) -> bool {
+        self.added.iter().any(|added| added == column)
+    }
+
     /// A column's declaration, verbatim.
     pub(super) fn declared(&self, column: &str) -> Option<String> {
         let is_it = |kind: &ItemKind| matches!(kind, ItemKind::Column { name } if name == column);
@@ -94,7 +99,7 @@ pub(super) fn told(site: &Site<'_>, command: &AlterCommand, form: Form, number: 
         Form::DropColumn => Ok(drop(site, subject)),
         Form::RenameColumn => rename(site, command, subject, guarded),
         Form::ModifyComment => Ok(if site.is_named { send(site, text) } else { Told::Nothing }),
-        _ if form.is_about_column() && !site.has(subject) => match (site.is_local, guarded) {
+        _ if form.is_about_column() && !site.has(subject) && !site.adds(subject) => match (site.is_local, guarded) {
             (true, false) => Err(site.no_column(command, subject)),
             (true, true) => Ok(Told::Reached(format!("{} has no column {subject}", site.table))),
             (false, _) => Ok(Told::Nothing),
@@ -129,7 +134,7 @@ fn add(site: &Site<'_>, name: &str, wanted: &Declaration) -> Told {
         return Told::Claimed(Claim { what: format!("column {name}"), there, wanted, trial });
     }
     // A Distributed table may leave out the column behind which it goes in the local one.
-    let knows = |column: &String| site.has(column) || site.added.contains(column);
+    let knows = |column: &String| site.has(column) || site.adds(column);
     let wanted = if site.is_local || wanted.after().as_ref().is_none_or(knows) { wanted } else { wanted.unplaced() };
     send(site, format!("ADD COLUMN {}", wanted.to_sql(name)))
 }
@@ -234,7 +239,8 @@ fn distributed(site: &Site<'_>, subject: &str, form: Form, text: &str) -> Result
 /// Whether the column takes no values from then on, or fewer than before: what still comes through the table as it was would be refused
 /// by the shards, or cut.
 fn takes_less(site: &Site<'_>, wanted: &Declaration) -> Result<bool, AlterError> {
-    let before = declaration_of(&site.declared(&wanted.name).unwrap_or_default())?;
+    let Some(declared) = site.declared(&wanted.name) else { return Ok(false) };
+    let before = declaration_of(&declared)?;
     let is_computed = |declared: &Declaration| ["MATERIALIZED", "ALIAS", "EPHEMERAL"].iter().any(|it| declared.has(it));
     let is_narrower = before
         .kind

@@ -41,6 +41,19 @@ fn a_column_is_added_below_first_and_dropped_above_first() {
 }
 
 #[test]
+fn a_column_is_commented_by_the_alter_that_adds_it() {
+    let sql = "ALTER TABLE d.events ADD COLUMN a UInt8, COMMENT COLUMN a 'new'";
+    assert_eq!(
+        orders(sql).unwrap(),
+        [
+            "d.events Local: ADD COLUMN `a` UInt8, COMMENT COLUMN a 'new'",
+            "d.events_all After: ADD COLUMN `a` UInt8, COMMENT COLUMN a 'new'",
+        ]
+    );
+    assert_eq!(ways(sql), [way("DROP COLUMN `a`"), way("DROP COLUMN `a`")]);
+}
+
+#[test]
 fn a_renamed_column_is_hidden_meanwhile() {
     let sql = "ALTER TABLE d.events RENAME COLUMN value TO worth";
     assert_eq!(

@@ -139,7 +139,7 @@ pub const ROWS: &[Row] = &[
         class: Class::Rebuild,
         distributed: true,
         undo: Undo::None("nothing happens"),
-        why: "parts are sorted by the old values; only what leaves them alike is taken: LowCardinality, more values of an Enum, a time zone",
+        why: "parts are sorted by the old values; only what leaves them alike is taken: LowCardinality, more values of an Enum; a time zone too, which no plan is made for (SW077), since keys are computed in it",
         example: "MODIFY COLUMN id Int64",
         first: &[],
         refusal: Some("ALTER of key column"),

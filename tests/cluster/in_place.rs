@@ -568,7 +568,7 @@ fn what_these_servers_lack_is_refused(cluster: &Running) {
         );
         // Settings of columns, on the way there and back.
         for of_column in [
-            "ADD COLUMN s UInt64 CODEC(NONE) SETTINGS (min_compress_block_size = 100)",
+            "ADD COLUMN s UInt64 CODEC(NONE) SETTINGS (min_compress_block_size = 100), COMMENT COLUMN s 'sum'",
             "MODIFY COLUMN s MODIFY SETTING min_compress_block_size = 200, max_compress_block_size = 400",
             "MODIFY COLUMN s RESET SETTING max_compress_block_size",
         ] {
