@@ -12,6 +12,7 @@ mod mutation;
 mod orders;
 mod resolve;
 mod retire;
+mod rights;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -24,6 +25,7 @@ pub use loss::{Narrowed, Unfit, narrowed};
 pub use mutation::{MutationCommand, mark, marked};
 pub use resolve::{definitions, is_alter, resolve};
 pub use retire::{mark as mark_retired, marked_since, retired, unmark};
+pub use rights::{AllRights, ColumnGrant, Rights, RowPolicy};
 pub use trial::{Altered, Tried, trials_of};
 
 use crate::change::Change;

@@ -14,6 +14,7 @@ mod lane;
 mod normalize;
 mod pour;
 mod query_log;
+mod rights;
 mod session;
 mod tables;
 
@@ -25,4 +26,5 @@ pub use introspect::observe;
 pub use normalize::{Alterations, NormalizeCause, NormalizeError, alterations, normal_form, scratch_database};
 pub use pour::PourError;
 pub use query_log::{LogError, LogQuestion};
+pub use rights::rights;
 pub use session::{Session, Statement};

@@ -39,6 +39,7 @@ mod refusals;
 mod renamed;
 mod reshard;
 mod retire;
+mod rights;
 mod sandbox;
 mod stand_ins;
 mod target;

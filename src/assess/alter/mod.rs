@@ -5,7 +5,7 @@ mod rules;
 use super::case::Case;
 use super::finding::Finding;
 use super::retirement::Retirement;
-use crate::alter::{Alter, Lacking, Tried, TriedDependent, Unfit};
+use crate::alter::{AllRights, Alter, Lacking, Tried, TriedDependent, Unfit};
 use crate::catalog::Table;
 use crate::snapshot::Snapshot;
 
@@ -28,6 +28,8 @@ pub struct AlterCase<'a> {
     pub unfit: &'a [Unfit],
     /// What leans on the tables, after its trial.
     pub dependents: &'a [TriedDependent],
+    /// Rights that go by names of columns, from each server that was asked.
+    pub rights: &'a AllRights,
 }
 
 impl<'a> AlterCase<'a> {

@@ -40,6 +40,7 @@ fn tried(fixture: &Fixture, sql: &str, retirement: Option<&Retirement>) -> Plan 
         lacking: &[],
         unfit: &[],
         dependents: &[],
+        rights: &crate::alter::AllRights::new(),
     };
     let logs = fixture.snapshot.replicas.keys().map(|id| (*id, Vec::new())).collect();
     let unread = retirement.map(|it| {

@@ -13,6 +13,7 @@ mod no_proof;
 mod passing_on;
 mod read_lately;
 mod reader;
+mod rights;
 mod unfit_values;
 mod values_gone;
 mod view_of_type;
@@ -36,7 +37,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 15] = rules![
+pub(super) const ALL: [Rule; 16] = rules![
     view_reads,
     view_writes,
     expression,
@@ -52,6 +53,7 @@ pub(super) const ALL: [Rule; 15] = rules![
     default_of_old_rows,
     dependent_fails,
     unfit_values,
+    rights,
 ];
 
 #[cfg(test)]

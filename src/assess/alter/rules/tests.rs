@@ -18,6 +18,7 @@ fn found(sql: &str, spoil: impl FnOnce(&mut Fixture)) -> Vec<String> {
         lacking: &[],
         unfit: &[],
         dependents: &[],
+        rights: &crate::alter::AllRights::new(),
     };
     let line = |finding: Finding| format!("{} {}: {}", finding.severity, finding.code, finding.what);
     assess_alter(&case).into_iter().map(line).collect()
@@ -238,6 +239,7 @@ fn a_default_that_rows_are_read_with_does_not_change_under_them() {
             lacking: &lacking,
             unfit: &[],
             dependents: &[],
+            rights: &crate::alter::AllRights::new(),
         };
         let own = assess_alter(&case).into_iter().find(|finding| finding.code == default_of_old_rows::CODE);
         own.map(|finding| format!("{}: {}; {}", finding.severity, finding.why, finding.help))
@@ -284,6 +286,7 @@ fn an_alias_that_becomes_stored_with_another_expression_changes_every_row() {
             lacking: &lacking,
             unfit: &[],
             dependents: &[],
+            rights: &crate::alter::AllRights::new(),
         };
         let own = assess_alter(&case).into_iter().find(|finding| finding.code == default_of_old_rows::CODE);
         own.map(|finding| finding.help)
@@ -314,6 +317,7 @@ fn values_that_do_not_convert_block_and_what_was_not_tried_is_said() {
             lacking: &[],
             unfit: &unfit,
             dependents: &[],
+            rights: &crate::alter::AllRights::new(),
         };
         let own = assess_alter(&case).into_iter().find(|finding| finding.code == unfit_values::CODE).unwrap();
         format!("{}: {}; {}", own.severity, own.what, own.why)
@@ -321,6 +325,52 @@ fn values_that_do_not_convert_block_and_what_was_not_tried_is_said() {
     assert!(found(true).starts_with("blocker: not every value of column version of d.events can become UInt8"));
     assert!(found(true).contains("Cannot parse 'de'"));
     assert!(found(false).starts_with("hazard: whether every value"));
+}
+
+#[test]
+fn rights_that_go_by_the_name_of_a_column_are_heeded() {
+    let found = |command: &str| {
+        let fixture = Fixture::new();
+        let alter = resolve(&format!("ALTER TABLE d.events {command}"), &fixture.snapshot).unwrap();
+        let (one, other) = (crate::names::ReplicaId::new(1, 1), crate::names::ReplicaId::new(2, 1));
+        let policy =
+            |filter: &str| crate::alter::RowPolicy { name: "p ON d.events".to_owned(), filter: filter.to_owned() };
+        let grant = crate::alter::ColumnGrant {
+            to: "reader".to_owned(),
+            access: "SELECT".to_owned(),
+            table: TableName::new("d", "events"),
+            column: "value".to_owned(),
+        };
+        let policies = vec![policy("value > 0"), policy("id = 'value'")];
+        let told = crate::alter::Rights { policies, grants: vec![grant], unread: Vec::new() };
+        let silent = crate::alter::Rights { unread: vec!["no such table".to_owned()], ..Default::default() };
+        let case = AlterCase {
+            snapshot: &fixture.snapshot,
+            alter: &alter,
+            tried: &[],
+            local: fixture.snapshot.table(one, &TableName::new("d", "events")).unwrap(),
+            retirement: None,
+            lacking: &[],
+            unfit: &[],
+            dependents: &[],
+            rights: &crate::alter::AllRights::from([(one, told), (other, silent)]),
+        };
+        let own = assess_alter(&case).into_iter().filter(|finding| finding.code == rights::CODE);
+        own.map(|finding| format!("{}: {}", finding.severity, finding.what)).collect::<Vec<_>>()
+    };
+    let unknown = "note: row policies and grants on columns are not known from s2r1";
+    let [policy, grant, silent] = found("DROP COLUMN value").try_into().unwrap();
+    assert_eq!(policy, "blocker: the row policy p ON d.events filters by column value");
+    assert_eq!(grant, "note: rights are granted on column value by name: reader (SELECT on d.events)");
+    assert!(silent.starts_with(unknown), "{silent}");
+    let renamed = found("RENAME COLUMN value TO worth");
+    assert!(
+        renamed[0].starts_with("blocker: the row policy") && renamed[1].starts_with("hazard: rights"),
+        "{renamed:?}"
+    );
+    let retyped = found("MODIFY COLUMN value Float32");
+    assert!(retyped[0].starts_with("hazard: the row policy p ON d.events filters by column value, whose type"));
+    assert!(found("DROP COLUMN sign").iter().all(|one| one.starts_with(unknown)));
 }
 
 #[test]
@@ -344,6 +394,7 @@ fn retiring(usage: crate::assess::Usage, by_star: bool) -> Vec<String> {
         lacking: &[],
         unfit: &[],
         dependents: &[],
+        rights: &crate::alter::AllRights::new(),
     };
     let own = |finding: &Finding| ["SW074", "SW075"].contains(&finding.code.as_str());
     let line = |finding: Finding| format!("{} {}: {}; {}", finding.severity, finding.code, finding.what, finding.why);
@@ -410,6 +461,7 @@ fn tried(sql: &str, spoil: impl FnOnce(&mut Fixture), dependents: &[crate::alter
         lacking: &[],
         unfit: &[],
         dependents,
+        rights: &crate::alter::AllRights::new(),
     };
     let own = |finding: &Finding| [dependent_fails::CODE, view_of_type::CODE].contains(&finding.code.as_str());
     let line = |finding: Finding| format!("{} {}: {}", finding.severity, finding.code, finding.what);

@@ -1,5 +1,6 @@
 //! Plans for an ALTER that needs no rebuild: its orders are tried on empty tables, then the plan is built from what came out.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -12,8 +13,8 @@ use super::dependents::try_dependents;
 use super::retire::retire;
 use super::{refuse_without_scratch, unblocked};
 use crate::alter::{
-    Alter, AlterError, Altered, Back, Claim, Lacking, Order, Place, Stage, Tried, Unfit, mark_retired, marked_since,
-    narrowed, redefaulted, resolve, trials_of, unmark,
+    AllRights, Alter, AlterError, Altered, Back, Claim, Lacking, Order, Place, Stage, Tried, Unfit, mark_retired,
+    marked_since, narrowed, redefaulted, resolve, trials_of, unmark,
 };
 use crate::assess::{AlterCase, assess_alter};
 use crate::catalog::Table;
@@ -21,7 +22,7 @@ use crate::ddl::{ItemKind, read_table};
 use crate::names::{ReplicaId, TableName};
 use crate::plan::definition::unreplicated;
 use crate::plan::{self, Action, Plan, Strategy};
-use crate::server::{Alterations, Statement, alterations};
+use crate::server::{self, Alterations, Statement, alterations};
 use crate::snapshot::Snapshot;
 
 /// All values of a column are read once.
@@ -52,6 +53,7 @@ pub(super) async fn plan(
     let lacking = lacking(connected, snapshot, &alter).await?;
     let unfit = unfit(connected, snapshot, &alter, local).await?;
     let dependents = try_dependents(connected, snapshot, &alter).await?;
+    let rights = rights(connected, &alter).await?;
     let case = AlterCase {
         snapshot,
         alter: &alter,
@@ -61,6 +63,7 @@ pub(super) async fn plan(
         lacking: &lacking,
         unfit: &unfit,
         dependents: &dependents,
+        rights: &rights,
     };
     let findings = unblocked(assess_alter(&case), table, accepted)?;
     let tried = try_all(connected, &alter).await?;
@@ -97,6 +100,7 @@ pub(in super::super) async fn again(connected: &Connected, snapshot: &Snapshot, 
         lacking: &[],
         unfit: &[],
         dependents: &[],
+        rights: &AllRights::new(),
     };
     let unread = plan.steps.iter().find_map(|step| match &step.action {
         Action::Unread(unread) => Some(&**unread),
@@ -143,6 +147,21 @@ async fn lacking(connected: &Connected, snapshot: &Snapshot, alter: &Alter) -> R
         found.push(Lacking { column: column.to_owned(), rows });
     }
     Ok(found)
+}
+
+/// What every server says of rights that go by names of columns, where one goes or changes.
+async fn rights(connected: &Connected, alter: &Alter) -> Result<AllRights, Failure> {
+    if !alter.commands.iter().any(|command| command.takes_away().is_some() || command.changes_type()) {
+        return Ok(AllRights::new());
+    }
+    let change = &alter.change;
+    let tables: Vec<TableName> = std::iter::once(&change.table).chain(&change.distributed).cloned().collect();
+    let on: BTreeSet<ReplicaId> = alter.orders.iter().flat_map(|order| order.on.iter().copied()).collect();
+    let asked = on.into_iter().map(|id| {
+        let tables = &tables;
+        async move { server::rights(&connected.cluster, id, tables).await.map(|rights| (id, rights)) }
+    });
+    Ok(try_join_all(asked).await.map_err(|error| Failure::of(&error))?.into_iter().collect())
 }
 
 /// Columns of which a server cannot convert some value, or has not within its time.
