@@ -377,6 +377,25 @@ fn values_that_do_not_fit_are_found_before(cluster: &Running) {
 }
 
 /// Rows that a `Distributed` table holds back bear each column that it had: one that is computed from then on, or takes fewer values.
+/// By what the servers themselves have logged of their merges.
+#[test]
+fn the_time_of_a_mutation_is_told_by_merges_of_before() {
+    let (cluster, db) = (End::New.shared(), "in_place_history");
+    prepare(&cluster, db, &[&format!("CREATE TABLE {db}.t (id UInt64, v String) ENGINE = MergeTree ORDER BY v")]);
+    for first in firsts(&cluster) {
+        for _ in 0..3 {
+            let rows = "SELECT number, toString(cityHash64(number, rand())) FROM numbers(500000)";
+            cluster.query(first, &format!("INSERT INTO {db}.t {rows}"));
+        }
+        cluster.query(first, &format!("OPTIMIZE TABLE {db}.t FINAL"));
+        cluster.query(first, "SYSTEM FLUSH LOGS");
+    }
+    let tool = Tool::new(&cluster);
+    let planned = tool.plan(&format!("ALTER TABLE {db}.t DELETE WHERE id = 1"));
+    assert!(planned.stdout.contains("as merges of this table wrote parts there in the last 30 days"), "{planned}");
+    everywhere(&cluster, &[&format!("DROP DATABASE {db}")]);
+}
+
 #[test]
 fn what_is_queued_arrives_whatever_becomes_of_its_columns() {
     let cluster = &End::New.shared();

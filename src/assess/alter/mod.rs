@@ -2,10 +2,12 @@
 
 mod rules;
 
+use std::collections::BTreeMap;
+
 use super::case::Case;
 use super::finding::Finding;
 use super::retirement::Retirement;
-use crate::alter::{AllRights, Alter, Lacking, Tried, TriedDependent, Unfit};
+use crate::alter::{AllRights, Alter, Lacking, Speed, Tried, TriedDependent, Unfit};
 use crate::catalog::Table;
 use crate::snapshot::Snapshot;
 
@@ -30,6 +32,8 @@ pub struct AlterCase<'a> {
     pub dependents: &'a [TriedDependent],
     /// Rights that go by names of columns, from each server that was asked.
     pub rights: &'a AllRights,
+    /// How fast shards write parts, where a replica tells.
+    pub speeds: &'a BTreeMap<u32, Speed>,
 }
 
 impl<'a> AlterCase<'a> {

@@ -15,8 +15,6 @@ use crate::snapshot::Capability;
 const STALL_SECONDS: u64 = 3600;
 /// A mutation that fails is tried again within seconds; what passes by itself has passed by then.
 const FAIL_SECONDS: u64 = 10;
-/// Compressed bytes that one replica reads and writes anew in a second; for figures that people read.
-const BYTES_PER_SECOND: u64 = 50 << 20;
 
 pub(super) fn preflight(sheet: &Sheet<'_>) -> Vec<Step> {
     let step = |shard: &Shard| Step {
@@ -120,7 +118,8 @@ fn alter(sheet: &Sheet<'_>, place: Place, shard: &Shard) -> Option<Step> {
 
 fn cost(sheet: &Sheet<'_>, place: Place, shard: &Shard) -> Cost {
     let Some(written) = text::written(sheet, Some(place), shard) else { return Cost::default() };
-    Cost { rows: written.rows, bytes: written.bytes, seconds: written.bytes.div_ceil(BYTES_PER_SECOND) }
+    let per_second = sheet.case.speeds.get(&shard.num).map_or(text::GUESSED_PER_SECOND, |speed| speed.bytes_per_second);
+    Cost { rows: written.rows, bytes: written.bytes, seconds: written.bytes.div_ceil(per_second) }
 }
 
 fn forward(sheet: &Sheet<'_>, turn: &Turn<'_>) -> Run {

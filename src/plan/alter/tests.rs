@@ -41,6 +41,7 @@ fn tried(fixture: &Fixture, sql: &str, retirement: Option<&Retirement>) -> Plan 
         unfit: &[],
         dependents: &[],
         rights: &crate::alter::AllRights::new(),
+        speeds: &std::collections::BTreeMap::new(),
     };
     let logs = fixture.snapshot.replicas.keys().map(|id| (*id, Vec::new())).collect();
     let unread = retirement.map(|it| {
@@ -95,6 +96,7 @@ fn a_column_is_dropped_above_first_and_below_behind_the_gate() {
     assert!(place("alter.before.s2") < place("alter.drain") && place("alter.drain") < place("gate.finalize"));
     assert!(place("gate.finalize") < place("finalize.local.s1"));
     assert!(place("finalize.mutations.s2") < place("finalize.everywhere"));
+    assert!(plan.choices.iter().any(|choice| choice.contains("52.4 MB a second, a guess")), "{:?}", plan.choices);
 }
 
 #[test]

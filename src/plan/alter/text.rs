@@ -10,6 +10,9 @@ use crate::words::{bytes, sql};
 
 pub(super) const START: &str = "From here on the plan changes the cluster. Each step says how it is taken back.";
 
+/// Compressed bytes that one replica is taken to write anew in a second where nothing tells; for figures that people read.
+pub(super) const GUESSED_PER_SECOND: u64 = 50 << 20;
+
 /// Rows and bytes that a statement has written anew, at most.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Written {
@@ -124,9 +127,30 @@ pub(super) fn choices(sheet: &Sheet<'_>) -> Vec<String> {
                 .to_owned(),
         );
     }
+    choices.extend(expectation(sheet));
     choices.extend(unmarked(sheet));
     choices.extend(sheet.case.alter.reached.iter().map(|reached| format!("nothing to do: {reached}")));
     choices
+}
+
+/// By what the time is told that a mutation takes.
+fn expectation(sheet: &Sheet<'_>) -> Option<String> {
+    if sheet.strategy != Strategy::Mutation {
+        return None;
+    }
+    let slowest = sheet.shards.iter().filter_map(|shard| Some((sheet.case.speeds.get(&shard.num)?, shard.num)));
+    let Some((speed, shard)) = slowest.min_by_key(|(speed, _)| speed.bytes_per_second) else {
+        return Some(format!(
+            "expected time: by {} a second, a guess: no replica has logged merges (system.part_log)",
+            bytes(GUESSED_PER_SECOND)
+        ));
+    };
+    let work = if speed.by.by_mutation { "mutations" } else { "merges" };
+    let of = if speed.by.of_table { "of this table" } else { "of other tables" };
+    Some(format!(
+        "expected time: by {} a second on the slowest shard, {shard}, as {work} {of} wrote parts there in the last 30 days, one after another",
+        bytes(speed.bytes_per_second)
+    ))
 }
 
 /// Tables that lose a column once nobody reads it, and do not bear a mark meanwhile.

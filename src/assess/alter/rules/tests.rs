@@ -19,6 +19,7 @@ fn found(sql: &str, spoil: impl FnOnce(&mut Fixture)) -> Vec<String> {
         unfit: &[],
         dependents: &[],
         rights: &crate::alter::AllRights::new(),
+        speeds: &std::collections::BTreeMap::new(),
     };
     let line = |finding: Finding| format!("{} {}: {}", finding.severity, finding.code, finding.what);
     assess_alter(&case).into_iter().map(line).collect()
@@ -240,6 +241,7 @@ fn a_default_that_rows_are_read_with_does_not_change_under_them() {
             unfit: &[],
             dependents: &[],
             rights: &crate::alter::AllRights::new(),
+            speeds: &std::collections::BTreeMap::new(),
         };
         let own = assess_alter(&case).into_iter().find(|finding| finding.code == default_of_old_rows::CODE);
         own.map(|finding| format!("{}: {}; {}", finding.severity, finding.why, finding.help))
@@ -287,6 +289,7 @@ fn an_alias_that_becomes_stored_with_another_expression_changes_every_row() {
             unfit: &[],
             dependents: &[],
             rights: &crate::alter::AllRights::new(),
+            speeds: &std::collections::BTreeMap::new(),
         };
         let own = assess_alter(&case).into_iter().find(|finding| finding.code == default_of_old_rows::CODE);
         own.map(|finding| finding.help)
@@ -318,6 +321,7 @@ fn values_that_do_not_convert_block_and_what_was_not_tried_is_said() {
             unfit: &unfit,
             dependents: &[],
             rights: &crate::alter::AllRights::new(),
+            speeds: &std::collections::BTreeMap::new(),
         };
         let own = assess_alter(&case).into_iter().find(|finding| finding.code == unfit_values::CODE).unwrap();
         format!("{}: {}; {}", own.severity, own.what, own.why)
@@ -354,6 +358,7 @@ fn rights_that_go_by_the_name_of_a_column_are_heeded() {
             unfit: &[],
             dependents: &[],
             rights: &crate::alter::AllRights::from([(one, told), (other, silent)]),
+            speeds: &std::collections::BTreeMap::new(),
         };
         let own = assess_alter(&case).into_iter().filter(|finding| finding.code == rights::CODE);
         own.map(|finding| format!("{}: {}", finding.severity, finding.what)).collect::<Vec<_>>()
@@ -395,6 +400,7 @@ fn retiring(usage: crate::assess::Usage, by_star: bool) -> Vec<String> {
         unfit: &[],
         dependents: &[],
         rights: &crate::alter::AllRights::new(),
+        speeds: &std::collections::BTreeMap::new(),
     };
     let own = |finding: &Finding| ["SW074", "SW075"].contains(&finding.code.as_str());
     let line = |finding: Finding| format!("{} {}: {}; {}", finding.severity, finding.code, finding.what, finding.why);
@@ -462,6 +468,7 @@ fn tried(sql: &str, spoil: impl FnOnce(&mut Fixture), dependents: &[crate::alter
         unfit: &[],
         dependents,
         rights: &crate::alter::AllRights::new(),
+        speeds: &std::collections::BTreeMap::new(),
     };
     let own = |finding: &Finding| [dependent_fails::CODE, view_of_type::CODE].contains(&finding.code.as_str());
     let line = |finding: Finding| format!("{} {}: {}", finding.severity, finding.code, finding.what);

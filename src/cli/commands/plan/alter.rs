@@ -1,6 +1,6 @@
 //! Plans for an ALTER that needs no rebuild: its orders are tried on empty tables, then the plan is built from what came out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::try_join_all;
@@ -13,11 +13,12 @@ use super::dependents::try_dependents;
 use super::retire::retire;
 use super::{refuse_without_scratch, unblocked};
 use crate::alter::{
-    AllRights, Alter, AlterError, Altered, Back, Claim, Lacking, Order, Place, Stage, Tried, Unfit, mark_retired,
-    marked_since, narrowed, redefaulted, resolve, trials_of, unmark,
+    AllRights, Alter, AlterError, Altered, Back, Claim, Lacking, Order, Place, Speed, Stage, Tried, Unfit,
+    mark_retired, marked_since, narrowed, redefaulted, resolve, trials_of, unmark,
 };
 use crate::assess::{AlterCase, assess_alter};
 use crate::catalog::Table;
+use crate::classify::Class;
 use crate::ddl::{ItemKind, read_table};
 use crate::names::{ReplicaId, TableName};
 use crate::plan::definition::unreplicated;
@@ -54,6 +55,7 @@ pub(super) async fn plan(
     let unfit = unfit(connected, snapshot, &alter, local).await?;
     let dependents = try_dependents(connected, snapshot, &alter).await?;
     let rights = rights(connected, &alter).await?;
+    let speeds = speeds(connected, snapshot, &alter).await?;
     let case = AlterCase {
         snapshot,
         alter: &alter,
@@ -64,6 +66,7 @@ pub(super) async fn plan(
         unfit: &unfit,
         dependents: &dependents,
         rights: &rights,
+        speeds: &speeds,
     };
     let findings = unblocked(assess_alter(&case), table, accepted)?;
     let tried = try_all(connected, &alter).await?;
@@ -101,6 +104,7 @@ pub(in super::super) async fn again(connected: &Connected, snapshot: &Snapshot, 
         unfit: &[],
         dependents: &[],
         rights: &AllRights::new(),
+        speeds: &BTreeMap::new(),
     };
     let unread = plan.steps.iter().find_map(|step| match &step.action {
         Action::Unread(unread) => Some(&**unread),
@@ -162,6 +166,18 @@ async fn rights(connected: &Connected, alter: &Alter) -> Result<AllRights, Failu
         async move { server::rights(&connected.cluster, id, tables).await.map(|rights| (id, rights)) }
     });
     Ok(try_join_all(asked).await.map_err(|error| Failure::of(&error))?.into_iter().collect())
+}
+
+/// How fast the first replica of each shard writes parts, where it tells and the ALTER has it write some.
+async fn speeds(connected: &Connected, snapshot: &Snapshot, alter: &Alter) -> Result<BTreeMap<u32, Speed>, Failure> {
+    if alter.class != Class::Mutation {
+        return Ok(BTreeMap::new());
+    }
+    let table = &alter.change.table;
+    let asked = firsts(snapshot, table).into_iter().map(|on| async move {
+        server::speed_of(&connected.cluster, on, table).await.map(|speed| Some((on.shard, speed?)))
+    });
+    Ok(try_join_all(asked).await.map_err(|error| Failure::of(&error))?.into_iter().flatten().collect())
 }
 
 /// Columns of which a server cannot convert some value, or has not within its time.
