@@ -13,7 +13,7 @@ fn rows_that_no_mirror_writes_are_noticed(cluster: &Running) {
     let site = Site::new(cluster, "faults_without_mirror");
     site.ready(Way::Forward);
     let tool = &site.line.tool;
-    let copied = (0..RUNS_MAX).any(|_| tool.run(&["execute", PLAN, "--until", "verify.s1"]).code == Some(0));
+    let copied = (0..RUNS_MAX).any(|_| tool.run(&["execute", PLAN, "--until", "cutover"]).code == Some(0));
     assert!(copied, "not after {RUNS_MAX} runs");
     everywhere(cluster, &["DROP TABLE faults_without_mirror.t__sw_mirror"]);
     site.more_inserts();
