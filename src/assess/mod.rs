@@ -10,7 +10,7 @@ mod fixture;
 mod retirement;
 mod rules;
 
-pub use alter::{AlterCase, assess_alter};
+pub use alter::{AlterCase, Survey, assess_alter};
 pub use case::Case;
 pub use evaluation::{EvaluatedQuery, Evaluation};
 pub use finding::{Finding, Severity};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::cluster::Cluster;
-use super::error::{QueryError, QueryErrorKind};
+use super::error::QueryError;
 use super::introspect::Asker;
 use crate::alter::{Speed, Worked, speed};
 use crate::names::{ReplicaId, TableName, quote_string};
@@ -30,7 +30,7 @@ pub async fn speed_of(cluster: &Cluster, on: ReplicaId, table: &TableName) -> Re
          GROUP BY by_mutation, of_table"
     );
     let rows: Vec<Row> = match Asker::new(cluster, on, TIMEOUT).rows(&sql).await {
-        Err(error) if matches!(error.kind, QueryErrorKind::Server { .. } | QueryErrorKind::Auth { .. }) => {
+        Err(error) if error.code().is_some() => {
             return Ok(None);
         }
         answer => answer?,

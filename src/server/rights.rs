@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::cluster::Cluster;
-use super::error::{QueryError, QueryErrorKind};
+use super::error::QueryError;
 use super::introspect::Asker;
 use crate::alter::{ColumnGrant, Rights, RowPolicy};
 use crate::names::{ReplicaId, TableName, quote_string};
@@ -68,7 +68,7 @@ fn told<T: DeserializeOwned>(
     unread: &mut Vec<String>,
 ) -> Result<Vec<T>, QueryError> {
     match answer {
-        Err(error) if matches!(error.kind, QueryErrorKind::Server { .. } | QueryErrorKind::Auth { .. }) => {
+        Err(error) if error.code().is_some() => {
             unread.push(error.message);
             Ok(Vec::new())
         }

@@ -24,16 +24,23 @@ pub struct AlterCase<'a> {
     pub local: &'a Table,
     /// What is to be dropped once nobody reads it.
     pub retirement: Option<&'a Retirement>,
+    /// What servers were asked for this ALTER.
+    pub survey: &'a Survey,
+}
+
+/// What servers were asked for an ALTER, beyond what a snapshot has; nothing where they were not.
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
     /// Rows without values of columns whose default changes.
-    pub lacking: &'a [Lacking],
+    pub lacking: Vec<Lacking>,
     /// Columns of which some value does not fit the type to be, or may not.
-    pub unfit: &'a [Unfit],
+    pub unfit: Vec<Unfit>,
     /// What leans on the tables, after its trial.
-    pub dependents: &'a [TriedDependent],
+    pub dependents: Vec<TriedDependent>,
     /// Rights that go by names of columns, from each server that was asked.
-    pub rights: &'a AllRights,
+    pub rights: AllRights,
     /// How fast shards write parts, where a replica tells.
-    pub speeds: &'a BTreeMap<u32, Speed>,
+    pub speeds: BTreeMap<u32, Speed>,
 }
 
 impl<'a> AlterCase<'a> {

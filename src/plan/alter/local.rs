@@ -118,7 +118,8 @@ fn alter(sheet: &Sheet<'_>, place: Place, shard: &Shard) -> Option<Step> {
 
 fn cost(sheet: &Sheet<'_>, place: Place, shard: &Shard) -> Cost {
     let Some(written) = text::written(sheet, Some(place), shard) else { return Cost::default() };
-    let per_second = sheet.case.speeds.get(&shard.num).map_or(text::GUESSED_PER_SECOND, |speed| speed.bytes_per_second);
+    let per_second =
+        sheet.case.survey.speeds.get(&shard.num).map_or(text::GUESSED_PER_SECOND, |speed| speed.bytes_per_second);
     Cost { rows: written.rows, bytes: written.bytes, seconds: written.bytes.div_ceil(per_second) }
 }
 

@@ -3,7 +3,7 @@
 use super::super::{Action, Asked, Gate, Plan, Run, Step, Strategy, Undo, check, file, unread};
 use super::build;
 use crate::alter::{Altered, Back, Tried, mark_retired, resolve};
-use crate::assess::{AlterCase, Fixture, Retirement, Usage, assess_alter};
+use crate::assess::{AlterCase, Fixture, Retirement, Survey, Usage, assess_alter};
 use crate::ddl::with_body_of;
 use crate::names::{ReplicaId, TableName};
 use crate::render;
@@ -31,18 +31,9 @@ fn tried(fixture: &Fixture, sql: &str, retirement: Option<&Retirement>) -> Plan 
         Tried { order, stages }
     });
     let tried: Vec<Tried> = orders.collect();
-    let case = AlterCase {
-        snapshot: &fixture.snapshot,
-        alter: &alter,
-        tried: &tried,
-        local,
-        retirement,
-        lacking: &[],
-        unfit: &[],
-        dependents: &[],
-        rights: &crate::alter::AllRights::new(),
-        speeds: &std::collections::BTreeMap::new(),
-    };
+    let survey = Survey::default();
+    let case =
+        AlterCase { snapshot: &fixture.snapshot, alter: &alter, tried: &tried, local, retirement, survey: &survey };
     let logs = fixture.snapshot.replicas.keys().map(|id| (*id, Vec::new())).collect();
     let unread = retirement.map(|it| {
         let asked =

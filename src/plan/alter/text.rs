@@ -138,7 +138,7 @@ fn expectation(sheet: &Sheet<'_>) -> Option<String> {
     if sheet.strategy != Strategy::Mutation {
         return None;
     }
-    let slowest = sheet.shards.iter().filter_map(|shard| Some((sheet.case.speeds.get(&shard.num)?, shard.num)));
+    let slowest = sheet.shards.iter().filter_map(|shard| Some((sheet.case.survey.speeds.get(&shard.num)?, shard.num)));
     let Some((speed, shard)) = slowest.min_by_key(|(speed, _)| speed.bytes_per_second) else {
         return Some(format!(
             "expected time: by {} a second, a guess: no replica has logged merges (system.part_log)",

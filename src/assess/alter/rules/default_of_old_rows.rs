@@ -13,7 +13,7 @@ pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
     let table = &case.alter.change.table;
     let defaults = case.alter.commands.iter().filter_map(|command| {
         let column = command.subject.as_deref()?;
-        let lacking = case.lacking.iter().find(|lacking| lacking.column == column && lacking.rows > 0)?;
+        let lacking = case.survey.lacking.iter().find(|lacking| lacking.column == column && lacking.rows > 0)?;
         Some((column, command.new_default.as_ref()?, lacking.rows))
     });
     let finding = |(column, NewDefault { before, after }, rows): (&str, &NewDefault, u64)| {

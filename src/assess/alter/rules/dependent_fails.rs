@@ -25,7 +25,8 @@ pub(super) enum Verdict {
 
 /// Servers judge: each dependent was used on empty tables before and after the ALTER, see [`crate::alter::dependents`].
 pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
-    case.dependents
+    case.survey
+        .dependents
         .iter()
         .flat_map(|tried| match verdict(tried) {
             Verdict::Works => [elsewhere(case, tried), cut(case, tried)].into_iter().flatten().collect(),

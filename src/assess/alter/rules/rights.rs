@@ -11,7 +11,7 @@ pub(super) const CODE: &str = "SW088";
 /// A row policy is no object that an ALTER looks at: what it needs is missed by the next query.
 pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut policies: Vec<_> = case.rights.values().flat_map(|rights| &rights.policies).collect();
+    let mut policies: Vec<_> = case.survey.rights.values().flat_map(|rights| &rights.policies).collect();
     policies.sort();
     policies.dedup();
     for column in columns_gone(case) {
@@ -42,7 +42,7 @@ pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
 
 /// Servers that do not tell.
 fn unread(case: &AlterCase<'_>) -> Option<Finding> {
-    let silent = case.rights.iter().filter(|(_, rights)| !rights.unread.is_empty());
+    let silent = case.survey.rights.iter().filter(|(_, rights)| !rights.unread.is_empty());
     let (ids, words): (Vec<ReplicaId>, Vec<&String>) = silent.map(|(id, rights)| (*id, &rights.unread[0])).unzip();
     let said = words.first()?;
     Some(Finding::note(
@@ -56,7 +56,7 @@ fn unread(case: &AlterCase<'_>) -> Option<Finding> {
 /// Rights to a column that goes, or gets another name.
 fn grants(case: &AlterCase<'_>, command: &crate::alter::Command) -> Option<Finding> {
     let column = command.takes_away()?;
-    let all = case.rights.values().flat_map(|rights| &rights.grants).filter(|grant| grant.column == column);
+    let all = case.survey.rights.values().flat_map(|rights| &rights.grants).filter(|grant| grant.column == column);
     let mut holders: Vec<String> =
         all.map(|grant| format!("{} ({} on {})", grant.to, grant.access, grant.table)).collect();
     holders.sort();

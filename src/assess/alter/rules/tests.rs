@@ -1,26 +1,22 @@
 use super::*;
+use crate::alter::Alter;
 use crate::alter::resolve;
-use crate::assess::{Fixture, assess_alter};
+use crate::assess::{Fixture, Survey, assess_alter};
 use crate::names::TableName;
+
+/// An ALTER of the fixture's `d.events` whose orders are still to be tried.
+fn case<'a>(fixture: &'a Fixture, alter: &'a Alter, survey: &'a Survey) -> AlterCase<'a> {
+    let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
+    AlterCase { snapshot: &fixture.snapshot, alter, tried: &[], local, retirement: None, survey }
+}
 
 /// Codes and texts of what is found about an ALTER of the fixture's `d.events` after something was added or changed.
 fn found(sql: &str, spoil: impl FnOnce(&mut Fixture)) -> Vec<String> {
     let mut fixture = Fixture::new();
     spoil(&mut fixture);
     let alter = resolve(sql, &fixture.snapshot).unwrap();
-    let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
-    let case = AlterCase {
-        snapshot: &fixture.snapshot,
-        alter: &alter,
-        tried: &[],
-        local,
-        retirement: None,
-        lacking: &[],
-        unfit: &[],
-        dependents: &[],
-        rights: &crate::alter::AllRights::new(),
-        speeds: &std::collections::BTreeMap::new(),
-    };
+    let survey = Survey::default();
+    let case = case(&fixture, &alter, &survey);
     let line = |finding: Finding| format!("{} {}: {}", finding.severity, finding.code, finding.what);
     assess_alter(&case).into_iter().map(line).collect()
 }
@@ -229,20 +225,9 @@ fn a_default_that_rows_are_read_with_does_not_change_under_them() {
             fixture.state(id).capabilities.insert(crate::snapshot::Capability::MutationsSync);
         }
         let alter = resolve(&format!("ALTER TABLE d.events {command}"), &fixture.snapshot).unwrap();
-        let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
         let lacking = [crate::alter::Lacking { column: "value".to_owned(), rows }];
-        let case = AlterCase {
-            snapshot: &fixture.snapshot,
-            alter: &alter,
-            tried: &[],
-            local,
-            retirement: None,
-            lacking: &lacking,
-            unfit: &[],
-            dependents: &[],
-            rights: &crate::alter::AllRights::new(),
-            speeds: &std::collections::BTreeMap::new(),
-        };
+        let survey = Survey { lacking: lacking.into(), ..Survey::default() };
+        let case = case(&fixture, &alter, &survey);
         let own = assess_alter(&case).into_iter().find(|finding| finding.code == default_of_old_rows::CODE);
         own.map(|finding| format!("{}: {}; {}", finding.severity, finding.why, finding.help))
     };
@@ -277,20 +262,9 @@ fn an_alias_that_becomes_stored_with_another_expression_changes_every_row() {
             }
         });
         let alter = resolve(&format!("ALTER TABLE d.events {command}"), &fixture.snapshot).unwrap();
-        let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
         let lacking = [crate::alter::Lacking { column: "value".to_owned(), rows: 7 }];
-        let case = AlterCase {
-            snapshot: &fixture.snapshot,
-            alter: &alter,
-            tried: &[],
-            local,
-            retirement: None,
-            lacking: &lacking,
-            unfit: &[],
-            dependents: &[],
-            rights: &crate::alter::AllRights::new(),
-            speeds: &std::collections::BTreeMap::new(),
-        };
+        let survey = Survey { lacking: lacking.into(), ..Survey::default() };
+        let case = case(&fixture, &alter, &survey);
         let own = assess_alter(&case).into_iter().find(|finding| finding.code == default_of_old_rows::CODE);
         own.map(|finding| finding.help)
     };
@@ -311,18 +285,8 @@ fn values_that_do_not_convert_block_and_what_was_not_tried_is_said() {
         let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
         let [narrowed] = crate::alter::narrowed(&alter, local).unwrap().try_into().unwrap();
         let unfit = [crate::alter::Unfit { narrowed, said: "Cannot parse 'de'".to_owned(), is_certain }];
-        let case = AlterCase {
-            snapshot: &fixture.snapshot,
-            alter: &alter,
-            tried: &[],
-            local,
-            retirement: None,
-            lacking: &[],
-            unfit: &unfit,
-            dependents: &[],
-            rights: &crate::alter::AllRights::new(),
-            speeds: &std::collections::BTreeMap::new(),
-        };
+        let survey = Survey { unfit: unfit.into(), ..Survey::default() };
+        let case = case(&fixture, &alter, &survey);
         let own = assess_alter(&case).into_iter().find(|finding| finding.code == unfit_values::CODE).unwrap();
         format!("{}: {}; {}", own.severity, own.what, own.why)
     };
@@ -348,18 +312,9 @@ fn rights_that_go_by_the_name_of_a_column_are_heeded() {
         let policies = vec![policy("value > 0"), policy("id = 'value'")];
         let told = crate::alter::Rights { policies, grants: vec![grant], unread: Vec::new() };
         let silent = crate::alter::Rights { unread: vec!["no such table".to_owned()], ..Default::default() };
-        let case = AlterCase {
-            snapshot: &fixture.snapshot,
-            alter: &alter,
-            tried: &[],
-            local: fixture.snapshot.table(one, &TableName::new("d", "events")).unwrap(),
-            retirement: None,
-            lacking: &[],
-            unfit: &[],
-            dependents: &[],
-            rights: &crate::alter::AllRights::from([(one, told), (other, silent)]),
-            speeds: &std::collections::BTreeMap::new(),
-        };
+        let survey =
+            Survey { rights: crate::alter::AllRights::from([(one, told), (other, silent)]), ..Survey::default() };
+        let case = case(&fixture, &alter, &survey);
         let own = assess_alter(&case).into_iter().filter(|finding| finding.code == rights::CODE);
         own.map(|finding| format!("{}: {}", finding.severity, finding.what)).collect::<Vec<_>>()
     };
@@ -388,20 +343,9 @@ fn a_view_of_a_column_whose_type_changes_blocks_it_on_old_servers() {
 fn retiring(usage: crate::assess::Usage, by_star: bool) -> Vec<String> {
     let fixture = Fixture::new();
     let alter = resolve(DROP, &fixture.snapshot).unwrap();
-    let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
     let retirement = crate::assess::Retirement { columns: vec!["value".to_owned()], seconds: 604_800, by_star, usage };
-    let case = AlterCase {
-        snapshot: &fixture.snapshot,
-        alter: &alter,
-        tried: &[],
-        local,
-        retirement: Some(&retirement),
-        lacking: &[],
-        unfit: &[],
-        dependents: &[],
-        rights: &crate::alter::AllRights::new(),
-        speeds: &std::collections::BTreeMap::new(),
-    };
+    let survey = Survey::default();
+    let case = AlterCase { retirement: Some(&retirement), ..case(&fixture, &alter, &survey) };
     let own = |finding: &Finding| ["SW074", "SW075"].contains(&finding.code.as_str());
     let line = |finding: Finding| format!("{} {}: {}; {}", finding.severity, finding.code, finding.what, finding.why);
     assess_alter(&case).into_iter().filter(own).map(line).collect()
@@ -457,19 +401,8 @@ fn tried(sql: &str, spoil: impl FnOnce(&mut Fixture), dependents: &[crate::alter
     let mut fixture = Fixture::new();
     spoil(&mut fixture);
     let alter = resolve(sql, &fixture.snapshot).unwrap();
-    let local = fixture.snapshot.table(crate::names::ReplicaId::new(1, 1), &TableName::new("d", "events")).unwrap();
-    let case = AlterCase {
-        snapshot: &fixture.snapshot,
-        alter: &alter,
-        tried: &[],
-        local,
-        retirement: None,
-        lacking: &[],
-        unfit: &[],
-        dependents,
-        rights: &crate::alter::AllRights::new(),
-        speeds: &std::collections::BTreeMap::new(),
-    };
+    let survey = Survey { dependents: dependents.to_vec(), ..Survey::default() };
+    let case = case(&fixture, &alter, &survey);
     let own = |finding: &Finding| [dependent_fails::CODE, view_of_type::CODE].contains(&finding.code.as_str());
     let line = |finding: Finding| format!("{} {}: {}", finding.severity, finding.code, finding.what);
     assess_alter(&case).into_iter().filter(own).map(line).collect()

@@ -39,5 +39,5 @@ pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
             ),
         )
     };
-    case.unfit.iter().map(finding).collect()
+    case.survey.unfit.iter().map(finding).collect()
 }

@@ -41,7 +41,8 @@ fn finding(case: &AlterCase<'_>, reader: &Reader<'_>, column: &str) -> Option<Fi
             "drop the view, or have it convert the column to the type of today, before the change; then plan again",
         ));
     }
-    let tried: Vec<&TriedDependent> = case.dependents.iter().filter(|tried| tried.dependent.name == *name).collect();
+    let tried: Vec<&TriedDependent> =
+        case.survey.dependents.iter().filter(|tried| tried.dependent.name == *name).collect();
     // Servers convert nothing where the view fails; that is another finding.
     if tried.iter().any(|tried| matches!(verdict(tried), Verdict::Fails(_))) {
         return None;

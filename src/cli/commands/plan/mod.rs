@@ -6,6 +6,7 @@ mod evaluation;
 mod reached;
 pub(super) mod reshard;
 mod retire;
+mod survey;
 mod target;
 mod types;
 
