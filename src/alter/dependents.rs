@@ -228,19 +228,7 @@ impl<'a> Ground<'a> {
     fn names_altered(&self, table: &Table) -> bool {
         let change = &self.alter.change;
         let altered = std::iter::once(&change.table).chain(&change.distributed).cloned().collect();
-        !mentions(&table.name, &table.create_query, &altered).is_empty() || self.asks_servers_for_one(table)
-    }
-
-    /// Whether the view has a table function that takes the names of tables, and that of an altered one.
-    fn asks_servers_for_one(&self, table: &Table) -> bool {
-        const FUNCTIONS: [&str; 6] =
-            ["cluster", "clusterAllReplicas", "remote", "remoteSecure", "merge", "viewIfPermitted"];
-        let definition = &table.create_query;
-        let change = &self.alter.change;
-        FUNCTIONS.iter().any(|function| speaks_of(definition, function))
-            && std::iter::once(&change.table).chain(&change.distributed).any(|altered| {
-                speaks_of(definition, &altered.table) || definition.contains(&format!("'{}", altered.table))
-            })
+        !mentions(&table.name, &table.create_query, &altered).is_empty()
     }
 
     /// Views of columns that go are judged by those columns' names.
