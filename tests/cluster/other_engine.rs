@@ -292,12 +292,14 @@ fn sums_are_exact_under_writers(cluster: &Running) {
     let rests = AtomicBool::new(false);
     let mirrors = format!("SELECT count() FROM system.tables WHERE database = '{db}' AND engine = 'MaterializedView'");
     let written = under_writers(cluster, db, &rests, || {
-        let started = tool.start(&["execute", PLAN, "--until", "cutover"]);
+        let mut started = tool.start(&["execute", PLAN, "--until", "cutover"]);
         if pauses {
             sleep(Duration::from_secs(6));
             assert_eq!(ask_all(cluster, &mirrors), "0", "no boundary while writers write");
             rests.store(true, Ordering::Relaxed);
-            cluster.ids().into_iter().for_each(|id| cluster.eventually(id, &mirrors, "1"));
+            // A boundary is drawn some time after its mirror is there.
+            started.await_words("\nbackfill.s1 ");
+            started.await_words("\nbackfill.s2 ");
             rests.store(false, Ordering::Relaxed);
         }
         let ran = started.end();
