@@ -11,7 +11,7 @@ use super::engine::Engine;
 use super::error::ExecuteError;
 use super::ports::{Reporter, Servers};
 use crate::names::ReplicaId;
-use crate::plan::{CatchUp, Drain, Otherwise, Probe, StepId, Still};
+use crate::plan::{CatchUp, Drain, Otherwise, Probe, StepId};
 use crate::words::count;
 
 /// How long a mutation, or replicas that lag behind, are waited for before a step.
@@ -20,9 +20,6 @@ const BUSY_PATIENCE: Duration = Duration::from_mins(2);
 const POLL: Duration = Duration::from_millis(50);
 /// The same where nothing is held up by the wait.
 const BUSY_POLL: Duration = Duration::from_millis(500);
-/// How long no insert may come before names are swapped, where writers must be still, and how long that is waited for.
-const STILL: Duration = Duration::from_secs(1);
-const STILL_PATIENCE: Duration = Duration::from_mins(10);
 /// What a server answers that has no queue of inserts to flush, or does not know the statement.
 const NO_QUEUE: [u32; 2] = [36, 62];
 
@@ -125,44 +122,6 @@ async fn catch_up_on<S: Servers>(
         missing.retain(|entry| queued.contains(entry));
     }
     Ok(())
-}
-
-/// Waits until the inserts that had begun have ended and none has come for a while, on any replica of any of these shards.
-pub(super) async fn wait_until_still<S: Servers>(
-    desk: &Desk<'_, S>,
-    step: &StepId,
-    stills: &[Still],
-) -> Result<(), ExecuteError> {
-    if stills.is_empty() {
-        return Ok(());
-    }
-    for still in stills {
-        drain(desk, step, &still.drain).await?;
-    }
-    let (began, mut since) = (Instant::now(), Instant::now());
-    let mut last = None;
-    while since.elapsed() < STILL {
-        if began.elapsed() > STILL_PATIENCE {
-            return Err(ExecuteError::Restless { step: step.clone(), reason: "writers are not still".to_owned() });
-        }
-        let seen = try_join_all(stills.iter().map(|still| last_inserts(desk, step, still))).await?;
-        if last.is_some_and(|last| last != seen) {
-            since = Instant::now();
-        }
-        last = Some(seen);
-        tokio::time::sleep(POLL).await;
-    }
-    Ok(())
-}
-
-/// The last inserts into each partition, on every replica of a shard.
-async fn last_inserts<S: Servers>(
-    desk: &Desk<'_, S>,
-    step: &StepId,
-    still: &Still,
-) -> Result<Vec<String>, ExecuteError> {
-    let asked = still.drain.on.iter().flat_map(|on| still.blocks.iter().map(|sql| desk.ask(step, *on, sql)));
-    try_join_all(asked).await
 }
 
 /// The first probe that does not hold, with the answer, once what ends by itself has had time to.

@@ -29,6 +29,7 @@ mod runs;
 mod settle;
 mod sides;
 mod slices;
+mod stillness;
 mod swap;
 mod take_back;
 #[cfg(test)]

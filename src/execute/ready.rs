@@ -1,14 +1,21 @@
 //! Looking at all shards at once, right before names are swapped on any of them: see [`crate::plan::Ready`].
 
+use std::time::Duration;
+
 use futures_util::future::try_join_all;
 
 use super::carry_out::check;
 use super::engine::Engine;
 use super::error::ExecuteError;
-use super::landing::wait_until_still;
+use super::landing::drain;
 use super::ports::{Reporter, Servers};
+use super::stillness::until_still;
 use super::watch;
-use crate::plan::{Ready, Step};
+use crate::names::ReplicaId;
+use crate::plan::{Ready, Step, Still};
+
+/// How long no insert may come before names are swapped, where writers must be still.
+const STILL: Duration = Duration::from_secs(1);
 
 /// Whether every shard is fit to be swapped. Where rows were deleted or altered since a comparison, its evidence is none.
 pub(super) async fn ready<S: Servers, R: Reporter>(
@@ -27,6 +34,45 @@ pub(super) async fn ready<S: Servers, R: Reporter>(
     if !lapsed.is_empty() {
         return Err(ExecuteError::Outdated { step: step.id.clone(), lapsed, altered });
     }
-    wait_until_still(&engine.desk, &step.id, &work.stills).await?;
+    wait_until_still(engine, step, &work.stills).await?;
     Ok(held)
+}
+
+/// Waits until the inserts that had begun have ended and none has come for a while, on any replica of any of these shards.
+async fn wait_until_still<S: Servers, R: Reporter>(
+    engine: &Engine<'_, S, R>,
+    step: &Step,
+    stills: &[Still],
+) -> Result<(), ExecuteError> {
+    if stills.is_empty() {
+        return Ok(());
+    }
+    for still in stills {
+        drain(&engine.desk, &step.id, &still.drain).await?;
+    }
+    let mut last = last_inserts(engine, step, stills).await?;
+    let moved = async || {
+        let now = last_inserts(engine, step, stills).await?;
+        let moved = now.iter().zip(&last).find(|(now, last)| now != last);
+        let what = moved.map(|((on, _), _)| format!("inserts came to {}", engine.desk.replica_name(*on)));
+        last = now;
+        Ok(what)
+    };
+    until_still(engine, step, STILL, moved)
+        .await?
+        .map_err(|reason| ExecuteError::Restless { step: step.id.clone(), reason })
+}
+
+/// The last inserts into each partition, on every replica of these shards.
+async fn last_inserts<S: Servers, R: Reporter>(
+    engine: &Engine<'_, S, R>,
+    step: &Step,
+    stills: &[Still],
+) -> Result<Vec<(ReplicaId, String)>, ExecuteError> {
+    let asked = stills.iter().flat_map(|still| {
+        still.drain.on.iter().flat_map(|on| {
+            still.blocks.iter().map(|sql| async { Ok((*on, engine.desk.ask(&step.id, *on, sql).await?)) })
+        })
+    });
+    try_join_all(asked).await
 }

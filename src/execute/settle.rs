@@ -14,6 +14,7 @@ use super::landing::{catch_up_all, drain, running};
 use super::part::{Part, Parts, is_one_insert};
 use super::place::{Place, start_feeds, start_merges, stop_feeds, stop_merges};
 use super::ports::{News, Reporter, Servers};
+use super::stillness::until_still;
 use crate::names::quoted_list;
 use crate::plan::{Feed, GapBy, Settle, Step};
 use crate::words::count;
@@ -24,8 +25,6 @@ const ATTEMPTS_MAX: u32 = 6;
 const PAUSE: Duration = Duration::from_secs(5);
 /// How long writers must be still to count as still.
 const STILL: Duration = Duration::from_secs(3);
-/// How long writers are waited for to be still.
-const STILL_PATIENCE: Duration = Duration::from_mins(10);
 /// How long a table that is emptied may take to be empty.
 const CLEAR_PATIENCE: Duration = Duration::from_mins(2);
 /// How often a wait looks again.
@@ -52,7 +51,7 @@ pub(super) async fn settle<S: Servers, R: Reporter>(
     work: &Settle,
 ) -> Result<String, ExecuteError> {
     let home = Place { engine, step: &step.id, on: work.on };
-    let settler = Settler { home, work, fence: work.fence || engine.fence(), at: Cell::new("") };
+    let settler = Settler { home, step, work, fence: work.fence || engine.fence(), at: Cell::new("") };
     let mut reasons = BTreeSet::new();
     for attempt in 1..=ATTEMPTS_MAX {
         settler.reset().await?;
@@ -73,6 +72,7 @@ pub(super) async fn settle<S: Servers, R: Reporter>(
 struct Settler<'a, 'p, S, R> {
     /// The backfill replica.
     home: Place<'a, 'p, S, R>,
+    step: &'a Step,
     work: &'a Settle,
     fence: bool,
     /// What an attempt is at, for people.
@@ -301,25 +301,23 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
 
     /// Waits until no insert runs on any replica and no part comes to the table for a while.
     async fn wait_until_still(&self) -> Result<(), Broken> {
-        let began = Instant::now();
-        let mut seen = (BTreeSet::new(), self.parts().await?);
-        let mut since = Instant::now();
-        while since.elapsed() < STILL {
-            if began.elapsed() > STILL_PATIENCE {
-                let reason = "writers are not still".to_owned();
-                return Err(
-                    ExecuteError::Fence { step: self.home.step.clone(), replica: self.home.name(), reason }.into()
-                );
+        let mut seen = self.parts().await?;
+        let moved = async || {
+            let (inserts, parts) = (self.inserts().await?, self.parts().await?);
+            let came = parts.keys().filter(|part| !seen.contains_key(*part)).count();
+            seen = parts;
+            Ok(match (inserts.len(), came) {
+                (0, 0) => None,
+                (0, came) => Some(format!("{} came to {}", count(came, "part"), self.home.name())),
+                (running, _) => Some(format!("{} under way", count(running, "insert"))),
+            })
+        };
+        match until_still(self.home.engine, self.step, STILL, moved).await? {
+            Ok(()) => Ok(()),
+            Err(reason) => {
+                Err(ExecuteError::Fence { step: self.step.id.clone(), replica: self.home.name(), reason }.into())
             }
-            tokio::time::sleep(POLL).await;
-            let now = (self.inserts().await?, self.parts().await?);
-            let quiet = now.0.is_empty() && now.1.keys().all(|part| seen.1.contains_key(part));
-            if !quiet {
-                since = Instant::now();
-            }
-            seen = now;
         }
-        Ok(())
     }
 
     async fn inserts(&self) -> Result<BTreeSet<String>, ExecuteError> {

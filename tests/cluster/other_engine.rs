@@ -294,7 +294,8 @@ fn sums_are_exact_under_writers(cluster: &Running) {
     let written = under_writers(cluster, db, &rests, || {
         let mut started = tool.start(&["execute", PLAN, "--until", "cutover"]);
         if pauses {
-            sleep(Duration::from_secs(6));
+            started.await_words("held back: writers are not still");
+            sleep(Duration::from_secs(4));
             assert_eq!(ask_all(cluster, &mirrors), "0", "no boundary while writers write");
             rests.store(true, Ordering::Relaxed);
             // A boundary is drawn some time after its mirror is there.
