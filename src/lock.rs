@@ -115,36 +115,36 @@ pub(crate) enum Seen {
     Foreign,
 }
 
-/// The text of the holder in the server's answer to [`look`], if it is one.
-fn text_in(answer: &str) -> Option<&str> {
-    answer.strip_prefix('\'')?.strip_suffix('\'')
-}
-
-pub(crate) fn read(answer: &str) -> Seen {
-    let holder = || serde_json::from_str(text_in(answer)?).ok();
-    match answer {
-        "" => Seen::Free,
-        _ => holder().map_or(Seen::Foreign, |holder| Seen::Held(Box::new(holder))),
-    }
-}
-
-/// The holder of a lock, from the default of its column `holder` as the catalog has it.
+/// The holder in the text of a column's default, as the catalog has it.
 pub fn holder_in(default_expression: &str) -> Option<Holder> {
-    match read(default_expression) {
-        Seen::Held(holder) => Some(*holder),
-        Seen::Free | Seen::Foreign => None,
-    }
+    let text = default_expression.strip_prefix('\'')?.strip_suffix('\'')?;
+    serde_json::from_str(text).ok()
 }
 
-/// Asks who holds the lock. Also answers, with a name that is no holder's, if there is a table without that column.
+/// Asks who holds the lock. It is asked before every statement, and this is the cheapest question that is answered by the
+/// table itself. A server without such a table answers with an error: see [`is_free`].
 pub(crate) fn look(lock: &TableName) -> String {
-    format!(
-        "SELECT any(if(name = 'holder', default_expression, 'no holder')) FROM \
-         (SELECT name, default_expression FROM system.columns WHERE database = {} AND table = {} \
-         ORDER BY name = 'holder' DESC LIMIT 1) HAVING count() > 0",
-        quote_string(&lock.database),
-        quote_string(&lock.table)
-    )
+    format!("SHOW CREATE TABLE {}", lock.sql())
+}
+
+/// Whether a server that answers a [`look`] with this code has no such table. Where it means something else, taking the lock
+/// fails.
+pub(crate) fn is_free(code: u32) -> bool {
+    const UNKNOWN_TABLE: u32 = 60;
+    const UNKNOWN_DATABASE: u32 = 81;
+    const CANNOT_GET_CREATE_TABLE_QUERY: u32 = 390;
+    [UNKNOWN_TABLE, UNKNOWN_DATABASE, CANNOT_GET_CREATE_TABLE_QUERY].contains(&code)
+}
+
+/// What the answer to a [`look`] says; nothing, where there is no such table.
+pub(crate) fn read(answer: &str) -> Seen {
+    if answer.is_empty() {
+        return Seen::Free;
+    }
+    // No character of a holder's text is escaped in any normal form.
+    let holder = answer.split_once("DEFAULT '").and_then(|(_, rest)| rest.split_once('\''));
+    let holder = holder.and_then(|(text, _)| serde_json::from_str(text).ok());
+    holder.map_or(Seen::Foreign, |holder| Seen::Held(Box::new(holder)))
 }
 
 /// Takes the lock, or fails with code 57 if there is one.
@@ -201,8 +201,16 @@ mod tests {
             text,
             r#"{"token":3,"run":"77-abc","plan":"5ca1ab1e","host":"db-1","machine":"boot?[1]","pid":77,"process":"4711","since":"2026-11-23T01:02:03.004Z"}"#
         );
-        let Seen::Held(read) = read(&format!("'{text}'")) else { panic!("{text}") };
-        assert_eq!(read.text(), text);
+        for create in [
+            format!("CREATE TABLE d.`t__sw_lock` ( holder String DEFAULT '{text}',  run String) ENGINE = Memory"),
+            format!(
+                "CREATE TABLE d.t__sw_lock\n(\n    `holder` String DEFAULT '{text}',\n    `run` String\n)\nENGINE = Memory"
+            ),
+        ] {
+            let Seen::Held(read) = read(&create) else { panic!("{create}") };
+            assert_eq!(read.text(), text);
+        }
+        let read = holder_in(&format!("'{text}'")).unwrap();
         assert_eq!(read.to_string(), "process 77 on db-1, which works on plan 5ca1ab1e since 2026-11-23T01:02:03.004Z");
     }
 
@@ -216,8 +224,17 @@ mod tests {
     #[test]
     fn what_is_no_lock_is_not_taken_for_one() {
         assert_eq!(read(""), Seen::Free);
-        for odd in ["no holder", "''", "' '", "now()", "'{}'", "'{\"token\":1}'"] {
-            assert_eq!(read(odd), Seen::Foreign, "{odd}");
+        for odd in [
+            "",
+            " DEFAULT ''",
+            " DEFAULT ' '",
+            " DEFAULT now()",
+            " DEFAULT '{}'",
+            " DEFAULT '{\"token\":1}'",
+            " DEFAULT '{",
+        ] {
+            let create = format!("CREATE TABLE d.t (`holder` String{odd}) ENGINE = Memory");
+            assert_eq!(read(&create), Seen::Foreign, "{create}");
         }
     }
 }

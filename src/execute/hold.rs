@@ -127,21 +127,21 @@ impl<S: Servers> Desk<'_, S> {
         let open = self.lock_call(on, if on == at { &look } else { "SELECT 1" });
         let id = open.query_id.clone();
         let session = CallSession { id: id.clone(), must_exist: false };
-        let opened = self.named(on, self.servers.call_in(open, session).await).map_err(known)?;
-        let seen = if on == at {
-            opened
+        let opened = self.named(on, self.servers.call_in(open, session).await);
+        if on == at {
+            self.expect_ours(&what_is_there(opened)?)?;
         } else {
-            self.named(at, self.servers.call(self.lock_call(at, &look)).await).map_err(known)?
-        };
-        self.expect_ours(&seen)?;
+            opened.map_err(known)?;
+            self.look_at_lock().await?;
+        }
         Ok(id)
     }
 
     /// Sees that the lock is still held.
     pub(super) async fn look_at_lock(&self) -> Result<(), CallError> {
         let (at, look) = (self.plan.lock_replica(), lock::look(&self.plan.objects.lock));
-        let seen = self.named(at, self.servers.call(self.lock_call(at, &look)).await).map_err(known)?;
-        self.expect_ours(&seen)
+        let answer = self.named(at, self.servers.call(self.lock_call(at, &look)).await);
+        self.expect_ours(&what_is_there(answer)?)
     }
 
     fn expect_ours(&self, seen: &str) -> Result<(), CallError> {
@@ -162,8 +162,7 @@ impl<S: Servers> Desk<'_, S> {
         let id = call.query_id.clone();
         let session = CallSession { id: id.clone(), must_exist: false };
         let answer = self.named(at, self.servers.call_in(call, session).await);
-        let answer = answer.map_err(|source| lock_failed(known(source)))?;
-        Ok((lock::read(&answer), id))
+        Ok((lock::read(&what_is_there(answer).map_err(lock_failed)?), id))
     }
 
     /// Takes a lock that nobody holds. False if somebody was quicker.
@@ -383,6 +382,14 @@ fn step() -> StepId {
 
 fn lock_failed(source: CallError) -> ExecuteError {
     ExecuteError::Call { step: step(), source }
+}
+
+/// What a look has shown: nothing, where there is no lock.
+fn what_is_there(answer: Result<String, CallError>) -> Result<String, CallError> {
+    match answer {
+        Err(error) if error.code.is_some_and(lock::is_free) => Ok(String::new()),
+        answer => answer.map_err(known),
+    }
 }
 
 /// A look changes nothing, so nothing is in doubt when its answer is lost.
