@@ -134,7 +134,12 @@ impl Read {
     fn new(source: Source, choice: Choice) -> Self {
         let Decision { dialect, reason, is_guessed } = choice.decide(&source.text);
         let (mut statements, mut unread) = read::statements(&source.text, dialect);
-        let down = sections::remove_down(&source.text, &mut statements);
+        let down = if sections::takes_back(&source.name) {
+            unread.clear();
+            std::mem::take(&mut statements).len()
+        } else {
+            sections::remove_down(&source.text, &mut statements)
+        };
         let unread_omitted = unread.len().saturating_sub(FINDINGS_MAX);
         unread.truncate(FINDINGS_MAX);
         let judged = statements.iter().find(|statement| !statement.acts.is_empty());

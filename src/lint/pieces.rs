@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::dialect::Dialect;
 use super::read::PostgresLexer;
+use super::sections::is_boundary;
 use crate::ddl::DdlError;
 use crate::ddl::lexer::{Lexer, Token, TokenKind};
 use crate::words::count;
@@ -234,10 +235,15 @@ impl<'a> Splitter<'a> {
                 self.is_behind &= !breaks;
                 self.begins_line |= breaks;
             }
-            TokenKind::Comment => match self.pieces.last_mut() {
-                Some(before) if self.is_behind => before.comments.push(token.span),
-                _ => self.open.comments.push(token.span),
-            },
+            TokenKind::Comment => {
+                if is_boundary(&self.text[token.span.clone()]) {
+                    self.close();
+                }
+                match self.pieces.last_mut() {
+                    Some(before) if self.is_behind => before.comments.push(token.span),
+                    _ => self.open.comments.push(token.span),
+                }
+            }
             TokenKind::Semicolon => self.end_statement(token.span.end),
             _ => {
                 if self.begins_line && self.is_not_ended_before(token.span.start) {

@@ -242,7 +242,7 @@ fn what_takes_a_migration_back_is_not_judged() {
             let report = report(&sql, Choice::Only(dialect));
             assert!(!report.is_blocked(), "{sql}");
             assert_eq!((report.files[0].statements, report.files[0].down), (3, 2), "{sql}");
-            assert!(terminal(&report, false).contains("2 statements of the down section not judged"));
+            assert!(terminal(&report, false).contains("2 statements that take the migration back and are not judged"));
         }
         let reversed = format!("{down}\nDROP TABLE u;\n{up}\nALTER TABLE t DROP COLUMN z;\n");
         assert_eq!(codes_of(&reversed, Dialect::ClickHouse), ["SW027"]);
@@ -258,6 +258,33 @@ fn empty_files_have_nothing_to_say() {
             assert!(report.files[0].unparsed.is_empty() && report.files[0].findings.is_empty());
         }
     }
+#[test]
+fn a_file_that_takes_a_migration_back_is_not_judged() {
+    let text = "DROP TABLE u;\nALTER TABLE t DROP COLUMN z;\nFROBNICATE;\n";
+    for (name, expected) in [("7_x.down.sql", (3, 3, false, 0)), ("7_x.up.sql", (3, 0, true, 1))] {
+        let source = Source { name: name.to_owned(), text: text.to_owned() };
+        let report = lint(vec![source], Choice::Only(Dialect::Postgres));
+        let file = &report.files[0];
+        let found = (file.statements, file.down, report.is_blocked(), file.unparsed.len());
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+#[test]
+fn a_comment_of_a_tool_ends_the_statement_before_it() {
+    for sql in [
+        "-- +goose Up\n-- +goose StatementBegin\nALTER TABLE t ADD COLUMN a int\n-- +goose StatementEnd\n-- +goose Down\nDROP TABLE t;",
+        "-- migrate:up\nALTER TABLE t ADD COLUMN a int\n-- migrate:down\nDROP TABLE t",
+    ] {
+        let report = report(sql, Choice::Only(Dialect::Postgres));
+        assert!(report.files[0].unparsed.is_empty() && !report.is_blocked(), "{sql}");
+        assert_eq!((report.files[0].statements, report.files[0].down), (2, 1), "{sql}");
+    }
+    let sql = "ALTER TABLE t ADD a int\n--> statement-breakpoint\nDROP TABLE u\n--> statement-breakpoint\nDROP VIEW v";
+    assert_eq!(codes_of(sql, Dialect::Postgres), ["SW063", "SW030", "SW030"]);
+    assert!(unparsed(sql, Dialect::Postgres).is_empty());
+}
+
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn summary(file: &FileReport) -> String {
         (allowed as u64, "allowed finding"),
         (unread as u64, "place that cannot be read"),
         (file.omitted as u64, "finding not shown"),
-        (file.down as u64, "statement of the down section not judged"),
+        (file.down as u64, "statement that takes the migration back and is not judged"),
         (file.unparsed_omitted as u64, "more that cannot be read and is not shown"),
     ];
     let parts: Vec<String> =
@@ -147,7 +147,9 @@ fn phrase(many: u64, words: &str) -> String {
     let plural = match words {
         "place that cannot be read" => "places that cannot be read",
         "finding not shown" => "findings not shown",
-        "statement of the down section not judged" => "statements of the down section not judged",
+        "statement that takes the migration back and is not judged" => {
+            "statements that take the migration back and are not judged"
+        }
         "more that cannot be read and is not shown" => "more that cannot be read and are not shown",
         words => return count(many, words),
     };
