@@ -19,6 +19,8 @@ const UNREAD_SHOWN: usize = 100;
 const BYTES_READ_ANEW_MAX: usize = 1 << 30;
 /// Tokens kept of a statement that only carries rows.
 const TOKENS_OF_ROWS: usize = 64;
+/// Behind these, or a label, a statement of plpgsql begins.
+const CONTROL: [&str; 6] = ["BEGIN", "THEN", "ELSE", "LOOP", "EXCEPTION", ">"];
 /// A longer tag of a template is none.
 const TAG_BYTES_MAX: usize = 4_000;
 
@@ -114,7 +116,15 @@ fn end_of_tag(text: &str) -> Option<usize> {
 
 /// The statements of a text, and what cannot be read.
 pub(super) fn split(text: &str, dialect: Dialect) -> (Vec<Piece>, Vec<Unread>) {
-    let mut splitter = Splitter::new(text, dialect);
+    split_by(text, Splitter::new(text, dialect))
+}
+
+/// The statements of a body of plpgsql, in which they may follow words such as `THEN`.
+pub(super) fn split_body(text: &str) -> (Vec<Piece>, Vec<Unread>) {
+    split_by(text, Splitter { control: &CONTROL, ..Splitter::new(text, Dialect::Postgres) })
+}
+
+fn split_by(text: &str, mut splitter: Splitter<'_>) -> (Vec<Piece>, Vec<Unread>) {
     let (mut read_anew, mut given_up) = (0, None);
     while let Some(resume) = splitter.run() {
         read_anew += text.len() - resume;
@@ -140,6 +150,8 @@ struct Splitter<'a> {
     begins_line: bool,
     /// Whether rows may come that a line `\.` ends.
     may_have_rows: bool,
+    /// Words behind which a statement begins without `;` before it.
+    control: &'static [&'static str],
 }
 
 /// The statement that is being gathered.
@@ -197,6 +209,7 @@ impl<'a> Splitter<'a> {
             is_behind: false,
             begins_line: true,
             may_have_rows: dialect == Dialect::Postgres,
+            control: &[],
         }
     }
 
@@ -274,7 +287,7 @@ impl<'a> Splitter<'a> {
         };
         let holds =
             is(tokens.first(), &HOLDERS) || tokens.iter().take(HEAD).any(|token| is(Some(token), &CREATED_HOLDERS));
-        let goes_on = is(tokens.last(), &["WITH", ","]);
+        let goes_on = is(tokens.last(), &["WITH", ","]) || is(tokens.last(), self.control);
         begins && !tokens.is_empty() && !holds && !goes_on
     }
 

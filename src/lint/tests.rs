@@ -209,6 +209,11 @@ fn statements_within_others_are_judged() {
             "DO $$ <<l>> BEGIN EXECUTE 'DROP TABLE t'; EXCEPTION WHEN others THEN TRUNCATE u; END $$",
             &["SW030", "SW033"],
         ),
+        (
+            "DO $$\nBEGIN\n  IF NOT EXISTS (SELECT 1) THEN -- once\n    ALTER TABLE users DROP COLUMN x;\n  ELSE\n    TRUNCATE TABLE u;\n  END IF;\nEXCEPTION\n  WHEN others THEN\n    DROP TABLE teams;\nEND $$;",
+            &["SW027", "SW033", "SW030"],
+        ),
+        ("DO $$\nBEGIN\n<<l>>\nLOOP\nDELETE FROM t;\nEND LOOP;\nEND $$", &["SW032"]),
         ("WITH d AS (DELETE FROM users RETURNING *) INSERT INTO archive SELECT * FROM d", &["SW032"]),
         ("WITH x AS (SELECT 1 LIMIT 1), u AS (UPDATE t SET a = 1 RETURNING id) DELETE FROM z", &["SW031", "SW032"]),
         ("WITH RECURSIVE x (a) AS NOT MATERIALIZED (SELECT 1) CYCLE a SET b USING c UPDATE t SET a = 1", &["SW031"]),

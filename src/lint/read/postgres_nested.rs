@@ -7,7 +7,7 @@ use crate::ddl::DdlError;
 use crate::ddl::lexer::{Token, TokenKind};
 use crate::ddl::reader::Reader;
 use crate::lint::dialect::Dialect;
-use crate::lint::pieces::{Piece, Unread, split};
+use crate::lint::pieces::{Piece, Unread, split, split_body};
 use crate::lint::statement::{Act, Reach, What};
 
 /// Steps over `EXPLAIN …` and `PREPARE … AS`; whether there is a statement that is run.
@@ -127,7 +127,7 @@ fn inner(quoted: &str) -> Option<(usize, &str)> {
 
 /// Acts of the statements of a text that begins at an offset of the file.
 fn statements(text: &str, offset: usize, wrong: &mut Vec<Unread>, is_body: bool) -> Vec<Act> {
-    let (pieces, unread) = split(text, Dialect::Postgres);
+    let (pieces, unread) = if is_body { split_body(text) } else { split(text, Dialect::Postgres) };
     let in_file = |unread: Unread| Unread { span: unread.span.start + offset..unread.span.end + offset, ..unread };
     wrong.extend(unread.into_iter().map(in_file));
     let mut acts = Vec::new();
