@@ -67,6 +67,7 @@ impl<'a> Names<'a> {
             What::CreateTable(definition) if self.makes(definition, table, act.on_cluster) => {
                 self.say(table.key(), said(State::New));
             }
+            What::CreateType => self.say(table.key(), said(State::New)),
             What::DropTable => self.say(table.key(), said(State::Gone)),
             // `SET SCHEMA`: names without a schema may mean either from then on.
             What::RenameTable { to } if self.dialect == Dialect::Postgres && to.database.is_some() => {

@@ -102,6 +102,11 @@ pub(crate) enum What {
         kind: &'static str,
         name: String,
     },
+    /// A type of PostgreSQL is made; types and tables share their names.
+    CreateType,
+    RenameType {
+        to: Named,
+    },
     RenameDatabase {
         to: Named,
     },

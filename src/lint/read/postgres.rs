@@ -121,8 +121,12 @@ fn alter_object(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlEr
     } else if cursor.reader.sees(&["CONSTRAINT"]) {
         return Ok(Vec::new());
     } else {
-        (*kind, owner.sql)
+        (*kind, owner.sql.clone())
     };
+    if kind == "type" && cursor.reader.take(&["TO"]) {
+        let to = cursor.name()?;
+        return Ok(vec![cursor.act(What::RenameType { to }, Some(owner), start)]);
+    }
     while !cursor.reader.at_end() {
         cursor.reader.advance();
     }
@@ -402,6 +406,10 @@ fn create(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
     let reader = &mut cursor.reader;
     if reader.take(&["UNIQUE", "INDEX"]) || reader.take(&["INDEX"]) {
         return create_index(cursor, start);
+    }
+    if reader.take(&["TYPE"]) {
+        let name = cursor.name()?;
+        return Ok(vec![cursor.act(What::CreateType, Some(name), start)]);
     }
     while reader.sees_any(&["GLOBAL", "LOCAL", "TEMPORARY", "TEMP", "UNLOGGED", "RECURSIVE"]) {
         reader.advance();

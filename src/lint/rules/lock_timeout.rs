@@ -45,6 +45,8 @@ fn waits(what: &What) -> bool {
     !matches!(
         what,
         What::CreateTable(_)
+            | What::CreateType
+            | What::RenameType { .. }
             | What::Update(_)
             | What::Delete(_)
             | What::DropOther(_)

@@ -37,6 +37,8 @@ fn locks(what: &What) -> bool {
     !matches!(
         what,
         What::CreateTable(_)
+            | What::CreateType
+            | What::RenameType { .. }
             | What::Update(_)
             | What::Delete(_)
             | What::ValidateConstraint { .. }

@@ -9,8 +9,10 @@ pub(super) const DIALECTS: &[crate::lint::Dialect] = super::BOTH;
 
 pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
     let renames = file.steps_on_old_tables().filter_map(|step| {
-        if let What::RenameOther { kind, name } = &step.act.what {
-            return Some(renamed(&step, kind, name));
+        match &step.act.what {
+            What::RenameOther { kind, name } => return Some(renamed(&step, kind, name)),
+            What::RenameType { .. } => return renamed_type(file, &step),
+            _ => {}
         }
         let (to, from) = (target(&step)?, step.act.table.as_ref()?);
         if file.is_clickhouse() && is_second_of_swap(file, &step, to) {
@@ -68,6 +70,28 @@ fn swapped(step: &Step<'_>, taker: &Step<'_>, from: &Named) -> Mark {
     Mark::blocker(&step.act.span, what, &why, help)
 }
 
+/// A type: one whose name another type gets in the same transaction is not missed by software.
+fn renamed_type(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
+    let name = step.act.table.as_ref()?;
+    let gives_it_anew = |other: &Step<'_>| match &other.act.what {
+        What::RenameType { to } => to.table == name.table,
+        What::CreateType => other.act.table.as_ref().is_some_and(|created| created.is(name)),
+        _ => false,
+    };
+    let taker = file.around(step).find(|other| other.number > step.number && gives_it_anew(other));
+    let Some(taker) = taker else { return Some(renamed(step, "type", &name.sql)) };
+    let transaction = step.statement.transaction;
+    let together = step.at == taker.at || transaction.is_some() && transaction == taker.statement.transaction;
+    (!together).then(|| {
+        Mark::hazard(
+            &step.act.span,
+            format!("the type {} is replaced by another one", name.sql),
+            "unless all of it is one transaction, there is no such type between the statements: what names it fails",
+            "give the name away and anew between BEGIN and COMMIT, unless what runs the file does so",
+        )
+    })
+}
+
 /// A schema, a type, or a value of a type.
 fn renamed(step: &Step<'_>, kind: &str, name: &str) -> Mark {
     Mark::blocker(
@@ -109,6 +133,15 @@ mod tests {
                 ("ALTER VIEW IF EXISTS v RENAME TO w", "blocker: RENAME TO w"),
                 ("ALTER TABLE a SET SCHEMA archive", "blocker: SET SCHEMA archive"),
                 ("ALTER SCHEMA a RENAME TO b", "blocker: ALTER SCHEMA a RENAME TO b"),
+                ("ALTER TYPE s.mood RENAME TO feeling", "blocker: ALTER TYPE s.mood RENAME TO feeling"),
+                (
+                    "ALTER TYPE mood RENAME TO mood_old; CREATE TYPE mood AS ENUM ('sad'); DROP TYPE mood_old",
+                    "hazard: ALTER TYPE mood RENAME TO mood_old",
+                ),
+                (
+                    "BEGIN; ALTER TYPE mood RENAME TO x; COMMIT; CREATE TYPE mood AS ENUM ('sad')",
+                    "hazard: ALTER TYPE mood RENAME TO x",
+                ),
                 (
                     "ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'",
                     "blocker: ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'",
@@ -140,6 +173,9 @@ mod tests {
             &[
                 "ALTER SEQUENCE a RENAME TO b",
                 "ALTER TYPE mood ADD VALUE 'calm'",
+                "BEGIN; CREATE TYPE mood_new AS ENUM ('sad'); ALTER TYPE mood RENAME TO mood_old; ALTER TYPE mood_new RENAME TO mood; \
+                 DROP TYPE mood_old; COMMIT;",
+                "BEGIN; ALTER TYPE s.mood RENAME TO mood_old; CREATE TYPE s.mood AS ENUM ('sad'); COMMIT;",
                 "ALTER DOMAIN d RENAME CONSTRAINT a TO b",
             ],
         );
