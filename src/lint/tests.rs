@@ -219,6 +219,10 @@ fn statements_within_others_are_judged() {
         ("WITH RECURSIVE x (a) AS NOT MATERIALIZED (SELECT 1) CYCLE a SET b USING c UPDATE t SET a = 1", &["SW031"]),
         ("WITH x AS (SELECT id FROM t LIMIT 1), y AS (SELECT * FROM x) DELETE FROM t USING y WHERE y.id = t.id", &[]),
         ("WITH x AS (SELECT 1 AS id LIMIT 1) DELETE FROM t WHERE a = 3", &["SW032"]),
+        (
+            "WITH x AS (SELECT id, (SELECT a FROM u WHERE u.id = t.id LIMIT 1) AS a FROM t) UPDATE t SET a = x.a FROM x WHERE t.id = x.id",
+            &["SW031"],
+        ),
         ("CREATE TABLE x AS WITH d AS (DELETE FROM t RETURNING *) SELECT * FROM d", &["SW032"]),
         ("EXPLAIN ANALYZE DELETE FROM users", &["SW032"]),
         ("EXPLAIN (ANALYZE, BUFFERS) DELETE FROM users", &["SW032"]),
@@ -255,15 +259,6 @@ fn what_takes_a_migration_back_is_not_judged() {
 }
 
 #[test]
-fn empty_files_have_nothing_to_say() {
-    for sql in ["", "\n", "-- nothing\n", ";;;", "/* a */"] {
-        for dialect in [Dialect::ClickHouse, Dialect::Postgres] {
-            let report = report(sql, Choice::Only(dialect));
-            assert_eq!((report.files[0].statements, report.is_blocked()), (0, false), "{sql}");
-            assert!(report.files[0].unparsed.is_empty() && report.files[0].findings.is_empty());
-        }
-    }
-#[test]
 fn a_file_that_takes_a_migration_back_is_not_judged() {
     let text = "DROP TABLE u;\nALTER TABLE t DROP COLUMN z;\nFROBNICATE;\n";
     for (name, expected) in [("7_x.down.sql", (3, 3, false, 0)), ("7_x.up.sql", (3, 0, true, 1))] {
@@ -290,6 +285,15 @@ fn a_comment_of_a_tool_ends_the_statement_before_it() {
     assert!(unparsed(sql, Dialect::Postgres).is_empty());
 }
 
+#[test]
+fn empty_files_have_nothing_to_say() {
+    for sql in ["", "\n", "-- nothing\n", ";;;", "/* a */"] {
+        for dialect in [Dialect::ClickHouse, Dialect::Postgres] {
+            let report = report(sql, Choice::Only(dialect));
+            assert_eq!((report.files[0].statements, report.is_blocked()), (0, false), "{sql}");
+            assert!(report.files[0].unparsed.is_empty() && report.files[0].findings.is_empty());
+        }
+    }
 }
 
 #[test]

@@ -50,7 +50,7 @@ pub(super) fn with(cursor: &mut Cursor<'_>) -> Result<Vec<Act>, DdlError> {
         cursor.reader.take(&["NOT"]);
         cursor.reader.take(&["MATERIALIZED"]);
         let mut part = cursor.within_brackets()?;
-        let is_limited = part.names_any(|word| word == "limit") || draws_from(&part, &limited);
+        let is_limited = is_limited(&mut part) || draws_from(&part, &limited);
         acts.extend(changed(&mut part, &limited)?);
         if is_limited {
             limited.insert(name.to_ascii_lowercase());
@@ -81,6 +81,15 @@ fn changed(cursor: &mut Cursor<'_>, limited: &BTreeSet<String>) -> Result<Option
         _ => {}
     }
     Ok(Some(act))
+}
+
+/// Whether a query has a `LIMIT` of its own, not of a query in brackets that gives a value.
+fn is_limited(part: &mut Cursor<'_>) -> bool {
+    let place = part.reader.place();
+    part.skip_outside_brackets(|reader| reader.sees_any(&["LIMIT"]));
+    let is_limited = !part.reader.at_end();
+    part.reader.return_to(place);
+    is_limited
 }
 
 fn draws_from(cursor: &Cursor<'_>, limited: &BTreeSet<String>) -> bool {
