@@ -65,7 +65,7 @@ const LACKED: [&str; 42] = [
     "TRUSTED",
 ];
 /// Commands of ALTER TABLE, options of columns and clauses that it lacks.
-const LACKED_ANYWHERE: [&[&str]; 23] = [
+const LACKED_ANYWHERE: [&[&str]; 30] = [
     &["ONLY"],
     &["EXCLUDE"],
     &["SET", "STATISTICS"],
@@ -89,6 +89,13 @@ const LACKED_ANYWHERE: [&[&str]; 23] = [
     &["IN", "TABLESPACE"],
     &["VIRTUAL"],
     &["NOT", "VALID"],
+    &["ALTER", "CONSTRAINT"],
+    &["COLLATE"],
+    &["INCLUDING"],
+    &["ISNULL"],
+    &["NOTNULL"],
+    &["SEQUENCE", "NAME"],
+    &["TOAST", "."],
 ];
 
 /// Judges statements, up to a bound for all of a file.
