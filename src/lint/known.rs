@@ -15,6 +15,8 @@ const NAMESAKES_MAX: usize = 50;
 pub(super) struct Known {
     /// `Distributed` tables with the local table of each, by the name of the table in lower case.
     distributed: BTreeMap<String, Vec<(Named, Named)>>,
+    /// Materialized views of ClickHouse with a target, by name in lower case; no table that a later file creates by that name.
+    views: BTreeMap<String, Named>,
     /// Tables that may tie rows of two others together.
     links: BTreeMap<(Option<String>, String), Link>,
 }
@@ -33,7 +35,10 @@ impl Known {
         for statement in statements {
             for act in &statement.acts {
                 match (dialect, &act.table) {
-                    (Dialect::ClickHouse, Some(table)) => self.take_distributed(act, table),
+                    (Dialect::ClickHouse, Some(table)) => {
+                        self.take_distributed(act, table);
+                        self.take_view(act, table);
+                    }
                     (Dialect::Postgres, Some(table)) => self.take_link(act, table, &text[statement.span.clone()]),
                     (_, None) => {}
                 }
@@ -49,6 +54,19 @@ impl Known {
         let namesakes = self.distributed.entry(table.table.to_ascii_lowercase()).or_default();
         if namesakes.len() < NAMESAKES_MAX {
             namesakes.push((table.clone(), local.clone()));
+        }
+    }
+
+    fn take_view(&mut self, act: &Act, table: &Named) {
+        let name = || table.table.to_ascii_lowercase();
+        match &act.what {
+            What::CreateMaterializedView { to: true, .. } if self.views.len() < TABLES_MAX => {
+                self.views.insert(name(), table.clone());
+            }
+            What::CreateMaterializedView { .. } | What::CreateTable(_) => {
+                self.views.remove(&name());
+            }
+            _ => {}
         }
     }
 
@@ -78,6 +96,11 @@ impl Known {
     pub(super) fn local_of(&self, table: &Named) -> Option<&Named> {
         let namesakes = self.distributed.get(&table.table.to_ascii_lowercase())?;
         namesakes.iter().find(|(distributed, _)| distributed.is(table)).map(|(_, local)| local)
+    }
+
+    /// Whether the files make a materialized view of it that has a target.
+    pub(super) fn is_view_with_target(&self, table: &Named) -> bool {
+        self.views.get(&table.table.to_ascii_lowercase()).is_some_and(|view| view.is(table))
     }
 
     /// Whether a table surely is no more than a tie between rows of two others: two foreign keys, each pair once, and at most an `id`.

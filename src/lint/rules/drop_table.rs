@@ -95,6 +95,14 @@ fn dropped(file: &File<'_>, step: &Step<'_>) -> Mark {
             format!("see that it has the engine now: SHOW CREATE TABLE {table}"),
         );
     }
+    if step.act.table.as_ref().is_some_and(|table| file.known.is_view_with_target(table)) {
+        return Mark::hazard(
+            span,
+            format!("{table} is dropped, which the files make a materialized view with a target"),
+            "the rows stay in the target, but it gets none any more; what comes in until the view is created anew is lacking there",
+            format!("see that it is one now: SHOW CREATE TABLE {table}; create it anew before writers go on"),
+        );
+    }
     let was = former_name(file, step).map_or_else(String::new, |name| format!(", which was {name} before"));
     Mark::blocker(span, format!("{table} is dropped{was}"), LOST, rename_first(file, table))
 }
@@ -221,6 +229,15 @@ mod tests {
                     "hazard: DROP TABLE IF EXISTS q",
                 ),
                 ("DROP TABLE t; CREATE TABLE t (a UInt8) ENGINE = MergeTree ORDER BY a", "blocker: DROP TABLE t"),
+                (
+                    "DROP TABLE IF EXISTS d.mv; CREATE MATERIALIZED VIEW d.mv TO d.t AS SELECT 1",
+                    "hazard: DROP TABLE IF EXISTS d.mv",
+                ),
+                (
+                    "DROP TABLE mv; CREATE MATERIALIZED VIEW mv ENGINE = MergeTree ORDER BY a AS SELECT 1 AS a",
+                    "blocker: DROP TABLE mv",
+                ),
+                ("DROP TABLE a.mv; CREATE MATERIALIZED VIEW b.mv TO t AS SELECT 1", "blocker: DROP TABLE a.mv"),
             ],
         );
         flags(
