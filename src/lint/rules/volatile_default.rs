@@ -3,7 +3,8 @@
 use super::{File, Mark, Step};
 use crate::ddl::lexer::TokenKind;
 use crate::lint::read::tokens;
-use crate::lint::statement::What;
+use crate::lint::statement::{Column, What};
+use crate::names::quote_string;
 use crate::words::sql;
 
 pub(super) const CODE: &str = "SW035";
@@ -60,13 +61,86 @@ const POSTGRES: [&str; 16] = [
     "generate_ulid",
 ];
 
+/// Functions of PostgreSQL, and types with a length, that have one value for all rows.
+const STABLE: [&str; 66] = [
+    "age",
+    "array",
+    "array_fill",
+    "bit",
+    "btrim",
+    "cast",
+    "ceil",
+    "char",
+    "character",
+    "coalesce",
+    "concat",
+    "current_date",
+    "current_database",
+    "current_schema",
+    "current_setting",
+    "current_timestamp",
+    "date",
+    "date_part",
+    "date_trunc",
+    "daterange",
+    "decimal",
+    "decode",
+    "encode",
+    "extract",
+    "float",
+    "floor",
+    "format",
+    "greatest",
+    "int4range",
+    "int8range",
+    "interval",
+    "json_build_array",
+    "json_build_object",
+    "jsonb_build_array",
+    "jsonb_build_object",
+    "least",
+    "left",
+    "length",
+    "localtimestamp",
+    "lower",
+    "lpad",
+    "make_date",
+    "make_interval",
+    "md5",
+    "now",
+    "nullif",
+    "numeric",
+    "numrange",
+    "position",
+    "repeat",
+    "replace",
+    "right",
+    "round",
+    "row",
+    "statement_timestamp",
+    "substr",
+    "substring",
+    "time",
+    "timestamp",
+    "timezone",
+    "to_char",
+    "to_timestamp",
+    "transaction_timestamp",
+    "trim",
+    "varchar",
+    "varying",
+];
+
 pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
     file.steps_on_old_tables().filter_map(|step| mark(file, &step)).collect()
 }
 
 fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
     let What::AddColumn(column) = &step.act.what else { return None };
-    let default = column.default.as_deref().filter(|default| is_volatile(file, default))?;
+    let default = column.default.as_deref()?;
+    if !is_volatile(file, default) {
+        return unknown(file, step, column, default);
+    }
     let (table, name) = (step.table(), file.quoted(&column.name));
     let what = format!("{table}.{name} has the default {}, another value each time", sql(default));
     Some(if file.is_clickhouse() {
@@ -88,14 +162,46 @@ fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
     })
 }
 
-/// Whether an expression calls a function that returns another value each time; names in strings call nothing.
+/// Whether an expression calls a function that returns another value each time.
 fn is_volatile(file: &File<'_>, default: &str) -> bool {
     let volatile: &[&str] = if file.is_clickhouse() { &CLICKHOUSE } else { &POSTGRES };
+    called(file, default).iter().any(|name| is_any(name, volatile))
+}
+
+fn is_any(name: &str, any: &[&str]) -> bool {
+    any.iter().any(|one| one.eq_ignore_ascii_case(name.trim_matches('"')))
+}
+
+/// The functions that an expression calls; names in strings call nothing.
+fn called<'a>(file: &File<'_>, default: &'a str) -> Vec<&'a str> {
     let tokens = tokens(default, file.dialect);
-    tokens.windows(2).any(|pair| {
-        let calls = pair[0].kind == TokenKind::Word && &default[pair[1].span.clone()] == "(";
-        calls && volatile.iter().any(|name| default[pair[0].span.clone()].eq_ignore_ascii_case(name))
-    })
+    let calls = tokens.windows(2).filter(|pair| {
+        matches!(pair[0].kind, TokenKind::Word | TokenKind::QuotedIdentifier) && &default[pair[1].span.clone()] == "("
+    });
+    calls.map(|pair| &default[pair[0].span.clone()]).collect()
+}
+
+/// A function that is none of the server's well-known ones: it is volatile unless it was made otherwise.
+fn unknown(file: &File<'_>, step: &Step<'_>, column: &Column, default: &str) -> Option<Mark> {
+    if file.is_clickhouse() {
+        return None;
+    }
+    let function = called(file, default).into_iter().find(|name| !is_any(name, &STABLE))?;
+    let function = match function.strip_prefix('"') {
+        Some(quoted) => quote_string(quoted.trim_end_matches('"')),
+        None => quote_string(&function.to_ascii_lowercase()),
+    };
+    let (table, name) = (step.table(), file.quoted(&column.name));
+    Some(Mark::hazard(
+        &step.act.span,
+        format!("{table}.{name} has the default {}, and whether that is volatile is not known", sql(default)),
+        "unless the function was made STABLE or IMMUTABLE, the table is written anew under a lock that keeps readers and writers out",
+        format!(
+            "see SELECT provolatile FROM pg_proc WHERE proname = {function}; where it is v: ALTER TABLE {table} ADD COLUMN {name} {}; ALTER TABLE \
+             {table} ALTER COLUMN {name} SET DEFAULT {default}; fill old rows in batches",
+            column.kind
+        ),
+    ))
 }
 
 /// The word before the expression, which says when it is computed: an `ALIAS` by every query, as it is meant, and an `EPHEMERAL` column is
@@ -150,6 +256,14 @@ mod tests {
                     "ALTER TABLE t ADD a bytea DEFAULT gen_random_bytes(8)",
                     "blocker: ADD a bytea DEFAULT gen_random_bytes(8)",
                 ),
+                (
+                    "ALTER TABLE t ADD a text NOT NULL DEFAULT random_string(26)",
+                    "hazard: ADD a text NOT NULL DEFAULT random_string(26)",
+                ),
+                (
+                    "ALTER TABLE t ADD a int DEFAULT s.\"Next\" () UNIQUE",
+                    "hazard: ADD a int DEFAULT s.\"Next\" () UNIQUE",
+                ),
             ],
         );
         passes(
@@ -172,6 +286,9 @@ mod tests {
                 "ALTER TABLE t ADD COLUMN a integer DEFAULT 0",
                 "ALTER TABLE t ADD COLUMN mode text DEFAULT 'random' NOT NULL",
                 "ALTER TABLE t ADD COLUMN a date DEFAULT 'today'",
+                "ALTER TABLE t ADD COLUMN a numeric(10,2) DEFAULT 0::numeric(10, 2)",
+                "ALTER TABLE t ADD COLUMN a bigint DEFAULT CAST(EXTRACT(epoch FROM date_trunc('day', now())) * 1000 AS bigint)",
+                "ALTER TABLE t ADD COLUMN a text DEFAULT 'f(1)'::character varying(9)",
                 "ALTER TABLE t ADD COLUMN a jsonb DEFAULT '{\"now\": \"random()\"}'::jsonb",
             ],
         );
