@@ -9,24 +9,37 @@ use super::dialect::Dialect;
 use super::statement::{Act, Definition, Key, Named, Statement, What};
 use crate::ddl::Form;
 
-/// For each act, in order, whether what it is about may have been there before the file.
-pub(super) fn on_old_tables(text: &str, dialect: Dialect, statements: &[Statement]) -> Vec<bool> {
+/// Since when there is what an act is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Age {
+    /// The file has made it.
+    New,
+    /// The file makes it if it is not there yet: it is old only where an earlier run has made it.
+    Either,
+    /// It may have been there before.
+    Old,
+}
+
+/// For each act, in order, the age of what it is about.
+pub(super) fn ages(text: &str, dialect: Dialect, statements: &[Statement]) -> Vec<Age> {
     let mut names = Names { text, dialect, said: BTreeMap::new(), before: Vec::new() };
-    let mut old = Vec::new();
+    let mut ages = Vec::new();
     for statement in statements {
         for act in &statement.acts {
-            old.push(act.table.as_ref().is_none_or(|table| !names.is(table, State::New, act.on_cluster)));
+            ages.push(act.table.as_ref().map_or(Age::Old, |table| names.age(table, act.on_cluster)));
             names.take(act);
         }
         names.heed(statement);
     }
-    old
+    ages
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// The file has made the table that has the name.
     New,
+    /// The file has made it unless it was there.
+    Either,
     /// No table has the name: the file has dropped or renamed the one that had it.
     Gone,
 }
@@ -52,6 +65,16 @@ impl<'a> Names<'a> {
         self.said.get(&table.key()).is_some_and(|said| said.state == state && (said.on_cluster || !on_cluster))
     }
 
+    fn age(&self, table: &Named, on_cluster: bool) -> Age {
+        if self.is(table, State::New, on_cluster) {
+            Age::New
+        } else if self.is(table, State::Either, on_cluster) {
+            Age::Either
+        } else {
+            Age::Old
+        }
+    }
+
     fn say(&mut self, key: Key<'a>, said: Option<Said>) {
         let before = match said {
             Some(said) => self.said.insert(key, said),
@@ -66,6 +89,9 @@ impl<'a> Names<'a> {
         match &act.what {
             What::CreateTable(definition) if self.makes(definition, table, act.on_cluster) => {
                 self.say(table.key(), said(State::New));
+            }
+            What::CreateTable(_) if !self.said.contains_key(&table.key()) => {
+                self.say(table.key(), said(State::Either));
             }
             What::CreateType => self.say(table.key(), said(State::New)),
             What::DropTable => self.say(table.key(), said(State::Gone)),

@@ -8,7 +8,7 @@ pub(super) const TITLE: &str = "a constraint checks all rows under a lock";
 pub(super) const DIALECTS: &[crate::lint::Dialect] = super::POSTGRES;
 
 pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
-    file.steps_on_old_tables().filter_map(|step| mark(file, &step)).collect()
+    file.steps_on_old_tables().filter_map(|step| mark(file, &step).map(|mark| mark.unless_new(&step))).collect()
 }
 
 fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
@@ -85,6 +85,7 @@ mod tests {
                     "blocker: ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES u (id) DEFERRABLE INITIALLY DEFERRED",
                 ),
                 ("ALTER TABLE t ADD CHECK (a > 0)", "blocker: ADD CHECK (a > 0)"),
+                ("CREATE TABLE IF NOT EXISTS t (a int); ALTER TABLE t ADD CHECK (a > 0)", "hazard: ADD CHECK (a > 0)"),
                 ("ALTER TABLE t ADD COLUMN a int CHECK (a > 0)", "blocker: ADD COLUMN a int CHECK (a > 0)"),
                 (
                     "ALTER TABLE t ADD COLUMN a int DEFAULT 1 REFERENCES u",

@@ -8,7 +8,7 @@ pub(super) const TITLE: &str = "an index is built under a lock";
 pub(super) const DIALECTS: &[crate::lint::Dialect] = super::POSTGRES;
 
 pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
-    file.steps_on_old_tables().filter_map(|step| mark(file, &step)).collect()
+    file.steps_on_old_tables().filter_map(|step| mark(file, &step).map(|mark| mark.unless_new(&step))).collect()
 }
 
 fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
@@ -59,6 +59,14 @@ mod tests {
             Postgres,
             &[
                 ("CREATE INDEX i ON t (a)", "blocker: CREATE INDEX i ON t"),
+                (
+                    "CREATE TABLE IF NOT EXISTS t (a int); CREATE INDEX IF NOT EXISTS i ON t (a)",
+                    "hazard: CREATE INDEX IF NOT EXISTS i ON t",
+                ),
+                (
+                    "CREATE TABLE IF NOT EXISTS t (a int); ALTER TABLE t RENAME TO u; CREATE INDEX i ON u (a)",
+                    "blocker: CREATE INDEX i ON u",
+                ),
                 ("CREATE INDEX i ON ONLY measurement (a)", "note: CREATE INDEX i ON ONLY measurement"),
                 (
                     "CREATE INDEX ON t USING gin (lower(a) gin_trgm_ops, (b + 1) DESC) INCLUDE (c) NULLS NOT DISTINCT WITH (fillfactor = 70) TABLESPACE x WHERE a > 0",

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::checks::Checks;
 use super::dialect::Dialect;
 use super::known::Known;
-use super::new_tables::on_old_tables;
+use super::new_tables::{Age, ages};
 use super::statement::{Act, Named, Statement};
 use crate::assess::{Finding, Severity};
 use crate::ddl::alteration::has_words;
@@ -180,6 +180,15 @@ impl Mark {
         Self { span: span.clone(), severity, what, why: why.to_owned(), help }
     }
 
+    /// What waits for nobody where the file makes the table: a hazard if it does so unless the table is there.
+    fn unless_new(self, step: &Step<'_>) -> Self {
+        if step.age != Age::Either {
+            return self;
+        }
+        let why = format!("where the table was there before this file, {}", self.why);
+        Self { severity: self.severity.max(Severity::Hazard), why, ..self }
+    }
+
     pub(super) fn finding(self, code: &str, suppressed: Option<String>) -> Finding {
         let Self { severity, what, why, help, .. } = self;
         Finding { code: code.to_owned(), severity, what, why, help, suppressed }
@@ -195,8 +204,8 @@ pub(super) struct Step<'a> {
     at: usize,
     statement: &'a Statement,
     act: &'a Act,
-    /// Whether it is about what may have been there before the file.
-    is_old: bool,
+    /// Since when there is what it is about.
+    age: Age,
 }
 
 impl<'a> Step<'a> {
@@ -215,11 +224,11 @@ impl<'a> File<'a> {
         checks: &'a Checks,
         number: usize,
     ) -> Self {
-        let old = on_old_tables(text, dialect, statements);
+        let ages = ages(text, dialect, statements);
         let numbered = statements.iter().enumerate();
         let acts = numbered.flat_map(|(at, statement)| statement.acts.iter().map(move |act| (at, statement, act)));
-        let step = |(number, ((at, statement, act), is_old))| Step { number, at, statement, act, is_old };
-        let steps = acts.zip(old).enumerate().map(step).collect();
+        let step = |(number, ((at, statement, act), age))| Step { number, at, statement, act, age };
+        let steps = acts.zip(ages).enumerate().map(step).collect();
         Self { dialect, text, statements, steps, known, checks, number }
     }
 
@@ -230,7 +239,7 @@ impl<'a> File<'a> {
 
     /// Acts on tables that were there before this file: nothing is lost, and nobody waits, on one that it creates.
     fn steps_on_old_tables(&self) -> impl Iterator<Item = Step<'a>> {
-        self.steps().filter(|step| step.is_old)
+        self.steps().filter(|step| step.age != Age::New)
     }
 
     /// The acts around one, itself included.

@@ -8,7 +8,7 @@ pub(super) const TITLE: &str = "a unique index is built under a lock";
 pub(super) const DIALECTS: &[crate::lint::Dialect] = super::POSTGRES;
 
 pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
-    file.steps_on_old_tables().filter_map(|step| mark(&step)).collect()
+    file.steps_on_old_tables().filter_map(|step| mark(&step).map(|mark| mark.unless_new(&step))).collect()
 }
 
 fn mark(step: &Step<'_>) -> Option<Mark> {
@@ -57,6 +57,10 @@ mod tests {
             &[
                 ("ALTER TABLE t ADD CONSTRAINT c UNIQUE (a, b)", "blocker: ADD CONSTRAINT c UNIQUE (a, b)"),
                 ("ALTER TABLE t ADD PRIMARY KEY (a)", "blocker: ADD PRIMARY KEY (a)"),
+                (
+                    "CREATE TABLE IF NOT EXISTS t (a int); ALTER TABLE t ADD PRIMARY KEY (a)",
+                    "hazard: ADD PRIMARY KEY (a)",
+                ),
                 ("ALTER TABLE t ADD COLUMN a int UNIQUE", "blocker: ADD COLUMN a int UNIQUE"),
                 ("ALTER TABLE t ADD a bigserial PRIMARY KEY", "blocker: ADD a bigserial PRIMARY KEY"),
                 (
