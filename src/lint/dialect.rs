@@ -48,7 +48,7 @@ const BYTES_MAX: usize = 1 << 18;
 /// What tells of a statement: how it begins, what follows each other in it, and what does not stand in it. `_` is any name.
 struct Shape(&'static str, &'static str, &'static str);
 
-const CLICKHOUSE_SHAPES: [Shape; 33] = [
+const CLICKHOUSE_SHAPES: [Shape; 34] = [
     Shape("", "ENGINE =", ""),
     Shape("", "ON CLUSTER", ""),
     Shape("", "CODEC (", ""),
@@ -75,6 +75,7 @@ const CLICKHOUSE_SHAPES: [Shape; 33] = [
     Shape("ALTER TABLE", "REPLACE PARTITION", ""),
     Shape("ALTER TABLE", "FREEZE PARTITION", ""),
     Shape("CREATE DICTIONARY", "", ""),
+    Shape("CREATE MATERIALIZED VIEW", "_ TO _", ""),
     Shape("CREATE OR REPLACE TABLE", "", ""),
     Shape("RENAME", "", ""),
     Shape("EXCHANGE", "", ""),
@@ -83,7 +84,7 @@ const CLICKHOUSE_SHAPES: [Shape; 33] = [
     Shape("ATTACH", "", ""),
     Shape("SYSTEM", "", ""),
 ];
-const POSTGRES_SHAPES: [Shape; 48] = [
+const POSTGRES_SHAPES: [Shape; 59] = [
     Shape("", "CONCURRENTLY", ""),
     Shape("", "NOT VALID", ""),
     Shape("", "ON CONFLICT", ""),
@@ -113,6 +114,17 @@ const POSTGRES_SHAPES: [Shape; 48] = [
     Shape("ALTER TABLE", "OWNER TO", ""),
     Shape("ALTER TABLE", "ROW LEVEL SECURITY", ""),
     Shape("ALTER TABLE", "CASCADE", ""),
+    Shape("ALTER TABLE", "ALTER COLUMN _ SET", ""),
+    Shape("ALTER TABLE", "ALTER COLUMN _ DROP", ""),
+    Shape("ALTER DEFAULT PRIVILEGES", "", ""),
+    Shape("ALTER VIEW", "", ""),
+    Shape("ANALYZE", "", ""),
+    Shape("DROP EXTENSION", "", ""),
+    Shape("DROP SCHEMA", "", ""),
+    Shape("DROP SEQUENCE", "", ""),
+    Shape("DROP TRIGGER", "", ""),
+    Shape("DROP TYPE", "", ""),
+    Shape("DROP DOMAIN", "", ""),
     Shape("ALTER TYPE", "", ""),
     Shape("ALTER INDEX", "", ""),
     Shape("ALTER SEQUENCE", "", ""),
@@ -179,7 +191,7 @@ const CLICKHOUSE_WORDS: [&str; 11] = [
     "TTL",
     "UNFREEZE",
 ];
-const POSTGRES_WORDS: [&str; 25] = [
+const POSTGRES_WORDS: [&str; 27] = [
     "VARCHAR",
     "CHARACTER",
     "SERIAL",
@@ -205,7 +217,11 @@ const POSTGRES_WORDS: [&str; 25] = [
     "PLPGSQL",
     "RETURNING",
     "UUID_GENERATE_V4",
+    "CONSTRAINT",
+    "RESTRICT",
 ];
+/// How functions begin that only ClickHouse has.
+const CLICKHOUSE_FUNCTIONS: [&str; 6] = ["toStartOf", "toYYYY", "toUInt", "toDateTime", "toUnix", "arrayJoin"];
 
 impl Choice {
     /// The dialect of a text.
@@ -257,7 +273,10 @@ fn by_content(text: &str) -> Decision {
             }
         }
     }
-    let decided = shapes.decision("statements").or_else(|| words.decision("words"));
+    let decided = shapes
+        .decision("statements")
+        .or_else(|| words.decision("words"))
+        .or_else(|| names_in_quotes(&lexemes).decision("names"));
     decided.unwrap_or_else(|| Decision {
         dialect: Dialect::ClickHouse,
         reason: "nothing tells".to_owned(),
@@ -265,10 +284,20 @@ fn by_content(text: &str) -> Decision {
     })
 }
 
+/// Names in double quotes, which tools that write for PostgreSQL put around all of them.
+fn names_in_quotes(lexemes: &[Lexeme<'_>]) -> Signs {
+    let quoted = lexemes.iter().filter(|lexeme| matches!(lexeme, Lexeme::Name(_)));
+    Signs { postgres: quoted.map(|_| "in double quotes".to_owned()).collect(), ..Signs::default() }
+}
+
 fn clickhouse_sign(statement: &[Lexeme<'_>]) -> Option<String> {
     let by_word = statement.iter().find_map(|lexeme| match lexeme {
         Lexeme::Name(name) if name.starts_with('`') => Some("backticks".to_owned()),
-        Lexeme::Word(word) if CLICKHOUSE_TYPES.contains(word) || word.ends_with("MergeTree") => {
+        Lexeme::Word(word)
+            if CLICKHOUSE_TYPES.contains(word)
+                || word.ends_with("MergeTree")
+                || CLICKHOUSE_FUNCTIONS.iter().any(|function| word.starts_with(function)) =>
+        {
             Some((*word).to_owned())
         }
         _ => None,
@@ -408,6 +437,11 @@ mod tests {
             "ALTER TABLE t ADD COLUMN a integer",
             "ALTER TABLE t DROP COLUMN \"MODIFY\", ADD a text /* ENGINE = MergeTree, `a`, UInt8 */ DEFAULT 'x ON CLUSTER y'",
             "CREATE TABLE t (id int PRIMARY KEY)",
+            "ALTER TABLE t ALTER COLUMN a DROP NOT NULL",
+            "ALTER TABLE t DROP CONSTRAINT c",
+            "ALTER TABLE \"t\" DROP COLUMN \"a\"",
+            "DROP TYPE mood",
+            "ANALYZE t",
             "DO $$ BEGIN EXECUTE 'ALTER TABLE t MODIFY COLUMN a UInt8'; OPTIMIZE TABLE t; SYSTEM x; END $$;",
             "\\restrict x\nSELECT 1;",
             "BEGIN;\n--\n-- Alter field engine on cluster\n--\nALTER TABLE \"a\" DROP COLUMN \"b\" CASCADE;\nCOMMIT;",
@@ -436,6 +470,8 @@ mod tests {
             "DROP TABLE t ON CLUSTER main",
             "CREATE INDEX i ON t (a) TYPE minmax; OPTIMIZE TABLE t",
             "RENAME TABLE a TO b",
+            "CREATE VIEW v AS SELECT toStartOfHour(timestamp) AS hour FROM t",
+            "CREATE MATERIALIZED VIEW IF NOT EXISTS d.v TO d.t AS SELECT timestamp FROM u",
             "ALTER TABLE t ADD INDEX i a TYPE minmax",
         ] {
             let decision = Choice::Auto.decide(sql);

@@ -7,6 +7,7 @@
 
 mod checks;
 mod dialect;
+mod dialect_by_place;
 mod known;
 mod new_tables;
 mod output;
@@ -109,7 +110,9 @@ impl Report {
 
 /// Looks at files; what tables some of them define is known in all, and which constraints earlier ones validate in later ones.
 pub fn lint(sources: Vec<Source>, choice: Choice) -> Report {
-    let read: Vec<Read> = sources.into_iter().map(|source| Read::new(source, choice)).collect();
+    let decisions = dialect_by_place::decide(&sources, choice);
+    let read: Vec<Read> =
+        sources.into_iter().zip(decisions).map(|(source, decision)| Read::new(source, decision)).collect();
     let mut known = Known::default();
     for file in &read {
         known.take(&file.source.text, file.dialect, &file.statements);
@@ -131,8 +134,8 @@ struct Read {
 }
 
 impl Read {
-    fn new(source: Source, choice: Choice) -> Self {
-        let Decision { dialect, reason, is_guessed } = choice.decide(&source.text);
+    fn new(source: Source, decision: Decision) -> Self {
+        let Decision { dialect, reason, is_guessed } = decision;
         let (mut statements, mut unread) = read::statements(&source.text, dialect);
         let down = if sections::takes_back(&source.name) {
             unread.clear();
