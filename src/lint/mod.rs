@@ -13,6 +13,7 @@ mod new_tables;
 mod output;
 mod pieces;
 mod place;
+mod placeholders;
 mod read;
 mod rules;
 mod sections;
@@ -136,7 +137,7 @@ struct Read {
 impl Read {
     fn new(source: Source, decision: Decision) -> Self {
         let Decision { dialect, reason, is_guessed } = decision;
-        let (mut statements, mut unread) = read::statements(&source.text, dialect);
+        let (mut statements, mut unread) = read::statements(&placeholders::filled(&source.text), dialect);
         let down = if sections::takes_back(&source.name) {
             unread.clear();
             std::mem::take(&mut statements).len()

@@ -271,6 +271,23 @@ fn a_file_that_takes_a_migration_back_is_not_judged() {
 }
 
 #[test]
+fn statements_around_placeholders_are_judged() {
+    for (sql, dialect, expected) in [
+        ("DROP TABLE {{ .prefix }}users", Dialect::Postgres, "DROP TABLE {{ .prefix }}users"),
+        ("ALTER TABLE \"{{ index .O \"ж\" }}\".t DROP a", Dialect::Postgres, "DROP a"),
+        ("DROP TABLE ${DB}.t SYNC", Dialect::ClickHouse, "DROP TABLE ${DB}.t"),
+    ] {
+        let report = report(sql, Choice::Only(dialect));
+        let file = &report.files[0];
+        let blocker = file.findings.iter().find(|found| found.finding.severity == Severity::Blocker);
+        assert_eq!(blocker.map(|found| &sql[found.place.span.clone()]), Some(expected));
+        assert!(file.unparsed.is_empty(), "{:?}", file.unparsed);
+    }
+    let whole = "{{ addColumn \"t\" \"a\" }}\nDROP TABLE u;";
+    assert_eq!(unparsed(whole, Dialect::Postgres).len(), 2);
+}
+
+#[test]
 fn a_comment_of_a_tool_ends_the_statement_before_it() {
     for sql in [
         "-- +goose Up\n-- +goose StatementBegin\nALTER TABLE t ADD COLUMN a int\n-- +goose StatementEnd\n-- +goose Down\nDROP TABLE t;",
