@@ -221,7 +221,9 @@ impl<'a> Splitter<'a> {
                 Err(unread) if self.is_command(&unread) => {
                     self.close();
                     self.tokens.go_to(unread.span.end);
-                    self.unread.push(unread);
+                    if !hides_nothing(&self.text[unread.span.clone()]) {
+                        self.unread.push(unread);
+                    }
                 }
                 Err(unread) => {
                     self.open = Open::default();
@@ -315,6 +317,32 @@ impl<'a> Splitter<'a> {
         self.pieces.push(open.piece());
         true
     }
+}
+
+/// Whether a command of psql runs no SQL that stands elsewhere, and leaves the database as it is.
+fn hides_nothing(command: &str) -> bool {
+    const COMMANDS: [&str; 18] = [
+        "conninfo",
+        "echo",
+        "elif",
+        "else",
+        "encoding",
+        "endif",
+        "gset",
+        "if",
+        "prompt",
+        "pset",
+        "qecho",
+        "quit",
+        "q",
+        "restrict",
+        "set",
+        "timing",
+        "unrestrict",
+        "unset",
+    ];
+    let name = command.trim_start_matches('\\').split(|c: char| !c.is_ascii_alphabetic()).next();
+    name.is_some_and(|name| COMMANDS.contains(&name))
 }
 
 /// Where to read on behind what is no token: behind the next semicolon, or where a line before it begins a statement.
@@ -466,7 +494,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_counted_and_what_follows_it_is_read() {
-        for (nonsense, dialect) in [("ж;\n", Dialect::ClickHouse), ("\\echo x;\n", Dialect::Postgres)] {
+        for (nonsense, dialect) in [("ж;\n", Dialect::ClickHouse), ("\\i x.sql;\n", Dialect::Postgres)] {
             let sql = format!("{}DROP TABLE users;", nonsense.repeat(5_000));
             let (pieces, unread) = shown(&sql, dialect);
             assert_eq!((pieces, unread.len()), (vec!["DROP TABLE users"], UNREAD_SHOWN + 1));
@@ -487,11 +515,11 @@ mod tests {
 
     #[test]
     fn a_command_of_psql_ends_with_its_line() {
-        let sql = "\\restrict x'y\nSET a = 1;\n\\connect app\nDROP TABLE t;\nSELECT 1 \\gset p_\nDROP TABLE u";
+        let sql = "\\restrict x'y\nSET a = 1;\n\\connect app\nDROP TABLE t;\nSELECT 1 \\gset p_\nDROP TABLE u \\gexec";
         let (pieces, unread) = shown(sql, Dialect::Postgres);
         assert_eq!(pieces, ["SET a = 1", "DROP TABLE t", "SELECT 1", "DROP TABLE u"]);
         let no_sql = "a command of psql is no SQL";
-        let places = ["\\restrict x'y", "\\connect app", "\\gset p_"];
+        let places = ["\\connect app", "\\gexec"];
         assert_eq!(unread, places.map(|place| format!("{place}: {no_sql}")));
     }
 
