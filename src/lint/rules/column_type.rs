@@ -7,6 +7,10 @@ pub(super) const CODE: &str = "SW034";
 pub(super) const TITLE: &str = "a column's type changes";
 pub(super) const DIALECTS: &[crate::lint::Dialect] = super::BOTH;
 
+/// What may save a change between timestamps with a time zone and without from writing the table.
+const AT_ONCE_IN_UTC: &str = "; from timestamp to timestamptz or back it is done at once (PostgreSQL 12 and later) where SET timezone = 'UTC' is \
+                              right and goes before";
+
 pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
     file.steps_on_old_tables().filter_map(|step| mark(file, &step)).collect()
 }
@@ -42,9 +46,15 @@ fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
         }
         None => {
             let why = "the table and its indexes are written anew under a lock that keeps readers and writers out";
-            Mark::blocker(span, what, why, help)
+            let at_once = if is_time(kind) && !*using { AT_ONCE_IN_UTC } else { "" };
+            Mark::blocker(span, what, why, help + at_once)
         }
     })
+}
+
+/// Whether it is a timestamp of PostgreSQL, with a time zone or without.
+fn is_time(kind: &str) -> bool {
+    kind.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("timestamp"))
 }
 
 /// Types of PostgreSQL that a narrower one of the same kind becomes without its values being written.
@@ -67,7 +77,7 @@ impl Widening {
 
 #[cfg(test)]
 mod tests {
-    use super::super::cases::{flags, passes};
+    use super::super::cases::{flags, help, passes};
     use super::CODE;
     use crate::lint::Dialect::{ClickHouse, Postgres};
 
@@ -112,6 +122,12 @@ mod tests {
                 "ALTER TABLE t MODIFY COLUMN a CODEC(ZSTD(3))",
             ],
         );
+        for (kind, says) in
+            [("timestamptz", true), ("timestamp(3) without time zone", true), ("time", false), ("ж", false)]
+        {
+            let help = help(CODE, Postgres, &format!("ALTER TABLE t ALTER a TYPE {kind}"));
+            assert_eq!(help.contains("SET timezone"), says, "{kind}: {help}");
+        }
         passes(CODE, Postgres, &["ALTER TYPE mood ADD VALUE 'x'", "ALTER TABLE t ALTER COLUMN a SET DEFAULT 1"]);
     }
 }
