@@ -102,7 +102,9 @@ pub(crate) enum What {
         kind: &'static str,
         name: String,
     },
-    /// A type of PostgreSQL is made; types and tables share their names.
+    /// A domain gets a constraint, by its words, that every column of it must meet.
+    CheckDomain(&'static str),
+    /// A type or domain of PostgreSQL is made; types and tables share their names.
     CreateType,
     RenameType {
         to: Named,

@@ -111,6 +111,11 @@ fn alter_object(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlEr
         return Ok(Vec::new());
     };
     let owner = cursor.name()?;
+    if *kind == "domain"
+        && let Some(words) = checked_domain(cursor)
+    {
+        return Ok(vec![cursor.act(What::CheckDomain(words), Some(owner), start)]);
+    }
     if !cursor.reader.take(&["RENAME"]) {
         return Ok(Vec::new());
     }
@@ -131,6 +136,18 @@ fn alter_object(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlEr
         cursor.reader.advance();
     }
     Ok(vec![cursor.act(What::RenameOther { kind, name }, None, start)])
+}
+
+/// What `ALTER DOMAIN` demands of the values that are there.
+fn checked_domain(cursor: &mut Cursor<'_>) -> Option<&'static str> {
+    if cursor.reader.take(&["SET", "NOT", "NULL"]) {
+        return Some("SET NOT NULL");
+    }
+    if !cursor.reader.take(&["ADD"]) {
+        return None;
+    }
+    cursor.skip_outside_brackets(|reader| reader.sees(&["NOT", "VALID"]));
+    cursor.reader.at_end().then_some("ADD CONSTRAINT")
 }
 
 fn alter(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
@@ -407,7 +424,7 @@ fn create(cursor: &mut Cursor<'_>, start: usize) -> Result<Vec<Act>, DdlError> {
     if reader.take(&["UNIQUE", "INDEX"]) || reader.take(&["INDEX"]) {
         return create_index(cursor, start);
     }
-    if reader.take(&["TYPE"]) {
+    if reader.take(&["TYPE"]) || reader.take(&["DOMAIN"]) {
         let name = cursor.name()?;
         return Ok(vec![cursor.act(What::CreateType, Some(name), start)]);
     }

@@ -41,6 +41,14 @@ fn mark(file: &File<'_>, step: &Step<'_>) -> Option<Mark> {
                 ),
             ))
         }
+        What::CheckDomain(words) => Some(Mark::blocker(
+            span,
+            format!("{words} of the domain {table} is verified for all columns of it at once"),
+            "all rows of every table with such a column are read under a lock",
+            format!(
+                "ALTER DOMAIN {table} ADD CONSTRAINT … CHECK (…) NOT VALID; in a later transaction: ALTER DOMAIN {table} VALIDATE CONSTRAINT …"
+            ),
+        )),
         What::AttachPartition { partition } => {
             let is_new = file.around(step).any(|other| other.at < step.at && creates(&other, partition));
             let is_checked = file.checks.any(partition, (file.number, step.at));
@@ -92,6 +100,11 @@ mod tests {
                     "blocker: ADD COLUMN a int DEFAULT 1 REFERENCES u",
                 ),
                 (
+                    "ALTER DOMAIN d ADD CONSTRAINT c CHECK (VALUE > 0)",
+                    "blocker: ALTER DOMAIN d ADD CONSTRAINT c CHECK (VALUE > 0)",
+                ),
+                ("ALTER DOMAIN d SET NOT NULL", "blocker: ALTER DOMAIN d SET NOT NULL"),
+                (
                     "ALTER TABLE t ATTACH PARTITION p FOR VALUES FROM (1) TO (2)",
                     "hazard: ATTACH PARTITION p FOR VALUES FROM (1) TO (2)",
                 ),
@@ -104,6 +117,10 @@ mod tests {
                 "ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID",
                 "CREATE TABLE t (a int); ALTER TABLE t ADD CONSTRAINT c FOREIGN KEY (a) REFERENCES u (id)",
                 "ALTER TABLE t ADD CONSTRAINT c UNIQUE (a)",
+                "ALTER DOMAIN d ADD CONSTRAINT c CHECK (VALUE > 0) NOT VALID",
+                "ALTER DOMAIN d VALIDATE CONSTRAINT c",
+                "ALTER DOMAIN d DROP CONSTRAINT c; ALTER DOMAIN d SET DEFAULT 1; ALTER TYPE y ADD ATTRIBUTE a int",
+                "CREATE DOMAIN d AS int; ALTER DOMAIN d ADD CHECK (VALUE > 0)",
                 "ALTER TABLE t ADD COLUMN a int REFERENCES u (id) ON DELETE SET DEFAULT",
                 "ALTER TABLE t ADD COLUMN a int DEFAULT NULL REFERENCES u",
                 "CREATE TABLE p (a int); ALTER TABLE t ATTACH PARTITION p DEFAULT",

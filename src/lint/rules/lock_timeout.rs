@@ -45,6 +45,7 @@ fn waits(what: &What) -> bool {
     !matches!(
         what,
         What::CreateTable(_)
+            | What::CheckDomain(_)
             | What::CreateType
             | What::RenameType { .. }
             | What::Update(_)

@@ -37,6 +37,7 @@ fn locks(what: &What) -> bool {
     !matches!(
         what,
         What::CreateTable(_)
+            | What::CheckDomain(_)
             | What::CreateType
             | What::RenameType { .. }
             | What::Update(_)
