@@ -175,6 +175,34 @@ fn assert_each_once(cluster: &Running, db: &str, before: u64, written: u64, agai
     assert_eq!(unexplained, [0; 0], "rows that are there more than once; inserts done again: {again:?}");
 }
 
+/// Parts are merged while they are listed; none of their rows may be taken for rows that were written before the column.
+#[test]
+fn rows_without_values_are_told_while_parts_come_and_go() {
+    let (cluster, db) = (End::New.shared(), "in_place_parts");
+    let create = name(db, "CREATE TABLE DB.t (id UInt64, s String DEFAULT 'a') ENGINE = MergeTree ORDER BY id");
+    prepare(&cluster, db, &[&create]);
+    let (first, port) = (firsts(&cluster)[0], cluster.replicas().next().unwrap().1.http);
+    let question = shardwright::plan::rows_without(&shardwright::names::TableName::new(db, "t"), "s");
+    let stop = AtomicBool::new(false);
+    scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    block_on(send(port, "", &name(db, "INSERT INTO DB.t (id) SELECT 1"))).unwrap();
+                }
+            });
+        }
+        then_stop(&stop, || {
+            let rows: Vec<String> = (0..400).map(|_| cluster.query(first, &question)).collect();
+            assert!(rows.iter().all(|rows| rows == "0"), "{rows:?}");
+        });
+    });
+    cluster.query(first, &name(db, "ALTER TABLE DB.t ADD COLUMN later UInt8"));
+    let lacking = cluster.query(first, &question.replace("'s'", "'later'"));
+    assert_eq!(lacking, cluster.query(first, &name(db, "SELECT count() FROM DB.t")));
+    cluster.fresh_database(db);
+}
+
 #[track_caller]
 fn count(cluster: &Running, db: &str) -> u64 {
     cluster.query(firsts(cluster)[0], &name(db, "SELECT count() FROM DB.read")).parse().unwrap()
