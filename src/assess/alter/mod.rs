@@ -61,6 +61,8 @@ pub fn assess_alter(case: &AlterCase<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = super::rules::of_clusters().flat_map(|rule| (rule.check)(&case.base())).collect();
     findings.extend(rules::ALL.iter().flat_map(|rule| (rule.check)(case)));
     findings.sort_by(|a, b| (a.severity, &a.code, &a.what).cmp(&(b.severity, &b.code, &b.what)));
+    // What replicas define differently may be found of each definition.
+    findings.dedup();
     findings
 }
 

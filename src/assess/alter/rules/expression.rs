@@ -1,6 +1,6 @@
 //! SW066: an expression needs a column that goes.
 
-use super::reader::columns_gone;
+use super::reader::{columns_gone, speaks_of, tables};
 use crate::assess::{AlterCase, Finding};
 use crate::catalog::Table;
 use crate::ddl::{Form, ItemKind, computes_with, read_table};
@@ -10,10 +10,10 @@ pub(super) const CODE: &str = "SW066";
 /// Keys, indexes, projections, constraints, TTLs and defaults of the table, and the sharding keys of those over it.
 pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
     let change = &case.alter.change;
-    let tables = std::iter::once(&change.table).chain(&change.distributed);
+    let is_altered = |table: &&Table| table.name == change.table || change.distributed.contains(&table.name);
     let mut findings = Vec::new();
-    for name in tables {
-        let Some(table) = case.snapshot.replicas.keys().find_map(|id| case.snapshot.table(*id, name)) else { continue };
+    for table in tables(case).into_iter().filter(is_altered) {
+        let name = &table.name;
         for (column, by) in needed(case, table) {
             findings.push(Finding::blocker(
                 CODE,
@@ -57,7 +57,7 @@ fn needed(case: &AlterCase<'_>, table: &Table) -> Vec<(String, String)> {
             expressions
                 .iter()
                 .filter(needs)
-                .filter(|(what, ..)| !goes_too(case, what))
+                .filter(|(what, ..)| !goes_too(case, what, column))
                 .map(|(what, ..)| (column.to_owned(), what.clone())),
         );
     }
@@ -66,10 +66,13 @@ fn needed(case: &AlterCase<'_>, table: &Table) -> Vec<(String, String)> {
     needed
 }
 
-/// Whether the same ALTER drops what needs the column.
-fn goes_too(case: &AlterCase<'_>, what: &str) -> bool {
+/// Whether the same ALTER drops what needs the column, or has a clause do without it.
+fn goes_too(case: &AlterCase<'_>, what: &str, column: &str) -> bool {
     case.alter.commands.iter().any(|command| {
         let kind = match command.form {
+            Form::RemoveTtl => return what == "the TTL",
+            Form::RemoveSampleBy => return what == "the sampling key",
+            Form::ModifyTtl | Form::ModifyTtlLater => return what == "the TTL" && !speaks_of(&command.text, column),
             Form::DropColumn => "column",
             Form::DropIndex => "index",
             Form::DropProjection => "projection",

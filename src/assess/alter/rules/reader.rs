@@ -51,12 +51,12 @@ pub(super) fn passes_on_to<'n>(table: &Table, names: &'n BTreeSet<TableName>) ->
     }
 }
 
-/// Every table of the cluster, each once, as the first replica that has it describes it.
+/// Every table of the cluster; one that replicas define differently once for each of its definitions.
 pub(super) fn tables<'a>(case: &AlterCase<'a>) -> Vec<&'a Table> {
-    let mut names = BTreeSet::new();
+    let mut known = BTreeSet::new();
     let base = case.base();
     let all = base.states().flat_map(|(_, state)| state.tables.values());
-    all.filter(|table| names.insert(table.name.clone())).collect()
+    all.filter(|table| known.insert((&table.name, &table.create_query))).collect()
 }
 
 /// Views, with the tables that they read and the one that they write to.

@@ -64,6 +64,49 @@ fn views_that_read_a_column_that_goes_block_it() {
 }
 
 #[test]
+fn what_clauses_of_the_same_alter_do_without_may_go() {
+    let spoil = |fixture: &mut Fixture| fixture.redefine("SETTINGS", "TTL toDate(version) SETTINGS");
+    let found = |more: &str| found(&format!("ALTER TABLE d.events DROP COLUMN version{more}"), spoil).join("; ");
+    let needs = "the TTL of d.events needs column version";
+    assert!(found("").contains(needs));
+    assert!(found(", MODIFY TTL toDate(version) + 1").contains(needs));
+    for clause in [", REMOVE TTL", ", MODIFY TTL day"] {
+        assert!(!found(clause).contains(needs), "{clause}: {}", found(clause));
+    }
+}
+
+#[test]
+fn what_only_one_replica_defines_so_blocks_it() {
+    for (harmless, harmful, code) in [
+        ("VIEW d.v AS SELECT id FROM d.events", "VIEW d.v AS SELECT value FROM d.events", "SW064"),
+        (
+            "MATERIALIZED VIEW d.v TO d.events AS SELECT id FROM d.source",
+            "MATERIALIZED VIEW d.v TO d.events AS SELECT value FROM d.source",
+            "SW065",
+        ),
+        (
+            "TABLE d.o (value Float64) ENGINE = Distributed('main', 'd', 'events', id)",
+            "TABLE d.o (value Float64) ENGINE = Distributed('main', 'd', 'events', value)",
+            "SW066",
+        ),
+        (
+            "TABLE d.b (id UInt64) ENGINE = Buffer('d', 'events', 1, 1, 1, 1, 1, 1, 1)",
+            "TABLE d.b (value Float64) ENGINE = Buffer('d', 'events', 1, 1, 1, 1, 1, 1, 1)",
+            "SW068",
+        ),
+    ] {
+        let spoil = |fixture: &mut Fixture| {
+            fixture.add("s1r1", &format!("CREATE {harmless}"));
+            fixture.add("s1r2", &format!("CREATE {harmful}"));
+            fixture.add("s2r1", &format!("CREATE {harmful}"));
+        };
+        let found = found(DROP, spoil);
+        assert!(found[0].starts_with(&format!("blocker {code}")), "{harmful}: {found:?}");
+        assert_eq!(found.len(), 2, "{found:?}");
+    }
+}
+
+#[test]
 fn views_that_take_a_column_by_a_pattern_or_in_parts_block_it() {
     for select in ["COLUMNS('^val') FROM d.events", "e.COLUMNS('u') APPLY(abs) FROM d.events AS e"] {
         assert_eq!(codes(DROP, &[&format!("CREATE VIEW d.v AS SELECT {select}")])[0], "blocker SW064", "{select}");

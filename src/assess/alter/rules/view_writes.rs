@@ -2,6 +2,7 @@
 
 use super::reader::{Reader, asks_for, chain, columns_gone, speaks_of, tables, views, views_are_lenient};
 use crate::assess::{AlterCase, Finding};
+use crate::catalog::Table;
 use crate::ddl::Form;
 
 pub(super) const CODE: &str = "SW065";
@@ -61,11 +62,10 @@ fn gets_one_more(case: &AlterCase<'_>, reader: &Reader<'_>) -> Vec<Finding> {
     let reads = reader.sources.contains(&case.alter.change.table);
     let Some(target) = reader.target.as_ref().filter(|_| reads) else { return Vec::new() };
     let takes = |column: &&String| asks_for(&reader.view.select.text, column);
+    let targets: Vec<&Table> = tables(case).into_iter().filter(|table| table.name == *target).collect();
     let lacks = |column: &&String| {
-        tables(case)
-            .iter()
-            .find(|table| table.name == *target)
-            .is_none_or(|table| !table.columns.iter().any(|one| one.name == **column))
+        let has = |table: &&Table| table.columns.iter().any(|one| one.name == **column);
+        targets.is_empty() || !targets.iter().all(has)
     };
     let added = case.alter.commands.iter().filter(|command| command.form == Form::AddColumn);
     let added = added.filter_map(|command| command.subject.as_ref()).filter(takes).filter(lacks);
