@@ -1,8 +1,10 @@
-//! SW067: a dictionary reads a column that goes.
+//! SW067: a dictionary reads a column that goes or gets another type.
 
-use super::reader::{asks_for, columns_gone, leading, speaks_of, tables};
+use super::reader::{asks_for, columns_gone, leading, speaks_of, tables, types_kept};
 use crate::assess::{AlterCase, Finding};
+use crate::catalog::Table;
 use crate::ddl::{Dictionary, mentions, read_dictionary};
+use crate::names::TableName;
 
 pub(super) const CODE: &str = "SW067";
 
@@ -24,8 +26,21 @@ pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
                 ));
             }
         }
+        let kept =
+            types_kept(case, table).into_iter().filter(|(column, _)| asks(&table.create_query, &dictionary, column));
+        findings.extend(kept.map(|kept| goes_on(table, source, kept)));
     }
     findings
+}
+
+/// An attribute that has the column's type of before.
+fn goes_on(table: &Table, source: &TableName, (column, kind): (&str, &str)) -> Finding {
+    Finding::hazard(
+        CODE,
+        format!("the dictionary {} goes on with {kind} as the type of column {column} of {source}", table.name),
+        "what it loads is converted to that type: a number that does not fit there is cut without an error, another value fails the load",
+        format!("make {} anew with the new type right after the change", table.name),
+    )
 }
 
 /// Its own columns are those of its table, unless it is loaded by a query, which may give them from others.

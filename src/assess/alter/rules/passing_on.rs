@@ -1,8 +1,9 @@
-//! SW068: a table that passes queries or inserts on has a column that goes: a Buffer, a Merge, a `Distributed` over another one.
+//! SW068: a table that passes queries or inserts on has a column that goes or gets another type: a Buffer, a Merge, a `Distributed` over another one.
 
-use super::reader::{chain, columns_gone, leading, passes_on_to, tables};
+use super::reader::{chain, columns_gone, leading, passes_on_to, tables, types_kept};
 use crate::assess::{AlterCase, Finding};
-use crate::names::quote_identifier;
+use crate::catalog::Table;
+use crate::names::{TableName, quote_identifier};
 
 pub(super) const CODE: &str = "SW068";
 
@@ -42,6 +43,23 @@ pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
                 ),
             ));
         }
+        findings.extend(types_kept(case, table).into_iter().map(|kept| goes_on(table, behind, kept)));
     }
     findings
+}
+
+/// A column that has its type of before in such a table, whatever it has behind it.
+fn goes_on(table: &Table, behind: &TableName, (column, kind): (&str, &str)) -> Finding {
+    let (engine, name) = (&table.engine, &table.name);
+    Finding::hazard(
+        CODE,
+        format!("the {engine} table {name} over {behind} goes on with {kind} as the type of column {column}"),
+        "what goes through it is converted to that type: a number that does not fit there is cut without an error, another value fails, \
+         and so do queries of a Distributed table that aggregate the column",
+        format!(
+            "ALTER TABLE {} MODIFY COLUMN {} to the same type on every replica right after the change",
+            name.sql(),
+            quote_identifier(column)
+        ),
+    )
 }

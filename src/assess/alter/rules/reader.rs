@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use crate::alter::Command;
 use crate::assess::AlterCase;
 use crate::catalog::Table;
-use crate::ddl::{Merged, View, named_table, read_engine, read_view};
+use crate::ddl::{Merged, View, named_table, read_alteration, read_engine, read_view};
 pub(super) use crate::ddl::{asks_for, speaks_of};
 use crate::names::TableName;
 
@@ -82,7 +83,22 @@ pub(super) fn views<'a>(case: &AlterCase<'a>) -> Vec<Reader<'a>> {
 
 /// Columns that are not there under their names any more.
 pub(super) fn columns_gone<'a>(case: &AlterCase<'a>) -> Vec<&'a str> {
-    case.alter.commands.iter().filter_map(crate::alter::Command::takes_away).collect()
+    case.alter.commands.iter().filter_map(Command::takes_away).collect()
+}
+
+/// Columns that a table with columns of its own goes on having with the type of before, each with that type.
+pub(super) fn types_kept<'a>(case: &AlterCase<'a>, table: &'a Table) -> Vec<(&'a str, &'a str)> {
+    let words = |text: &str| text.split_whitespace().collect::<String>();
+    let wanted = |command: &Command| {
+        let read = read_alteration(&format!("ALTER TABLE t {}", command.text)).ok()?;
+        read.commands.first()?.declared_type.as_ref().map(|kind| words(&kind.text))
+    };
+    let changed = case.alter.commands.iter().filter(|command| command.changes_type());
+    let kept = |command: &'a Command| {
+        let column = table.columns.iter().find(|column| command.subject.as_ref() == Some(&column.name))?;
+        (wanted(command) != Some(words(&column.kind))).then_some((column.name.as_str(), column.kind.as_str()))
+    };
+    changed.filter_map(kept).collect()
 }
 
 /// Whether all servers take what a view gives beyond the columns of its target, and convert what it gives.

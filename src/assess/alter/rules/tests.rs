@@ -76,6 +76,38 @@ fn what_clauses_of_the_same_alter_do_without_may_go() {
 }
 
 #[test]
+fn what_goes_on_with_the_type_of_before_is_said() {
+    let modify = "ALTER TABLE d.events MODIFY COLUMN sign Int16";
+    for engine in [
+        "Buffer('d', 'events', 1, 1, 1, 1, 1, 1, 1)",
+        "Merge('d', '^events$')",
+        "Distributed('main', 'd', 'events_all')",
+    ] {
+        let of_type = |kind: &str| format!("CREATE TABLE d.x (id UInt64, sign {kind}) ENGINE = {engine}");
+        let over = |kind: &str| found(modify, |fixture| fixture.add("s1r1", &of_type(kind)));
+        let said = over("Int8");
+        assert!(
+            said.iter()
+                .any(|line| line.starts_with("hazard SW068") && line.ends_with("with Int8 as the type of column sign")),
+            "{said:?}"
+        );
+        assert_eq!(
+            over("Int16"),
+            ["hazard SW072: while the type of sign changes, shards and d.events_all have different ones"]
+        );
+    }
+    let dictionary = "CREATE DICTIONARY d.dict (id UInt64, sign Int8) PRIMARY KEY id SOURCE(CLICKHOUSE(TABLE 'events' DB 'd')) LAYOUT(FLAT())";
+    let said = found(modify, |fixture| {
+        let mut table = fixture.state("s1r1").tables[&TableName::new("d", "events_all")].clone();
+        (table.name, table.engine) = (TableName::new("d", "dict"), "Dictionary".to_owned());
+        table.engine_full = String::new();
+        table.create_query = dictionary.to_owned();
+        fixture.state("s1r1").tables.insert(table.name.clone(), table);
+    });
+    assert!(said[0].starts_with("hazard SW067: the dictionary d.dict goes on with Int8"), "{said:?}");
+}
+
+#[test]
 fn what_only_one_replica_defines_so_blocks_it() {
     for (harmless, harmful, code) in [
         ("VIEW d.v AS SELECT id FROM d.events", "VIEW d.v AS SELECT value FROM d.events", "SW064"),
