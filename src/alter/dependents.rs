@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::trial::forward;
 use super::{Alter, Order, Place};
 use crate::catalog::{Catalog, Table};
-use crate::ddl::{Form, Item, ItemKind, Text, View, asks_for, mentions, read_view, speaks_of, with_tables};
-use crate::names::{ReplicaId, TableName, quote_identifier};
+use crate::ddl::{Form, Item, ItemKind, Text, View, mentions, read_view, speaks_of, with_parameters, with_tables};
+use crate::names::{ReplicaId, TableName, quote_identifier, quote_string};
 use crate::plan::definition::unreplicated;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Capability, Snapshot};
 
 /// Something that may fail once the ALTER is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,15 +113,17 @@ pub enum Outcome {
 
 /// Everything that is to be tried, each with what is done in a scratch database of this name, or why it cannot be.
 pub fn dependents(alter: &Alter, snapshot: &Snapshot, scratch: &str) -> Vec<(Dependent, Result<Script, String>)> {
-    if !alter.commands.iter().any(|command| spreads(command.form)) {
+    let is_spread = alter.commands.iter().any(|command| spreads(command.form));
+    if !is_spread && alter.commands.iter().all(|command| command.takes_away().is_none()) {
         return Vec::new();
     }
-    let locals = alter.orders.iter().filter(|order| order.is_local);
+    let locals = alter.orders.iter().filter(|order| order.is_local && is_spread);
     let mut found: Vec<_> = locals.filter_map(|order| inserts(order, scratch)).collect();
     let mut seen = BTreeSet::new();
     for id in snapshot.replicas.keys() {
         let Some(state) = snapshot.state(*id) else { continue };
-        let ground = Ground { alter, tables: &state.tables, on: *id, scratch };
+        let tells = state.capabilities.contains(&Capability::ViewsLeaveMaterialized);
+        let ground = Ground { alter, tables: &state.tables, on: *id, scratch, is_spread, tells };
         for table in state.tables.values().filter(|table| table.engine.ends_with("View")) {
             if seen.insert((&table.name, &table.create_query)) {
                 found.extend(ground.view(table));
@@ -178,6 +180,10 @@ struct Ground<'a> {
     tables: &'a Catalog,
     on: ReplicaId,
     scratch: &'a str,
+    /// Whether columns come or differ; otherwise only views that a column goes from are of interest.
+    is_spread: bool,
+    /// Whether the server is one of today, which tells where a query takes its columns from.
+    tells: bool,
 }
 
 /// What a view reads, as far as the ALTER reaches.
@@ -193,7 +199,9 @@ struct Read<'a> {
 impl<'a> Ground<'a> {
     fn view(&self, table: &'a Table) -> Option<(Dependent, Result<Script, String>)> {
         let view = match read_view(&table.create_query) {
+            Ok(view) if !self.is_of_interest(&view) => return None,
             Ok(view) => view,
+            Err(_) if !self.is_spread => return None,
             Err(error) => {
                 let refused = Err(format!("its definition cannot be read: {error}"));
                 return self.names_altered(table).then(|| (self.dependent(table, DependentKind::View), refused));
@@ -210,9 +218,6 @@ impl<'a> Ground<'a> {
             let refused =
                 Err("it names a table that is altered in another place than after FROM, JOIN or IN".to_owned());
             return (!writes && self.names_altered(table)).then(|| (self.dependent(table, kind), refused));
-        }
-        if self.loses_a_column(&view) {
-            return None;
         }
         Some((self.dependent(table, kind), self.script(table, &view, kind, read)))
     }
@@ -231,11 +236,9 @@ impl<'a> Ground<'a> {
         !mentions(&table.name, &table.create_query, &altered).is_empty()
     }
 
-    /// Views of columns that go are judged by those columns' names.
-    fn loses_a_column(&self, view: &View) -> bool {
-        let select = &view.select.text;
-        let mut gone = self.alter.commands.iter().filter_map(super::Command::takes_away);
-        gone.any(|column| asks_for(select, column) || speaks_of(select, column))
+    /// Views of columns that go are judged by those columns' names, but for what a trial on servers of today shows.
+    fn is_of_interest(&self, view: &View) -> bool {
+        if self.alter.may_lose_a_column(&view.select.text) { self.tells } else { self.is_spread }
     }
 
     /// Whether the view reads an altered table, itself or through other views.
@@ -365,6 +368,7 @@ impl<'a> Ground<'a> {
     ) -> Result<String, String> {
         let query = with_tables(&view.select.text, &table.name.database, |name| script.names.get(name).cloned())
             .map_err(|error| format!("its query cannot be read: {error}"))?;
+        let query = with_parameters(&query, default_value);
         let name = self.name(script, &table.name);
         let columns: Vec<String> =
             table.columns.iter().map(|column| format!("{} {}", quote_identifier(&column.name), column.kind)).collect();
@@ -378,6 +382,11 @@ impl<'a> Ground<'a> {
 fn target_of(table: &Table, view: &View) -> TableName {
     let inner = || TableName::new(table.name.database.clone(), format!(".inner.{}", table.name.table));
     view.target.as_ref().map_or_else(inner, |target| target.in_database(&table.name.database))
+}
+
+/// What a view's parameter is taken to be; no table stands for one that is asked for by its name.
+fn default_value(kind: &str) -> Option<String> {
+    (kind != "Identifier").then(|| format!("defaultValueOfTypeName({})", quote_string(kind)))
 }
 
 fn is_refreshed(table: &Table, view: &View) -> bool {
@@ -441,6 +450,27 @@ mod tests {
             names(both, &[there, direct, "CREATE VIEW d.x AS SELECT value FROM d.events"]),
             "d.events d.daily d.v"
         );
+    }
+
+    #[test]
+    fn views_that_may_need_a_column_that_goes_are_tried_where_servers_tell_what_they_take() {
+        let mut fixture = Fixture::new();
+        fixture.add("s1r1", "CREATE VIEW d.v AS SELECT team AS value FROM d.events");
+        fixture.add("s1r1", "CREATE VIEW d.other AS SELECT id FROM d.events");
+        let alter = resolve("ALTER TABLE d.events DROP COLUMN value", &fixture.snapshot).unwrap();
+        assert!(dependents(&alter, &fixture.snapshot, "scratch").is_empty());
+        fixture.state("s1r1").capabilities.insert(Capability::ViewsLeaveMaterialized);
+        let tried = dependents(&alter, &fixture.snapshot, "scratch");
+        let names: Vec<String> = tried.iter().map(|(dependent, _)| dependent.name.to_string()).collect();
+        assert_eq!(names, ["d.v"]);
+    }
+
+    #[test]
+    fn a_view_with_parameters_is_tried_with_values_of_their_types() {
+        let view = "CREATE VIEW d.p AS SELECT id FROM d.events WHERE team = {team:UInt32}";
+        let (_, script) = tried(ADD, &[view]).into_iter().find(|(name, _)| name == "d.p").unwrap();
+        let create = script.unwrap().create.pop().unwrap();
+        assert!(create.ends_with("WHERE team = defaultValueOfTypeName('UInt32')"), "{create}");
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub use trial::{Altered, Tried, trials_of};
 
 use crate::change::Change;
 use crate::classify::Class;
-use crate::ddl::{CreateTable, Form};
+use crate::ddl::{CreateTable, Form, asks_for, speaks_of};
 use crate::names::{ReplicaId, TableName};
 
 /// An ALTER, tied to the tables of a cluster.
@@ -53,6 +53,14 @@ pub struct Alter {
 }
 
 /// One command of the statement, as it is meant for the local table.
+impl Alter {
+    /// Whether a query has the name of a column that goes, or asks for all columns of such names.
+    pub fn may_lose_a_column(&self, query: &str) -> bool {
+        let mut gone = self.commands.iter().filter_map(Command::takes_away);
+        gone.any(|column| asks_for(query, column) || speaks_of(query, column))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     /// What it is.

@@ -51,5 +51,5 @@ pub use speaking::{asks_by_pattern, asks_for, computes_with, speaks_of};
 pub use statement::{
     AlterKeys, CreateTable, Item, ItemKind, Name, Statement, Text, read_change, read_name, read_table,
 };
-pub use substitution::with_columns;
+pub use substitution::{with_columns, with_parameters};
 pub use view::{View, read_view};

@@ -1,6 +1,6 @@
 //! An expression with other expressions in place of columns.
 
-use super::lexer::{TokenKind, significant_tokens};
+use super::lexer::{TokenKind, closing, significant_tokens};
 use super::quoting::name_of;
 
 /// The expression with `by(name)` in place of each column for which there is such. Names of functions and what is qualified by a table
@@ -21,9 +21,35 @@ pub fn with_columns(expression: &str, by: impl Fn(&str) -> Option<String>) -> St
     written + &expression[from..]
 }
 
+/// The query with `by(type)` in place of each parameter `{name:type}` for which there is such. One that cannot be read stays as it is.
+pub fn with_parameters(query: &str, by: impl Fn(&str) -> Option<String>) -> String {
+    let Ok(tokens) = significant_tokens(query) else { return query.to_owned() };
+    let text = |at: usize| tokens.get(at).map_or("", |token| &query[token.span.clone()]);
+    let (mut written, mut from) = (String::new(), 0);
+    for at in 0..tokens.len() {
+        let is_parameter = text(at) == "{" && tokens.get(at + 1).is_some_and(|token| token.kind == TokenKind::Word);
+        let Some(end) = closing(&tokens, at).filter(|_| is_parameter && text(at + 2) == ":") else { continue };
+        let Some(other) = by(query[tokens[at + 2].span.end..tokens[end].span.start].trim()) else { continue };
+        written.push_str(&query[from..tokens[at].span.start]);
+        written.push_str(&other);
+        from = tokens[end].span.end;
+    }
+    written + &query[from..]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn parameters_are_replaced_and_maps_are_not() {
+        let by = |kind: &str| (kind != "Identifier").then(|| format!("<{kind}>"));
+        assert_eq!(
+            with_parameters("SELECT {'a': 1}, {x:Array(UInt8)} FROM {t:Identifier} WHERE '{y:Int8}' = {y: Int8}", by),
+            "SELECT {'a': 1}, <Array(UInt8)> FROM {t:Identifier} WHERE '{y:Int8}' = <Int8>"
+        );
+        assert_eq!(with_parameters("{x:Int8", by), "{x:Int8");
+    }
 
     #[test]
     fn columns_are_replaced_and_nothing_else_is() {

@@ -30,6 +30,8 @@ pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
         .iter()
         .flat_map(|tried| match verdict(tried) {
             Verdict::Works => [elsewhere(case, tried), cut(case, tried)].into_iter().flatten().collect(),
+            // That a column goes which it may need is another finding.
+            _ if loses_a_column(case, tried) => Vec::new(),
             Verdict::NotTried(why) => vec![not_tried(tried, &why)],
             Verdict::Fails(refusal) => vec![fails(case, tried, &refusal)],
         })
@@ -57,6 +59,21 @@ pub(super) fn verdict(tried: &TriedDependent) -> Verdict {
         }
         Some(refusal) => Verdict::Fails(refusal),
     }
+}
+
+fn loses_a_column(case: &AlterCase<'_>, tried: &TriedDependent) -> bool {
+    let Some(table) = case.snapshot.table(tried.dependent.on, &tried.dependent.name) else { return false };
+    read_view(&table.create_query).is_ok_and(|view| case.alter.may_lose_a_column(&view.select.text))
+}
+
+/// Whether a view was seen to work after the change, to give the same columns, and to take them from the same tables.
+pub(super) fn stays_the_same(tried: &TriedDependent) -> bool {
+    let Outcome::Asked { before, after } = &tried.outcome else { return false };
+    let is_same = |before: &Option<Answer>, after: &Option<Answer>| matches!((before, after), (Some(Ok(one)), Some(Ok(other))) if one == other);
+    let from = |answers: &Answers| answers.origins.clone().and_then(Result::ok).map(|tree| origins(&tree));
+    matches!(verdict(tried), Verdict::Works)
+        && is_same(&before.columns, &after.columns)
+        && from(before).is_some_and(|before| from(after) == Some(before))
 }
 
 /// Whether the view's query gives columns of other types than before.

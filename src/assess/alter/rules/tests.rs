@@ -108,6 +108,42 @@ fn what_goes_on_with_the_type_of_before_is_said() {
 }
 
 #[test]
+fn a_view_that_was_seen_to_do_without_the_column_does_not_block_it() {
+    use crate::alter::DependentKind::View;
+    let works = Ok(String::new());
+    let tree = |from: &str| {
+        format!(
+            "COLUMN id: 2, column_name: a, result_type: Int8, source_id: 3\n TABLE id: 3, alias: x, table_name: {from}"
+        )
+    };
+    let answered = |columns: [&str; 2], from: [&str; 2], after: &crate::alter::Answer| {
+        let mut tried = answered(View, [&works, after], columns);
+        if let crate::alter::Outcome::Asked { before, after } = &mut tried.outcome {
+            (before.origins, after.origins) = (Some(Ok(tree(from[0]))), Some(Ok(tree(from[1]))));
+        }
+        tried
+    };
+    let alias = |fixture: &mut Fixture| {
+        lenient(fixture);
+        fixture.add("s1r1", "CREATE VIEW d.v AS SELECT sign AS value FROM d.events");
+    };
+    let (one, here) = (["a\tInt8"; 2], ["d.events"; 2]);
+    let found = tried(DROP, alias, &[answered(one, here, &works)]);
+    assert!(found.iter().all(|line| !line.starts_with("blocker")), "{found:?}");
+    assert!(found.iter().any(|line| line.starts_with("note SW064: the view d.v has the name value")), "{found:?}");
+    let refused = Err(crate::alter::Refusal { code: 47, words: "no".to_owned() });
+    for needs in [
+        answered(one, here, &refused),
+        answered(["a\tInt8\nvalue\tInt8", "a\tInt8"], here, &works),
+        answered(one, ["d.events", "d.other"], &works),
+    ] {
+        let found = tried(DROP, alias, &[needs]);
+        assert!(found[0].starts_with("blocker SW064"), "{found:?}");
+        assert!(found.iter().all(|line| !line.contains("SW086: every")), "{found:?}");
+    }
+}
+
+#[test]
 fn what_only_one_replica_defines_so_blocks_it() {
     for (harmless, harmful, code) in [
         ("VIEW d.v AS SELECT id FROM d.events", "VIEW d.v AS SELECT value FROM d.events", "SW064"),
@@ -478,7 +514,8 @@ fn tried(sql: &str, spoil: impl FnOnce(&mut Fixture), dependents: &[crate::alter
     let alter = resolve(sql, &fixture.snapshot).unwrap();
     let survey = Survey { dependents: dependents.to_vec(), ..Survey::default() };
     let case = case(&fixture, &alter, &survey);
-    let own = |finding: &Finding| [dependent_fails::CODE, view_of_type::CODE].contains(&finding.code.as_str());
+    let codes = [dependent_fails::CODE, view_of_type::CODE, view_reads::CODE];
+    let own = |finding: &Finding| codes.contains(&finding.code.as_str());
     let line = |finding: Finding| format!("{} {}: {}", finding.severity, finding.code, finding.what);
     assess_alter(&case).into_iter().filter(own).map(line).collect()
 }
