@@ -191,17 +191,18 @@ fn any_replica<'a>(name: &TableName, snapshot: &'a Snapshot) -> Option<&'a Table
     snapshot.replicas.keys().find_map(|id| snapshot.table(*id, name))
 }
 
+/// Whether a table of this engine and name is a `Distributed` one over a local table.
+pub fn is_over(engine: &Engine, name: &TableName, local: &TableName) -> bool {
+    engine.distributed().is_some_and(|behind| {
+        behind.table == local.table && behind.database.as_ref().unwrap_or(&name.database) == &local.database
+    })
+}
+
 /// `Distributed` tables, on any replica, over a local table.
 fn distributed_over(local: &TableName, snapshot: &Snapshot) -> Vec<TableName> {
     let tables = snapshot.replicas.keys().filter_map(|id| snapshot.state(*id)).flat_map(|state| state.tables.values());
     let mut over: Vec<TableName> = tables
-        .filter(|table| {
-            let behind = read_engine(&table.engine_full).ok().and_then(|engine| engine.distributed());
-            behind.is_some_and(|behind| {
-                behind.table == local.table
-                    && behind.database.as_ref().unwrap_or(&table.name.database) == &local.database
-            })
-        })
+        .filter(|table| read_engine(&table.engine_full).is_ok_and(|engine| is_over(&engine, &table.name, local)))
         .map(|table| table.name.clone())
         .collect();
     over.sort();

@@ -34,6 +34,8 @@ pub(super) struct Site<'a> {
     pub(super) added: &'a [String],
     /// Indexes and the like that it drops.
     pub(super) dropped: &'a [String],
+    /// Columns among the added ones that this table does without.
+    pub(super) left_out: &'a [String],
 }
 
 impl Site<'_> {
@@ -43,7 +45,11 @@ impl Site<'_> {
 
     /// Whether the same ALTER adds the column.
     fn adds(&self, column: &str) -> bool {
-        self.added.iter().any(|added| added == column)
+        self.added.iter().any(|added| added == column) && !self.leaves_out(column)
+    }
+
+    fn leaves_out(&self, column: &str) -> bool {
+        self.left_out.iter().any(|left_out| left_out == column)
     }
 
     /// A column's declaration, verbatim.
@@ -95,6 +101,7 @@ pub(super) fn told(site: &Site<'_>, command: &AlterCommand, form: Form, number: 
     let (text, guarded) = without_guard(&command.text.text)?;
     let subject = command.subject.as_deref().unwrap_or_default();
     match form {
+        Form::AddColumn if site.leaves_out(subject) => Ok(Told::Nothing),
         Form::AddColumn => Ok(add(site, subject, &declaration(&text)?)),
         Form::DropColumn => Ok(drop(site, subject)),
         Form::RenameColumn => rename(site, command, subject, guarded),

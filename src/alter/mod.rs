@@ -14,6 +14,7 @@ mod orders;
 mod resolve;
 mod retire;
 mod rights;
+mod sequence;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -52,7 +53,6 @@ pub struct Alter {
     pub reached: Vec<String>,
 }
 
-/// One command of the statement, as it is meant for the local table.
 impl Alter {
     /// Whether a query has the name of a column that goes, or asks for all columns of such names.
     pub fn may_lose_a_column(&self, query: &str) -> bool {
@@ -61,6 +61,7 @@ impl Alter {
     }
 }
 
+/// One command of the statement, as it is meant for the local table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     /// What it is.

@@ -4,9 +4,10 @@ use super::commands::Site;
 use super::defaults::new_default;
 use super::error::AlterError;
 use super::orders::{Commands, gather};
+use super::sequence::{in_order, left_out, of_parts};
 use super::{Alter, Command, Order};
 use crate::catalog::Table;
-use crate::change::{Change, DEFAULT_DATABASE};
+use crate::change::{Change, DEFAULT_DATABASE, is_over};
 use crate::classify::{Class, classify};
 use crate::ddl::{Alteration, CreateTable, Form, key_items, read_alteration, read_table};
 use crate::names::{ReplicaId, TableName};
@@ -36,6 +37,7 @@ pub fn resolve(sql: &str, snapshot: &Snapshot) -> Result<Alter, AlterError> {
     let change = Change::of_alter(&alteration, sql, snapshot)?;
     let named = alteration.table.in_database(DEFAULT_DATABASE);
     let local = snapshot.replicas.keys().find_map(|id| snapshot.table(*id, &change.table));
+    alteration.commands = in_order(of_parts(alteration.commands, local), local);
     let commands = commands(&alteration, local, !snapshot.all_have(Capability::MutationsSync));
     refuse_unplanned(&change.table, &commands)?;
     let class = commands.iter().map(|command| command.class).max().unwrap_or(Class::MetadataOnly);
@@ -109,7 +111,19 @@ fn give_orders(alter: &mut Alter, alteration: &Alteration, snapshot: &Snapshot) 
     for (number, table) in tables.iter().enumerate() {
         for (live, on) in definitions(table, snapshot)? {
             let (is_local, is_named) = (number == 0, *table == alter.named);
-            let site = Site { table, live: &live, is_local, is_named, added: &added, dropped: &dropped };
+            if !is_local && !is_over(&live.engine, table, &alter.change.table) {
+                let on: Vec<String> = on.iter().map(ToString::to_string).collect();
+                alter.reached.push(format!("{table} on {} is not over {}", on.join(", "), alter.change.table));
+                continue;
+            }
+            let left_out = if is_local || is_named { Vec::new() } else { left_out(&live, &alteration.commands) };
+            for column in &left_out {
+                alter
+                    .reached
+                    .push(format!("{table} lacks what the default of {column} is computed from, and does without it"));
+            }
+            let (live, added, left_out) = (&live, &added, &left_out);
+            let site = Site { table, live, is_local, is_named, added, dropped: &dropped, left_out };
             add_order(alter, &site, &forms, &settings, on)?;
         }
     }

@@ -71,6 +71,7 @@ fn mark_on(order: &mut Order, columns: &[String], day: &str) -> Result<(), Alter
         is_named: false,
         added: &[],
         dropped: &[],
+        left_out: &[],
     };
     let (mut marks, mut ways): (Vec<String>, Vec<Vec<String>>) = (Vec::new(), vec![Vec::new(); 3]);
     for column in columns {

@@ -178,3 +178,68 @@ fn an_append_to_the_key_is_in_place() {
     assert_eq!(orders(sql).unwrap()[0], "d.events Local: ADD COLUMN `x` UInt8, MODIFY ORDER BY (team, id, x)");
     assert_eq!(ways(sql)[0], way("MODIFY ORDER BY (team, id), DROP COLUMN `x`"));
 }
+
+#[test]
+fn a_distributed_table_of_some_columns_does_without_what_it_cannot_compute() {
+    let some = "CREATE TABLE d.some (id UInt64, day Date) ENGINE = Distributed('main', 'd', 'events', id)";
+    let sql = "ALTER TABLE d.events_all ADD COLUMN a UInt32 DEFAULT team + 1, ADD COLUMN b UInt32 DEFAULT a, COMMENT COLUMN b 'x', ADD \
+               COLUMN c UInt64 DEFAULT id";
+    let mut fixture = Fixture::new();
+    fixture.add("s1r1", some);
+    let alter = resolve(sql, &fixture.snapshot).unwrap();
+    let of = |name: &str| alter.orders.iter().find(|order| order.table.table == name).unwrap().stages[0].sql.clone();
+    assert_eq!(of("some"), "ADD COLUMN `c` UInt64 DEFAULT id");
+    assert_eq!(
+        of("events_all"),
+        "ADD COLUMN `a` UInt32 DEFAULT team + 1, ADD COLUMN `b` UInt32 DEFAULT a, COMMENT COLUMN b 'x', ADD COLUMN `c` UInt64 DEFAULT id"
+    );
+    assert_eq!(alter.reached.len(), 2, "{:?}", alter.reached);
+    // Who names the table wants the column there, and hears from the server why not.
+    let named = resolve(&sql.replace("events_all", "some"), &fixture.snapshot).unwrap();
+    assert!(named.orders.iter().any(|order| order.table.table == "some" && order.stages[0].sql.contains("`a`")));
+}
+
+#[test]
+fn a_table_of_the_same_name_over_another_one_is_left_alone() {
+    let mut fixture = Fixture::new();
+    fixture.add("s1r1", "CREATE TABLE d.raw (id UInt64) ENGINE = MergeTree ORDER BY id");
+    fixture.add("s1r2", "CREATE TABLE d.events_all (id UInt64) ENGINE = Distributed('main', 'd', 'raw')");
+    let alter = resolve("ALTER TABLE d.events ADD COLUMN a UInt8", &fixture.snapshot).unwrap();
+    let over: Vec<&Order> = alter.orders.iter().filter(|order| !order.is_local).collect();
+    let on: Vec<String> = over.iter().flat_map(|order| &order.on).map(ToString::to_string).collect();
+    assert_eq!(on, ["s1r1", "s2r1", "s2r2"]);
+    assert_eq!(alter.reached, ["d.events_all on s1r2 is not over d.events"]);
+}
+
+#[test]
+fn a_nested_column_goes_with_all_of_its_parts() {
+    let mut fixture = Fixture::new();
+    fixture.redefine("DEFAULT 1", "DEFAULT 1, `nn.a` Array(UInt8), `nn.b` Array(UInt8)");
+    let alter = resolve("ALTER TABLE d.events DROP COLUMN IF EXISTS nn", &fixture.snapshot).unwrap();
+    assert_eq!(alter.orders[0].stages[0].sql, "DROP COLUMN `nn.a`, DROP COLUMN `nn.b`");
+    let gone: Vec<&str> = alter.commands.iter().filter_map(Command::takes_away).collect();
+    assert_eq!(gone, ["nn.a", "nn.b"]);
+}
+
+#[test]
+fn commands_come_in_an_order_that_servers_take() {
+    let mut fixture = Fixture::new();
+    fixture.redefine("DEFAULT 1", "DEFAULT 1, x UInt64 DEFAULT y, y UInt64 DEFAULT z, z UInt64");
+    let ordered = |commands: &str| {
+        let alter = resolve(&format!("ALTER TABLE d.events {commands}"), &fixture.snapshot).unwrap();
+        alter.commands.into_iter().map(|command| command.text).collect::<Vec<_>>().join(", ")
+    };
+    for (written, wanted) in [
+        ("DROP COLUMN z, DROP COLUMN y, DROP COLUMN x", "DROP COLUMN `x`, DROP COLUMN `y`, DROP COLUMN `z`"),
+        ("ADD COLUMN a UInt8 AFTER b, ADD COLUMN b UInt8", "ADD COLUMN b UInt8, ADD COLUMN a UInt8 AFTER b"),
+        ("COMMENT COLUMN a 'x', ADD COLUMN a UInt8", "ADD COLUMN a UInt8, COMMENT COLUMN a 'x'"),
+        ("ADD INDEX i a TYPE minmax, ADD COLUMN a UInt8", "ADD COLUMN a UInt8, ADD INDEX i a TYPE minmax"),
+        ("DROP COLUMN value, ADD COLUMN a UInt8", "DROP COLUMN value, ADD COLUMN a UInt8"),
+        (
+            "ADD COLUMN a UInt8 AFTER b, ADD COLUMN b UInt8 AFTER a",
+            "ADD COLUMN a UInt8 AFTER b, ADD COLUMN b UInt8 AFTER a",
+        ),
+    ] {
+        assert_eq!(ordered(written), wanted.replace('`', ""), "{written}");
+    }
+}
