@@ -5,7 +5,9 @@ use super::error::DdlError;
 use super::key::key_items;
 use super::lexer::TokenKind;
 use super::reader::{Reader, shown};
-use crate::names::quote_identifier;
+use super::said_once::{is_same, said_once};
+use super::statement::Name;
+use crate::names::{TableName, quote_identifier};
 
 /// Commands as they stand behind `ALTER TABLE t`. Behind a list, a comma goes on with the list; brackets around each of the commands,
 /// which only servers know that have such lists, end it.
@@ -18,14 +20,31 @@ pub fn joined<T: AsRef<str>>(commands: &[T]) -> String {
     commands.join(", ")
 }
 
+/// Whether a file has ALTERs of tables of several names.
+pub fn names_several_tables(sql: &str) -> Result<bool, DdlError> {
+    let reader = Reader::new(sql)?;
+    let all = if holds_several(&reader) { read_all(reader)? } else { Vec::new() };
+    Ok(all.iter().any(|one| !is_same(&one.table, &all[0].table)))
+}
+
 /// A file with one statement as it is; one with several ALTERs of one table as one ALTER, in their order.
-pub fn one_statement(sql: &str) -> Result<String, DdlError> {
+///
+/// `local` tells the local table that a name stands for: ALTERs of it and of `Distributed` tables over it are one of the local table,
+/// and what is said of several of them is meant once.
+pub fn one_statement(sql: &str, local: impl Fn(&Name) -> TableName) -> Result<String, DdlError> {
     let reader = Reader::new(sql)?;
     if !holds_several(&reader) {
         return Ok(sql.to_owned());
     }
-    let all = read_all(reader)?;
-    refuse_other_tables(sql, &all)?;
+    let mut all = read_all(reader)?;
+    refuse_other_tables(sql, &all, &local)?;
+    let mut table = all[0].table.sql();
+    if all.iter().any(|one| !is_same(&one.table, &all[0].table)) {
+        refuse_own_comments(sql, &all)?;
+        let behind = local(&all[0].table);
+        all = said_once(all, |name| name.in_database(&behind.database) == behind);
+        table = behind.sql();
+    }
     refuse_contradictions(sql, &all)?;
     let commands: Vec<&str> =
         all.iter().flat_map(|one| &one.commands).map(|command| command.text.text.as_str()).collect();
@@ -33,7 +52,7 @@ pub fn one_statement(sql: &str) -> Result<String, DdlError> {
     let on_cluster = on_cluster.map_or(String::new(), |cluster| format!(" ON CLUSTER {}", quote_identifier(cluster)));
     let settings = settings(sql, &all)?;
     let settings = if settings.is_empty() { settings } else { format!(" SETTINGS {settings}") };
-    Ok(format!("ALTER TABLE {}{on_cluster} {}{settings}", all[0].table.sql(), joined(&commands)))
+    Ok(format!("ALTER TABLE {table}{on_cluster} {}{settings}", joined(&commands)))
 }
 
 /// Whether anything but semicolons follows a semicolon.
@@ -68,11 +87,19 @@ fn read_all(mut reader: Reader<'_>) -> Result<Vec<Alteration>, DdlError> {
     Ok(all)
 }
 
-fn refuse_other_tables(sql: &str, all: &[Alteration]) -> Result<(), DdlError> {
+/// A table's comment is its own, and no other table of the chain gets it.
+fn refuse_own_comments(sql: &str, all: &[Alteration]) -> Result<(), DdlError> {
+    let mut commands = all.iter().flat_map(|one| &one.commands);
+    let Some(comment) = commands.find(|command| command.form == Form::ModifyComment) else { return Ok(()) };
+    let message = "the comment of a table is not planned together with changes of other tables";
+    Err(DdlError::new(sql, comment.text.span.clone(), message).with_help("plan it by a file of its own"))
+}
+
+fn refuse_other_tables(sql: &str, all: &[Alteration], local: &impl Fn(&Name) -> TableName) -> Result<(), DdlError> {
     let first = &all[0];
     for other in &all[1..] {
         let span = other.table.span.clone();
-        if (&other.table.database, &other.table.table) != (&first.table.database, &first.table.table) {
+        if !is_same(&other.table, &first.table) && local(&other.table) != local(&first.table) {
             let message = format!(
                 "this statement is about {}, and the one before it about {}",
                 other.table.sql(),
@@ -229,6 +256,35 @@ fn settings(sql: &str, all: &[Alteration]) -> Result<String, DdlError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Statements of a cluster where no table stands for another.
+    fn one_statement(sql: &str) -> Result<String, DdlError> {
+        super::one_statement(sql, |name| name.in_database("default"))
+    }
+
+    #[test]
+    fn alters_of_a_chain_become_one_of_the_local_table() {
+        let chain = |sql: &str| {
+            let local = |name: &Name| match name.in_database("d").table.as_str() {
+                "other" => TableName::new("d", "other"),
+                _ => TableName::new("d", "t"),
+            };
+            super::one_statement(sql, local).map_err(|error| error.to_string())
+        };
+        let add = "ALTER TABLE d.read ADD COLUMN a UInt8 AFTER b; ALTER TABLE d.t ADD COLUMN IF NOT EXISTS a UInt8 CODEC(NONE)";
+        assert_eq!(chain(add).unwrap(), "ALTER TABLE `d`.`t` ADD COLUMN IF NOT EXISTS a UInt8 CODEC(NONE)");
+        let both = "ALTER TABLE d.t DROP COLUMN a, ADD INDEX i b TYPE minmax; ALTER TABLE d.read DROP COLUMN IF EXISTS a, DROP COLUMN c";
+        assert_eq!(chain(both).unwrap(), "ALTER TABLE `d`.`t` DROP COLUMN a, ADD INDEX i b TYPE minmax, DROP COLUMN c");
+        for (sql, said) in [
+            ("ALTER TABLE d.t ADD COLUMN a UInt8; ALTER TABLE d.read ADD COLUMN a UInt16", "does not go together"),
+            ("ALTER TABLE d.t ADD COLUMN a UInt8; ALTER TABLE d.read DROP COLUMN a", "does not go together"),
+            ("ALTER TABLE d.t DROP COLUMN a; ALTER TABLE d.read MODIFY COMMENT 'x'", "the comment of a table"),
+            ("ALTER TABLE d.t DROP COLUMN a; ALTER TABLE d.other DROP COLUMN a", "this statement is about `d`.`other`"),
+        ] {
+            assert!(chain(sql).unwrap_err().contains(said), "{sql}: {:?}", chain(sql));
+        }
+        assert!(names_several_tables(add).unwrap() && !names_several_tables("ALTER TABLE t DROP COLUMN a").unwrap());
+    }
 
     fn refusal(sql: &str) -> (String, usize, usize) {
         let error = one_statement(sql).unwrap_err();

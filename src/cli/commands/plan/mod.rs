@@ -1,6 +1,7 @@
 //! `plan`: from a statement to a plan's file.
 
 pub(super) mod alter;
+mod chain;
 mod dependents;
 mod evaluation;
 mod reached;
@@ -24,8 +25,8 @@ use super::planned;
 use crate::alter::is_alter;
 use crate::assess::{self, Case, Finding};
 use crate::catalog::Table;
-use crate::change::Change;
-use crate::ddl::{CreateTable, Statement, one_statement, read_change};
+use crate::change::{Change, DEFAULT_DATABASE};
+use crate::ddl::{CreateTable, Statement, names_several_tables, one_statement, read_change};
 use crate::evaluate::Report;
 use crate::names::{ReplicaId, TableName};
 use crate::plan::file::PlanFileError;
@@ -68,7 +69,7 @@ pub(in super::super) async fn run(global: &Global, args: &Args) -> Result<Exit, 
 
 /// What a person asks for.
 enum Asked {
-    /// An ALTER that needs no new table.
+    /// An ALTER that needs no new table, or several of tables of one chain.
     Alter(String),
     /// Other keys, and the words for it.
     Keys(Box<Statement>, String),
@@ -94,10 +95,13 @@ async fn work(connected: &Connected, snapshot: &Snapshot, asked: Asked, args: &A
             let change = Change::resolve(&statement, &sql, snapshot).map_err(|error| Failure::of(&error))?;
             Some(Work::Rebuild(Box::new(change)))
         }
-        Asked::Alter(sql) => Some(match types::change(&sql, snapshot) {
-            Some(change) => Work::Rebuild(Box::new(change)),
-            None => Work::Alter(sql),
-        }),
+        Asked::Alter(text) => {
+            let sql = chain::one_statement(&text, snapshot)?;
+            Some(match types::change(&sql, snapshot) {
+                Some(change) => Work::Rebuild(Box::new(change)),
+                None => Work::Alter(sql),
+            })
+        }
     };
     if let Some(work) = &work {
         refuse_other_strategy(args.strategy, work)?;
@@ -106,8 +110,10 @@ async fn work(connected: &Connected, snapshot: &Snapshot, asked: Asked, args: &A
 }
 
 fn asked(args: &Args) -> Result<Asked, Failure> {
-    let sql = one_statement(&statement_text(args)?)?;
-    let asked = if is_alter(&sql) {
+    let text = statement_text(args)?;
+    let is_chain = names_several_tables(&text)?;
+    let sql = if is_chain { text } else { one_statement(&text, |name| name.in_database(DEFAULT_DATABASE))? };
+    let asked = if is_chain || is_alter(&sql) {
         Asked::Alter(sql)
     } else {
         match read_change(&sql)? {
