@@ -147,6 +147,10 @@ impl Sources {
         let name = reader.name()?;
         self.frame.clause = Clause::BehindTable;
         if reader.text(0) == "(" {
+            if let Some(view) = view_with_parameters(&name) {
+                self.add(view);
+                return Ok(());
+            }
             let arguments = reader.place();
             self.functions.extend(TableFunction::read(&name.table, reader)?);
             reader.return_to(arguments);
@@ -201,6 +205,16 @@ impl Sources {
             self.frame.clause = Clause::Other;
         }
     }
+}
+
+/// A name before a bracket, if it is that of a view: no function is in a database. Servers write both as one name, quoted.
+fn view_with_parameters(name: &Name) -> Option<Name> {
+    let mut view = name.clone();
+    if view.database.is_none() {
+        let (database, table) = name.table.split_once('.')?;
+        (view.database, view.table) = (Some(database.to_owned()), table.to_owned());
+    }
+    Some(view)
 }
 
 /// The `name` of `name AS (SELECT …)`, if the next token is this bracket.

@@ -282,6 +282,7 @@ mod tests {
         assert_eq!(sources("(SELECT a FROM t) UNION ALL (SELECT b FROM u)"), ["t", "u"]);
         assert_eq!(sources("SELECT a FROM (SELECT b FROM t GROUP BY b, c) WHERE d IN (SELECT x FROM u)"), ["t", "u"]);
         assert_eq!(sources("FROM t SELECT a"), ["t"]);
+        assert_eq!(sources("SELECT a FROM d.v(x = 1, y = (SELECT 1)) AS v, `e.v`(x = 1)"), ["d/v", "e/v"]);
         assert_eq!(sources("SELECT a FROM t WHERE (a IN (d.u)) AND b IN `d`.w AND c NOT IN x"), ["t", "d/u", "d/w"]);
         assert_eq!(sources("SELECT a FROM t WHERE a IN (b, c.d) AND a IN f(x) AND a IN n.f(x) OR a IN"), ["t"]);
     }

@@ -12,7 +12,8 @@ pub(super) const CODE: &str = "SW086";
 /// What a constraint answers that could be computed and does not hold: a row of defaults may well violate it.
 const VIOLATED: u32 = 469;
 /// What servers answer where it is a value that does not fit, such as the empty text where a number is wanted.
-const OF_VALUES: [u32; 16] = [6, 26, 27, 38, 41, 69, 72, 117, 131, 153, 321, 349, 395, 407, 675, 691];
+const OF_VALUES: [u32; 21] =
+    [6, 26, 27, 32, 38, 41, 69, 72, 117, 130, 131, 153, 321, 349, 376, 395, 407, 467, 675, 676, 691];
 /// What they answer where a bound was met.
 const OF_BOUNDS: [u32; 5] = [158, 159, 160, 241, 307];
 

@@ -575,6 +575,7 @@ fn what_fails_only_after_the_change_blocks_it() {
     }
     let wider = answered(View, [&works, &works], ["a\tInt8", "a\tInt16"]);
     assert_eq!(
+        (View, &works, refused(32), "hazard SW086: the view d.v fails after the change for a row of defaults"),
         tried(modify, lenient, std::slice::from_ref(&wider)),
         ["hazard SW086: the view d.v goes on with the types that it was made with, and its query gives other ones"]
     );
