@@ -8,6 +8,7 @@ mod defaults;
 mod dependents;
 mod error;
 mod history;
+mod left_out;
 mod loss;
 mod mutation;
 mod orders;
@@ -24,6 +25,7 @@ pub use defaults::{Lacking, NewDefault, redefaulted};
 pub use dependents::{Answer, Answers, Dependent, DependentKind, Outcome, Refusal, Script, TriedDependent, dependents};
 pub use error::AlterError;
 pub use history::{Speed, Worked, speed};
+pub use left_out::refuses_materialized;
 pub use loss::{Narrowed, Unfit, narrowed};
 pub use mutation::{MutationCommand, mark, marked};
 pub use resolve::{definitions, is_alter, resolve};
@@ -81,6 +83,18 @@ impl Command {
     pub fn takes_away(&self) -> Option<&str> {
         let takes = matches!(self.form, Form::DropColumn | Form::RenameColumn);
         self.subject.as_deref().filter(|_| takes)
+    }
+
+    /// Whether a column is computed on every insert from then on.
+    pub fn makes_materialized(&self) -> bool {
+        let is_declared = matches!(
+            self.form,
+            Form::ModifyColumnDefault
+                | Form::ModifyColumnSameType
+                | Form::ModifyColumnType
+                | Form::ModifyColumnMoreValues
+        );
+        is_declared && commands::declaration(&self.text).is_ok_and(|declared| declared.has("MATERIALIZED"))
     }
 
     /// Whether the type of a column changes.

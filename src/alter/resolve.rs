@@ -3,8 +3,9 @@
 use super::commands::Site;
 use super::defaults::new_default;
 use super::error::AlterError;
+use super::left_out::LeftOut;
 use super::orders::{Commands, gather};
-use super::sequence::{in_order, left_out, of_parts};
+use super::sequence::{in_order, of_parts};
 use super::{Alter, Command, Order};
 use crate::catalog::Table;
 use crate::change::{Change, DEFAULT_DATABASE, is_over};
@@ -116,13 +117,12 @@ fn give_orders(alter: &mut Alter, alteration: &Alteration, snapshot: &Snapshot) 
                 alter.reached.push(format!("{table} on {} is not over {}", on.join(", "), alter.change.table));
                 continue;
             }
-            let left_out = if is_local || is_named { Vec::new() } else { left_out(&live, &alteration.commands) };
-            for column in &left_out {
-                alter
-                    .reached
-                    .push(format!("{table} lacks what the default of {column} is computed from, and does without it"));
+            let mut left_out = LeftOut::default();
+            if !is_local {
+                left_out = LeftOut::of(table, &live, &alteration.commands, is_named, snapshot);
             }
-            let (live, added, left_out) = (&live, &added, &left_out);
+            alter.reached.extend(left_out.said);
+            let (live, added, left_out) = (&live, &added, &left_out.columns);
             let site = Site { table, live, is_local, is_named, added, dropped: &dropped, left_out };
             add_order(alter, &site, &forms, &settings, on)?;
         }

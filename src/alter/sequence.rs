@@ -2,7 +2,7 @@
 
 use super::commands::declaration;
 use crate::catalog::Table;
-use crate::ddl::{AlterCommand, CreateTable, Form, Text, columns_of, computes_with, speaks_of};
+use crate::ddl::{AlterCommand, Form, Text, computes_with, speaks_of};
 use crate::names::quote_identifier;
 
 /// `DROP COLUMN n` of a Nested column as a command for each of its parts, which is what servers make of it.
@@ -55,24 +55,5 @@ fn comes_first(one: &AlterCommand, other: &AlterCommand, table: Option<&Table>) 
         }
         (Form::AddColumn, form) => form.is_about_column() && other.subject.as_deref() == Some(column),
         _ => false,
-    }
-}
-
-/// Columns that a `Distributed` table of some columns is not given: their defaults need others that it neither has nor gets. The local
-/// tables compute them for what comes through it.
-pub(super) fn left_out(live: &CreateTable, commands: &[AlterCommand]) -> Vec<String> {
-    let mut left_out: Vec<String> = Vec::new();
-    let added = || commands.iter().filter(|command| command.form == Form::AddColumn);
-    loop {
-        let gets =
-            |name: &String| added().any(|other| other.subject.as_ref() == Some(name)) && !left_out.contains(name);
-        let has = |name: &String| live.column_names().any(|known| known == name) || gets(name);
-        let needs = |default: &Text| columns_of(&default.text).unwrap_or_default();
-        let lacks = |command: &&AlterCommand| {
-            command.default.as_ref().is_some_and(|default| !needs(default).iter().all(&has))
-                && command.subject.as_ref().is_some_and(|column| !left_out.contains(column))
-        };
-        let Some(found) = added().find(lacks).and_then(|command| command.subject.clone()) else { return left_out };
-        left_out.push(found);
     }
 }

@@ -200,6 +200,28 @@ fn a_distributed_table_of_some_columns_does_without_what_it_cannot_compute() {
 }
 
 #[test]
+fn a_materialized_column_is_kept_from_tables_through_which_old_servers_would_refuse_inserts() {
+    let read = "CREATE TABLE d.read (id UInt64) ENGINE = Distributed('main', 'd', 'events')";
+    let get_it = |sql: &str, spoil: fn(&mut Fixture)| {
+        let mut fixture = Fixture::new();
+        fixture.add("s1r1", read);
+        spoil(&mut fixture);
+        let alter = resolve(sql, &fixture.snapshot).unwrap();
+        let tables = alter.orders.into_iter().filter(|order| !order.stages.is_empty());
+        tables.map(|order| order.table.table).collect::<Vec<_>>().join(" ")
+    };
+    let add = "ALTER TABLE d.events_all ADD COLUMN a UInt64 MATERIALIZED id + 1";
+    assert_eq!(get_it(add, |_| ()), "events read");
+    let today = |fixture: &mut Fixture| {
+        for id in ["s1r1", "s1r2", "s2r1", "s2r2"] {
+            fixture.state(id).capabilities.insert(crate::snapshot::Capability::ViewsLeaveMaterialized);
+        }
+    };
+    assert_eq!(get_it(add, today), "events events_all read");
+    assert_eq!(get_it("ALTER TABLE d.events_all ADD COLUMN a UInt64 DEFAULT id + 1", |_| ()), "events events_all read");
+}
+
+#[test]
 fn a_table_of_the_same_name_over_another_one_is_left_alone() {
     let mut fixture = Fixture::new();
     fixture.add("s1r1", "CREATE TABLE d.raw (id UInt64) ENGINE = MergeTree ORDER BY id");

@@ -1,6 +1,7 @@
 //! SW068: a table that passes queries or inserts on has a column that goes or gets another type: a Buffer, a Merge, a `Distributed` over another one.
 
 use super::reader::{chain, columns_gone, leading, passes_on_to, tables, types_kept};
+use crate::alter::refuses_materialized;
 use crate::assess::{AlterCase, Finding};
 use crate::catalog::Table;
 use crate::names::{TableName, quote_identifier};
@@ -10,7 +11,7 @@ pub(super) const CODE: &str = "SW068";
 /// They have columns of their own, and pass on what they are given or asked for.
 pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
     let (chain, leading) = (chain(case), leading(case));
-    let mut findings = Vec::new();
+    let mut findings = refusing(case);
     for table in tables(case).into_iter().filter(|table| !chain.contains(&table.name)) {
         let Some(behind) = passes_on_to(table, &leading) else { continue };
         for column in
@@ -62,4 +63,30 @@ fn goes_on(table: &Table, behind: &TableName, (column, kind): (&str, &str)) -> F
             quote_identifier(column)
         ),
     )
+}
+
+/// `Distributed` tables that old servers would refuse every insert through, once a column of theirs is MATERIALIZED.
+fn refusing(case: &AlterCase<'_>) -> Vec<Finding> {
+    let made = case.alter.commands.iter().filter(|command| command.makes_materialized());
+    let made: Vec<&str> = made.filter_map(|command| command.subject.as_deref()).collect();
+    let orders = case.alter.orders.iter().filter(|order| !order.is_local);
+    let refusing = orders.filter(|order| refuses_materialized(&order.definition, case.snapshot));
+    let mut findings = Vec::new();
+    for (order, column) in refusing.flat_map(|order| made.iter().map(move |column| (order, *column))) {
+        if order.definition.column_names().all(|name| name != column) {
+            continue;
+        }
+        let table = &order.table;
+        findings.push(Finding::blocker(
+            CODE,
+            format!("{table} would refuse every insert once column {column} is MATERIALIZED"),
+            "these servers send the column along, and a shard takes no values of such a column",
+            format!(
+                "ALTER TABLE {} DROP COLUMN {} on every replica first, then plan again; tables that are only read may keep it",
+                table.sql(),
+                quote_identifier(column)
+            ),
+        ));
+    }
+    findings
 }
