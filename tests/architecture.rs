@@ -23,6 +23,7 @@ const WITH_IO: [&str; 18] = [
     "execute/renew.rs",
     "execute/repair.rs",
     "execute/settle.rs",
+    "execute/stillness.rs",
 ];
 /// A time-out is a value; looking at a clock is not allowed here either.
 const WITH_DURATIONS: [&str; 1] = ["execute/ports.rs"];

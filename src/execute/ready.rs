@@ -1,7 +1,5 @@
 //! Looking at all shards at once, right before names are swapped on any of them: see [`crate::plan::Ready`].
 
-use std::time::Duration;
-
 use futures_util::future::try_join_all;
 
 use super::carry_out::check;
@@ -9,13 +7,10 @@ use super::engine::Engine;
 use super::error::ExecuteError;
 use super::landing::drain;
 use super::ports::{Reporter, Servers};
-use super::stillness::until_still;
+use super::stillness::{FOR_SWAP, until_still};
 use super::watch;
 use crate::names::ReplicaId;
 use crate::plan::{Ready, Step, Still};
-
-/// How long no insert may come before names are swapped, where writers must be still.
-const STILL: Duration = Duration::from_secs(1);
 
 /// Whether every shard is fit to be swapped. Where rows were deleted or altered since a comparison, its evidence is none.
 pub(super) async fn ready<S: Servers, R: Reporter>(
@@ -58,7 +53,7 @@ async fn wait_until_still<S: Servers, R: Reporter>(
         last = now;
         Ok(what)
     };
-    until_still(engine, step, STILL, moved)
+    until_still(engine, step, FOR_SWAP, moved)
         .await?
         .map_err(|reason| ExecuteError::Restless { step: step.id.clone(), reason })
 }

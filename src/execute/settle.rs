@@ -14,7 +14,7 @@ use super::landing::{catch_up_all, drain, running};
 use super::part::{Part, Parts, is_one_insert};
 use super::place::{Place, start_feeds, start_merges, stop_feeds, stop_merges};
 use super::ports::{News, Reporter, Servers};
-use super::stillness::until_still;
+use super::stillness::{FOR_BOUNDARY, until_still};
 use crate::names::quoted_list;
 use crate::plan::{Feed, GapBy, Settle, Step};
 use crate::words::count;
@@ -23,8 +23,6 @@ use crate::words::count;
 const ATTEMPTS_MAX: u32 = 6;
 /// Pause before another attempt, so that merges can catch up; it grows with each.
 const PAUSE: Duration = Duration::from_secs(5);
-/// How long writers must be still to count as still.
-const STILL: Duration = Duration::from_secs(3);
 /// How long a table that is emptied may take to be empty.
 const CLEAR_PATIENCE: Duration = Duration::from_mins(2);
 /// How often a wait looks again.
@@ -312,7 +310,7 @@ impl<S: Servers, R: Reporter> Settler<'_, '_, S, R> {
                 (running, _) => Some(format!("{} under way", count(running, "insert"))),
             })
         };
-        match until_still(self.home.engine, self.step, STILL, moved).await? {
+        match until_still(self.home.engine, self.step, FOR_BOUNDARY, moved).await? {
             Ok(()) => Ok(()),
             Err(reason) => {
                 Err(ExecuteError::Fence { step: self.step.id.clone(), replica: self.home.name(), reason }.into())

@@ -7,6 +7,10 @@ use super::error::ExecuteError;
 use super::ports::{News, Reporter, Servers};
 use crate::plan::Step;
 
+/// How long is long enough for a boundary that goes by what has come in before.
+pub(super) const FOR_BOUNDARY: Duration = Duration::from_secs(3);
+/// The same where names are swapped.
+pub(super) const FOR_SWAP: Duration = Duration::from_secs(1);
 /// How long writers are waited for.
 const PATIENCE: Duration = Duration::from_mins(10);
 /// How often it is looked.
