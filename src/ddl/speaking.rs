@@ -39,11 +39,17 @@ fn is_within(name: &str, whole: &str) -> bool {
 }
 
 /// Whether the name that begins at a token is like the column's. `outer.inner` may be quoted as one name or written as two, and
-/// `outer` alone, as in `ARRAY JOIN outer`, stands for all of its parts.
+/// `outer` alone, as in `ARRAY JOIN outer`, stands for all of its parts. Old servers keep `x.column` of a joined table as x.`x.column`.
 pub(crate) fn is_named_at(sql: &str, tokens: &[Token], at: usize, column: &str) -> bool {
     let name = |at: usize| tokens.get(at).and_then(|token| name_of(token.kind, &sql[token.span.clone()]));
     let kind = |at: usize| tokens.get(at).map(|token| token.kind);
     let Some(mut whole) = name(at) else { return kind(at) == Some(TokenKind::QuotedIdentifier) };
+    let owner = (at >= 2 && kind(at - 1) == Some(TokenKind::Dot)).then(|| name(at - 2)).flatten();
+    if owner.and_then(|owner| whole.strip_prefix(&owner)?.strip_prefix('.').map(str::to_owned)).as_deref()
+        == Some(column)
+    {
+        return true;
+    }
     let mut next = at + 1;
     while whole != column {
         if !is_within(column, &whole) {
@@ -114,6 +120,7 @@ mod tests {
             "SELECT x.b FROM t ARRAY JOIN nn AS x",
             "SELECT t.nn FROM t",
             "SELECT `\\d`",
+            "SELECT x.`x.nn.a` FROM t AS x",
             "'nn.a",
         ] {
             assert!(speaks_of(sql, "nn.a"), "{sql}");
@@ -123,6 +130,7 @@ mod tests {
         {
             assert!(!speaks_of(sql, "nn.a"), "{sql}");
         }
+        assert!(speaks_of("SELECT x.`x.c`", "c") && !speaks_of("SELECT `x.c`, y.`x.c`", "c"));
         assert!(speaks_of("SELECT a.b.c", "a.b.c") && !speaks_of("SELECT a.b.d", "a.b.c"));
         assert!(speaks_of("SELECT tup.b, t.`a`", "tup") && speaks_of("SELECT tup.b, t.`a`", "a"));
     }
