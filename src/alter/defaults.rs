@@ -52,7 +52,12 @@ pub(super) fn new_default(
         (_, None) if declares(form) && command.declared_type.is_some() && left_out_goes => String::new(),
         _ => return None,
     };
-    (words(&before) != words(&after)).then_some(NewDefault { before, after })
+    (!same_expression(&before, &after)).then_some(NewDefault { before, after })
+}
+
+/// Whether two expressions are the same but for the blanks between their words.
+pub fn same_expression(one: &str, other: &str) -> bool {
+    words(one) == words(other)
 }
 
 /// An expression without the blanks between its words.

@@ -21,7 +21,7 @@ mod tests;
 mod trial;
 mod undo;
 
-pub use defaults::{Lacking, NewDefault, redefaulted};
+pub use defaults::{Lacking, NewDefault, redefaulted, same_expression};
 pub use dependents::{Answer, Answers, Dependent, DependentKind, Outcome, Refusal, Script, TriedDependent, dependents};
 pub use error::AlterError;
 pub use history::{Speed, Worked, speed};
@@ -29,7 +29,7 @@ pub use left_out::refuses_materialized;
 pub use loss::{Narrowed, Unfit, narrowed};
 pub use mutation::{MutationCommand, mark, marked};
 pub use resolve::{definitions, is_alter, resolve};
-pub use retire::{mark as mark_retired, marked_since, retired, unmark};
+pub use retire::{another_column, mark as mark_retired, marked_since, retired, unmark};
 pub use rights::{AllRights, ColumnGrant, Rights, RowPolicy};
 pub use trial::{Altered, Tried, trials_of};
 

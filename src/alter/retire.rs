@@ -5,7 +5,7 @@ use super::commands::declaration_of;
 use super::error::AlterError;
 use super::{Alter, Back, Order, Place, Stage};
 use crate::ddl::quoting::unquote;
-use crate::ddl::{Form, columns_of};
+use crate::ddl::{Form, columns_of, computes_with};
 use crate::names::{quote_identifier, quote_string};
 use crate::snapshot::{Capability, Snapshot};
 
@@ -13,13 +13,13 @@ use crate::snapshot::{Capability, Snapshot};
 const MARK: &str = "deprecated since ";
 
 /// The columns that an ALTER is the end of, if it does nothing else: those that it drops, and those that were the default of another
-/// column, which is taken away.
+/// column, which is taken away or replaced.
 pub fn retired(alter: &Alter) -> Option<Vec<String>> {
     let ended = |command: &super::Command| match (command.form, &command.new_default) {
         (Form::DropColumn, _) => command.subject.clone().map(|column| vec![column]),
-        (_, Some(default)) if default.after.is_empty() => {
-            another_column(alter, &default.before).map(|column| vec![column])
-        }
+        (_, Some(default)) => another_column(alter, &default.before)
+            .filter(|column| !computes_with(&default.after, column))
+            .map(|column| vec![column]),
         _ => None,
     };
     let columns: Option<Vec<Vec<String>>> = alter.commands.iter().map(ended).collect();
@@ -30,7 +30,7 @@ pub fn retired(alter: &Alter) -> Option<Vec<String>> {
 }
 
 /// The column that a default is, and nothing else.
-fn another_column(alter: &Alter, default: &str) -> Option<String> {
+pub fn another_column(alter: &Alter, default: &str) -> Option<String> {
     let [column] = columns_of(default).ok()?.try_into().ok()?;
     let is_it = unquote(default).as_deref().unwrap_or(default) == column;
     let local = alter.orders.iter().find(|order| order.is_local)?;

@@ -20,7 +20,7 @@ pub use retirement::{ColumnUse, How, LogOf, Retirement, Standing, Usage};
 
 /// Blockers that a person may accept with a reason: what they forbid is a change of meaning that may be meant, or they go by names in
 /// texts, which may be those of other columns.
-pub const ACCEPTABLE_BLOCKERS: [&str; 5] = ["SW007", "SW064", "SW067", "SW079", "SW085"];
+pub const ACCEPTABLE_BLOCKERS: [&str; 6] = ["SW007", "SW064", "SW067", "SW079", "SW085", "SW089"];
 
 /// All findings about a case, blockers first, then by code.
 pub fn assess(case: &Case<'_>) -> Vec<Finding> {

@@ -4,6 +4,7 @@ use super::AlterCase;
 use crate::assess::finding::Finding;
 
 mod comment_on_old;
+mod default_of_old_name;
 mod default_of_old_rows;
 mod default_without_type;
 mod dependent_fails;
@@ -37,7 +38,7 @@ macro_rules! rules {
 }
 
 /// Every rule, by code.
-pub(super) const ALL: [Rule; 16] = rules![
+pub(super) const ALL: [Rule; 17] = rules![
     view_reads,
     view_writes,
     expression,
@@ -54,6 +55,7 @@ pub(super) const ALL: [Rule; 16] = rules![
     dependent_fails,
     unfit_values,
     rights,
+    default_of_old_name,
 ];
 
 #[cfg(test)]

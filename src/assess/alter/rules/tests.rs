@@ -372,6 +372,42 @@ fn a_default_that_rows_are_read_with_does_not_change_under_them() {
 }
 
 #[test]
+fn a_column_that_took_the_default_of_another_one_is_to_keep_it() {
+    let found = |command: &str, own: &str| {
+        let mut fixture = Fixture::new();
+        fixture.states(|state| _ = state.capabilities.insert(crate::snapshot::Capability::MutationsSync));
+        fixture.sources(|table| {
+            let of = |name: &str| if name == "value" { "version" } else { own };
+            for column in table.columns.iter_mut().filter(|column| ["value", "version"].contains(&&*column.name)) {
+                column.default_expression = of(&column.name).to_owned();
+                column.default_kind = if column.default_expression.is_empty() { "" } else { "DEFAULT" }.to_owned();
+            }
+        });
+        let alter = resolve(&format!("ALTER TABLE d.events {command}"), &fixture.snapshot).unwrap();
+        let retired = crate::alter::retired(&alter);
+        let survey = Survey::default();
+        let case = case(&fixture, &alter, &survey);
+        let own = assess_alter(&case).into_iter().find(|finding| finding.code == default_of_old_name::CODE);
+        (retired.map(|columns| columns.join(" ")), own.map(|finding| format!("{}: {}", finding.severity, finding.help)))
+    };
+    let old = Some("version".to_owned());
+    let (retired, lost) = found("MODIFY COLUMN value REMOVE DEFAULT", "toUInt64(id)");
+    assert_eq!(retired, old);
+    let lost = lost.unwrap();
+    assert!(
+        lost.starts_with("blocker") && lost.contains("MODIFY COLUMN `value` Float64 DEFAULT toUInt64(id)"),
+        "{lost}"
+    );
+    assert!(found("MODIFY COLUMN value DEFAULT 7", "toUInt64(id)").1.is_some());
+    for (command, own) in
+        [("MODIFY COLUMN value REMOVE DEFAULT", ""), ("MODIFY COLUMN value DEFAULT toUInt64( id )", "toUInt64(id)")]
+    {
+        assert_eq!(found(command, own), (old.clone(), None), "{command}");
+    }
+    assert_eq!(found("MODIFY COLUMN value DEFAULT version + 1", "").0, None, "it is yet computed from it");
+}
+
+#[test]
 fn an_alias_that_becomes_stored_with_another_expression_changes_every_row() {
     let found = |command: &str| {
         let mut fixture = Fixture::new();

@@ -37,7 +37,7 @@ pub(super) async fn retire(
 ) -> Result<Retiring, Failure> {
     let Some(columns) = retired(alter) else {
         return Err(Failure::usage(
-            "--unread-for: the statement does more than drop columns, or take away a default that is another column",
+            "--unread-for: the statement does more than drop columns, or take away or replace a default that is another column",
         )
         .hint("have a statement of its own for them"));
     };
