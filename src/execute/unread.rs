@@ -11,7 +11,7 @@ use super::ports::{CallError, Reporter, Servers};
 use crate::assess::{LogOf, Standing, Usage};
 use crate::names::{ReplicaId, quoted_list};
 use crate::plan::{LOG_SHAPES_MAX, LogQueries, Step, Unread};
-use crate::retire::{Answer, Paths, Unreadable, definitions, flaw, found, held};
+use crate::retire::{Answer, Paths, Unreadable, definitions, flaw, flaw_of_others, found, held};
 use crate::words::span;
 
 /// Somebody to ask replicas. What a server refuses is an answer: the inner error, in its words.
@@ -92,17 +92,23 @@ async fn read<L: Logs>(
     }
     let defined = definitions(&answer!(&unread.definitions))?;
     let paths = Paths::new(&unread.table, &defined);
-    let (names, flags, listed) = (paths.condition(), paths.flags(&unread.columns), paths.listed(&unread.columns));
+    let (names, flags) = (paths.condition(), paths.flags(&unread.columns));
+    let (columns, listed) = (paths.listed(&unread.columns), paths.listing(&unread.columns));
     log.paths = Some(paths);
     if answer!(&unread.is_there) != "1" {
         return Ok(Err("there is no system.query_log".to_owned()));
     }
     log.of.flaw = flaw(&answer!(&unread.settings));
+    if let (None, Some(sql)) = (&log.of.flaw, &queries.profiles) {
+        // Not everybody may ask for that.
+        log.of.flaw = logs.ask(log.of.on, sql).await?.ok().and_then(|settings| flaw_of_others(&settings));
+    }
     let reach = answer!(&unread.reach);
     let figures = reach.split_once('\t').and_then(|(at, reaches)| Some((at.parse().ok()?, reaches.parse().ok()?)));
     let (at, reaches) = figures.ok_or(Unreadable(reach))?;
     (log.of.at, log.of.reaches) = (at, Some(reaches));
-    let sql = queries.uses.fill_all(&[("names", &names), ("flags", &flags), ("columns", &listed)]);
+    let sql =
+        queries.uses.fill_all(&[("names", &names), ("flags", &flags), ("columns", &columns), ("listed", &listed)]);
     if let Some(answers) = Answer::all(&answer!(&sql))? {
         log.answers = answers;
     } else {
@@ -114,11 +120,10 @@ async fn read<L: Logs>(
 
 /// Which queries that replicas were sent by other servers come from clients of these replicas.
 async fn senders<L: Logs>(logs: &L, unread: &Unread, found_in: &[Log]) -> Result<BTreeSet<String>, L::Error> {
-    let alone = unread.columns.len() == 1;
     let mut ids: BTreeSet<&String> = BTreeSet::new();
     for log in found_in {
         let Some(paths) = &log.paths else { continue };
-        let uses = |answer: &&Answer| unread.columns.iter().any(|column| answer.how(paths, column, alone).is_some());
+        let uses = |answer: &&Answer| (0..unread.columns.len()).any(|at| answer.how(paths, unread, at).is_some());
         ids.extend(log.answers.iter().filter(uses).flat_map(|answer| &answer.sent_as));
     }
     let ids: Vec<String> = ids.into_iter().filter_map(|id| String::from_utf8(hex::decode(id).ok()?).ok()).collect();

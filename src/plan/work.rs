@@ -152,8 +152,12 @@ pub struct Unread {
 pub struct LogQueries {
     /// The replicas.
     pub on: Vec<ReplicaId>,
-    /// Lists queries in which one of `{names}` is found: text, database, user, client, host in hex; 1 if a client sent it; how often, when
-    /// last; 2 if the server says that it read one of `{columns}`; 1 if the text is cut; ids of what another server was asked.
+    /// Lists what profiles, users and roles set of that by which queries are left out of the log, where servers say it: name, value, whose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profiles: Option<String>,
+    /// Lists queries of the log, and those that run, in which one of `{names}` is found: text, database, user, client, host in hex; 1 if a
+    /// client sent it; how often, when last; by `{listed}` a digit for each column that tells whether the server says that it was read; 1 if
+    /// the text is cut; ids of what another server was asked.
     pub uses: Template,
     /// Lists which of `{ids}` are queries that clients sent.
     pub senders: Template,

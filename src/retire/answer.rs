@@ -20,6 +20,28 @@ const SENDERS: [&str; 2] = ["ClickHouse Distributed", "ClickHouse server"];
 #[error("the answer {0:?} cannot be read")]
 pub struct Unreadable(pub String);
 
+/// What a server says of a column in the list of those that a query read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Listed {
+    /// There is no such list, or it cannot tell.
+    Unknown,
+    /// Others were read.
+    Unread,
+    Read,
+}
+
+impl Listed {
+    fn all(digits: &str) -> Option<Vec<Self>> {
+        let one = |digit| match digit {
+            '0' => Some(Self::Unknown),
+            '1' => Some(Self::Unread),
+            '2' => Some(Self::Read),
+            _ => None,
+        };
+        digits.chars().map(one).collect()
+    }
+}
+
 /// Queries of one kind as a replica's log has them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -30,8 +52,8 @@ pub struct Answer {
     host: String,
     queries: u64,
     last: u64,
-    /// 2 if the server says that one of the columns was read, 1 if it says what was read, 0 if it does not.
-    listed: u8,
+    /// What the server says of each column.
+    listed: Vec<Listed>,
     is_cut: bool,
     /// Ids of the queries, as the servers that sent them call them, in hex; empty for queries of clients.
     pub sent_as: Vec<String>,
@@ -78,42 +100,52 @@ impl Answer {
             host: host.strip_prefix("::ffff:").unwrap_or(&host).to_owned(),
             queries: queries.parse().ok()?,
             last: last.parse().ok()?,
-            listed: listed.parse().ok()?,
+            listed: Listed::all(listed)?,
             is_cut: is_cut == "1",
             sent_as: if is_first == "1" { Vec::new() } else { ids.split(',').map(str::to_owned).collect() },
         })
     }
 
+    fn is_insert(&self) -> bool {
+        self.begins_with(&["INSERT"])
+    }
+
     /// Whether a `Distributed` table sends on what a client has inserted into it.
     fn is_sent_on(&self) -> bool {
-        let is_insert = self.text.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("INSERT"));
-        is_insert && SENDERS.iter().any(|sender| self.client.starts_with(sender))
+        self.is_insert() && SENDERS.iter().any(|sender| self.client.starts_with(sender))
+    }
+
+    /// Whether one of the words stands first, behind comments and brackets.
+    fn begins_with(&self, words: &[&str]) -> bool {
+        let Ok(tokens) = significant_tokens(&self.text) else { return false };
+        let first = tokens.iter().map(|token| &self.text[token.span.clone()]).find(|text| *text != "(");
+        first.is_some_and(|first| words.iter().any(|word| first.eq_ignore_ascii_case(word)))
     }
 
     /// Whether it is a query: servers list columns of definitions that change, too.
     fn reads_rows(&self) -> bool {
-        let begin = self.text.trim_start_matches(|c: char| c.is_whitespace() || c == '(').to_ascii_uppercase();
-        ["SELECT", "WITH", "FROM", "INSERT"].iter().any(|word| begin.starts_with(word))
+        self.begins_with(&["SELECT", "WITH", "FROM", "INSERT"])
     }
 
-    /// How it uses a column. `alone` if it is the only one that was asked for, so that what the server says is about it.
-    pub fn how(&self, paths: &Paths, column: &str, alone: bool) -> Option<How> {
+    /// How it uses the column at this place of the question's.
+    pub fn how(&self, paths: &Paths, unread: &Unread, at: usize) -> Option<How> {
         if self.is_sent_on() {
             return None;
         }
-        let by_text = how(&self.text, self.database.as_deref(), paths, column);
-        let by_text = if self.is_cut { by_text.map(|_| How::Perhaps).or(Some(How::Perhaps)) } else { by_text };
-        match (by_text, self.listed) {
-            // It asks for all of something that has no such column: a subquery, another table.
-            (Some(How::Star), 1) => None,
-            (Some(how), _) => Some(how),
-            (None, 2) if self.reads_rows() && (alone || self.text.contains(column)) => {
-                let all = significant_tokens(&self.text)
-                    .is_ok_and(|tokens| tokens.iter().any(|token| &self.text[token.span.clone()] == "*"));
-                Some(if all && !self.text.contains(column) { How::Star } else { How::Named })
-            }
-            (None, _) => None,
+        let column = &unread.columns[at];
+        let listed = self.listed.get(at).copied().unwrap_or(Listed::Unknown);
+        let by_text = how(&self.text, self.database.as_deref(), paths, column, listed == Listed::Unread);
+        if self.is_cut && (by_text.is_some() || listed != Listed::Unread || self.is_insert()) {
+            return Some(How::Perhaps);
         }
+        by_text.or_else(|| (listed == Listed::Read && self.reads_rows()).then(|| self.beside_its_text(column)))
+    }
+
+    /// How it uses a column that it reads by ways which its text does not tell.
+    fn beside_its_text(&self, column: &str) -> How {
+        let all = significant_tokens(&self.text)
+            .is_ok_and(|tokens| tokens.iter().any(|token| &self.text[token.span.clone()] == "*"));
+        if all && !self.text.contains(column) { How::Star } else { How::Named }
     }
 
     /// The same as a use; of queries that other servers sent, so many.
@@ -138,7 +170,6 @@ impl Answer {
 /// A query that a replica was sent by another server counts where the client asked that one, unless that is none of the cluster.
 pub fn found(unread: &Unread, answers: &[(Paths, Vec<Answer>)], ours: &BTreeSet<String>) -> Vec<ColumnUse> {
     let mut uses: BTreeMap<(String, How, String, String, String), ColumnUse> = BTreeMap::new();
-    let alone = unread.columns.len() == 1;
     for (paths, answers) in answers {
         for answer in answers {
             let queries = if answer.sent_as.is_empty() {
@@ -146,8 +177,8 @@ pub fn found(unread: &Unread, answers: &[(Paths, Vec<Answer>)], ours: &BTreeSet<
             } else {
                 answer.sent_as.iter().filter(|id| !ours.contains(*id)).count() as u64
             };
-            for column in unread.columns.iter().filter(|_| queries > 0) {
-                let Some(how) = answer.how(paths, column, alone) else { continue };
+            for (at, column) in unread.columns.iter().enumerate().filter(|_| queries > 0) {
+                let Some(how) = answer.how(paths, unread, at) else { continue };
                 let new = answer.as_use(column, how, queries);
                 let key = (column.clone(), how, new.user.clone(), new.client.clone(), new.host.clone());
                 match uses.get_mut(&key) {

@@ -8,7 +8,8 @@ use crate::assess::How;
 use crate::ddl::lexer::{Token, TokenKind, significant_tokens};
 use crate::ddl::quoting::{name_of, unquote};
 use crate::ddl::{
-    Form, Name, TableFunction, asks_for, is_named_at, read_alteration, speaks_of, table_functions, table_places,
+    Form, Name, TableFunction, asks_by_pattern, asks_for, is_named_at, read_alteration, speaks_of, table_functions,
+    table_places,
 };
 use crate::evaluate::Way;
 use crate::names::TableName;
@@ -16,9 +17,10 @@ use crate::names::TableName;
 /// Views over views are followed so far.
 const VIEWS_DEPTH_MAX: usize = 8;
 
-/// How a query that was run in a session with this database, if that is known, uses a column.
-pub fn how(query: &str, database: Option<&str>, paths: &Paths, column: &str) -> Option<How> {
-    Look { paths, database, column, depth: 0 }.at(query)
+/// How a query that was run in a session with this database, if that is known, uses a column. Where a server says that it has not read
+/// it, `*` is that of something without such a column: a subquery, another table.
+pub fn how(query: &str, database: Option<&str>, paths: &Paths, column: &str, is_unread: bool) -> Option<How> {
+    Look { paths, database, column, is_unread, depth: 0 }.at(query)
 }
 
 /// What a query asks, as far as its places were looked at.
@@ -37,6 +39,7 @@ struct Look<'a> {
     paths: &'a Paths,
     database: Option<&'a str>,
     column: &'a str,
+    is_unread: bool,
     depth: usize,
 }
 
@@ -60,18 +63,26 @@ impl Look<'_> {
             "CREATE" | "REPLACE" => {
                 let is_table = (1..5).any(|at| text(at).eq_ignore_ascii_case("TABLE"));
                 let fills = is_table || tokens.iter().any(|token| is(query, token, "POPULATE"));
-                fills
-                    .then(|| self.select(&query[query_within(query, &tokens)?..], &tokens_from(query, &tokens)?))
-                    .flatten()
+                fills.then(|| self.within(query, &tokens)).flatten()
             }
-            "ALTER" => self.mutation(query),
-            "DELETE" | "UPDATE" => self.change(query, &tokens),
+            "ALTER" => self.mutation(query, &tokens),
+            "DELETE" | "UPDATE" => {
+                [self.change(query, &tokens), self.within(query, &tokens)].into_iter().flatten().min()
+            }
+            // Rows that are equal in these columns are taken for one.
+            "OPTIMIZE" if tokens.iter().any(|token| is(query, token, "BY")) => self.change(query, &tokens),
             // They speak of tables and read none of their rows.
             "DESCRIBE" | "DESC" | "SHOW" | "EXISTS" | "EXPLAIN" | "SYSTEM" | "OPTIMIZE" | "DROP" | "RENAME"
             | "EXCHANGE" | "ATTACH" | "DETACH" | "TRUNCATE" | "USE" | "SET" | "KILL" | "CHECK" | "GRANT" | "REVOKE"
             | "BACKUP" | "RESTORE" | "UNDROP" | "MOVE" | "BEGIN" | "COMMIT" | "ROLLBACK" => None,
             _ => self.unreadable(query),
         }
+    }
+
+    /// The query within a statement.
+    fn within(&self, query: &str, tokens: &[Token]) -> Option<How> {
+        let within = &query[query_within(query, tokens)?..];
+        self.select(within, &significant_tokens(within).ok()?)
     }
 
     /// A text that cannot be read uses the column if it may.
@@ -95,11 +106,12 @@ impl Look<'_> {
         // Dictionaries are given names as strings or arguments.
         asked.reaches |= self.is_named_aside(query, tokens, &places);
         let Asked { mut found, own, foreign, reaches, is_unsure } = asked;
+        found.extend(self.is_a_set(query, tokens).then_some(How::Star));
         if reaches {
             let is_sure = !is_unsure;
             let names = self.is_ours(query, tokens, &own, &foreign);
             let in_string = is_asked_by_function(query, tokens) && has_string(query, tokens, self.column);
-            let all = asks_for(query, self.column);
+            let all = !self.is_unread && asks_for(query, self.column);
             match (names || in_string, all) {
                 (true, _) => _ = found.insert(if is_sure { How::Named } else { How::Perhaps }),
                 (false, true) => _ = found.insert(if is_sure { How::Star } else { How::Perhaps }),
@@ -109,12 +121,23 @@ impl Look<'_> {
         found.into_iter().next()
     }
 
+    /// Whether the table stands behind IN: rows are looked for in it, as many values each as it has columns.
+    fn is_a_set(&self, query: &str, tokens: &[Token]) -> bool {
+        let behind =
+            |at: usize| at + 1 + usize::from(tokens.get(at + 1).is_some_and(|next| next.kind == TokenKind::Open));
+        let is_set = |at: usize| {
+            let named = self.named_target(query, tokens, behind(at));
+            named.is_some_and(|(_, next)| tokens.get(next).is_none_or(|token| token.kind != TokenKind::Open))
+        };
+        !self.is_unread && (0..tokens.len()).any(|at| is(query, &tokens[at], "IN") && is_set(at))
+    }
+
     /// Takes in a place of a query, where the table there is called this in it.
     fn reach(&self, place: Place<'_>, called: Vec<String>, asked: &mut Asked) {
         match place {
             Place::Elsewhere => asked.foreign.extend(called),
             Place::View(select, database) if self.depth < VIEWS_DEPTH_MAX => {
-                let within = Look { database: Some(&database), depth: self.depth + 1, ..*self };
+                let within = Look { database: Some(&database), is_unread: false, depth: self.depth + 1, ..*self };
                 match within.at(select) {
                     // What asks the view asks for the column by that.
                     Some(how @ (How::Named | How::Perhaps)) => _ = asked.found.insert(how),
@@ -136,8 +159,7 @@ impl Look<'_> {
 
     /// What is written is used too: an insert that names the column fails once it is gone, and one without a list gives a value too many.
     fn insert(&self, query: &str, tokens: &[Token]) -> Option<How> {
-        let read = query_within(query, tokens)
-            .and_then(|from| self.select(&query[from..], &significant_tokens(&query[from..]).ok()?));
+        let read = self.within(query, tokens);
         let mut at = 1;
         while tokens.get(at).is_some_and(|token| is(query, token, "INTO") || is(query, token, "TABLE")) {
             at += 1;
@@ -161,7 +183,9 @@ impl Look<'_> {
         if (0..list.len()).any(|at| is_named_at(query, &list, at, self.column)) {
             return or_perhaps(How::Named);
         }
-        list.iter().any(|token| &query[token.span.clone()] == "*").then(|| or_perhaps(How::Star)).flatten()
+        let text = &query[tokens[next].span.start..list.last().map_or(tokens[next].span.end, |last| last.span.end)];
+        let all = list.iter().any(|token| &query[token.span.clone()] == "*") || asks_by_pattern(text, self.column);
+        all.then(|| or_perhaps(How::Star)).flatten()
     }
 
     /// Whether it is sure that an insert goes to the table, and the token behind what it goes to.
@@ -195,19 +219,22 @@ impl Look<'_> {
     }
 
     /// An ALTER that computes with the column.
-    fn mutation(&self, query: &str) -> Option<How> {
+    fn mutation(&self, query: &str, tokens: &[Token]) -> Option<How> {
         let Ok(read) = read_alteration(query) else { return self.unreadable(query) };
+        let mut computes =
+            read.commands.iter().filter(|one| matches!(one.form, Form::Update | Form::Delete)).peekable();
+        computes.peek()?;
         let name = Name { database: read.table.database.clone(), table: read.table.table.clone(), span: 0..0 };
-        if matches!(self.place(&name), Place::Elsewhere) {
-            return None;
+        let is_ours = !matches!(self.place(&name), Place::Elsewhere);
+        if is_ours && computes.any(|one| speaks_of(&one.text.text, self.column)) {
+            return Some(How::Named);
         }
-        let computes = |form: Form| matches!(form, Form::Update | Form::Delete);
-        let uses = read.commands.iter().any(|one| computes(one.form) && speaks_of(&one.text.text, self.column));
-        uses.then_some(How::Named)
+        self.within(query, tokens)
     }
 
     fn change(&self, query: &str, tokens: &[Token]) -> Option<How> {
-        let at = if tokens.get(1).is_some_and(|token| is(query, token, "FROM")) { 2 } else { 1 };
+        let is_word = |token: &Token| is(query, token, "FROM") || is(query, token, "TABLE");
+        let at = if tokens.get(1).is_some_and(is_word) { 2 } else { 1 };
         let words: Vec<String> = tokens[at.min(tokens.len())..]
             .iter()
             .take(3)
@@ -281,15 +308,13 @@ fn is(query: &str, token: &Token, word: &str) -> bool {
     query[token.span.clone()].eq_ignore_ascii_case(word)
 }
 
-/// Where a query begins within a statement: its first SELECT or WITH outside of brackets, or within those behind AS.
+/// Where a query begins within a statement: its first SELECT, WITH or FROM, but for the one of DELETE FROM.
 fn query_within(query: &str, tokens: &[Token]) -> Option<usize> {
-    let begins =
-        |token: &&Token| token.kind == TokenKind::Word && (is(query, token, "SELECT") || is(query, token, "WITH"));
-    tokens.iter().skip(1).find(begins).map(|token| token.span.start)
-}
-
-fn tokens_from(query: &str, tokens: &[Token]) -> Option<Vec<Token>> {
-    significant_tokens(&query[query_within(query, tokens)?..]).ok()
+    let begins = |pair: &&[Token]| {
+        let is_from = is(query, &pair[1], "FROM") && !is(query, &pair[0], "DELETE");
+        pair[1].kind == TokenKind::Word && (is_from || is(query, &pair[1], "SELECT") || is(query, &pair[1], "WITH"))
+    };
+    tokens.windows(2).find(begins).map(|pair| pair[1].span.start)
 }
 
 /// The names that columns of the table at this place may have before them.

@@ -12,7 +12,7 @@ mod verdict;
 pub use answer::{Answer, Unreadable, definitions, found};
 pub use how::how;
 pub use paths::Paths;
-pub use verdict::{Held, flaw, held};
+pub use verdict::{Held, flaw, flaw_of_others, held};
 
 #[cfg(test)]
 mod tests;

@@ -80,30 +80,68 @@ impl Paths {
         format!("{} OR {}", found.join(" OR "), format_args!("match(query, {})", quote_string(MERGE)))
     }
 
-    /// An expression by which queries differ that name different ones of them, or of the columns.
+    /// An expression by which queries differ that name different ones of them, or of the columns, or ask by another pattern.
     pub fn flags(&self, columns: &[String]) -> String {
         let all: Vec<String> = self.needles().into_iter().chain(columns.iter().cloned()).collect();
         let flags: Vec<String> =
-            all.iter().map(|name| format!("toString(position(query, {}) > 0)", quote_string(name))).collect();
+            all.iter().map(|name| format!("toString(match(query, {}))", quote_string(&as_word(name)))).collect();
         // One alone is no concatenation on old servers.
-        format!("concat(extract(query, {}), {})", quote_string(MERGE), flags.join(", "))
+        format!(
+            "concat(arrayStringConcat(extractAll(query, {}), ','), {})",
+            quote_string(&format!("{MERGE}|{COLUMNS}")),
+            flags.join(", ")
+        )
     }
 
     /// The columns as the list of columns that a query read has them, as string literals.
     pub fn listed(&self, columns: &[String]) -> String {
-        let full = |name: &TableName| {
-            let name = name.clone();
-            columns
-                .iter()
-                .map(move |column| [&name.database, &name.table, column].map(|part| as_listed(part)).join("."))
-        };
-        let all: Vec<String> = self.names().flat_map(full).map(|name| quote_string(&name)).collect();
+        let all: Vec<String> = columns.iter().flat_map(|column| self.listed_as(column)).collect();
         all.join(", ")
+    }
+
+    /// An expression with a digit for each column: 2 if the list of columns that a query read has it, 1 if it has others, 0 if it does
+    /// not tell. What a table function reads has no name of a table in the list, at times beside the table's own, at times not.
+    pub fn listing(&self, columns: &[String]) -> String {
+        let digit = |column: &String| {
+            let ends: Vec<String> = listed_forms(column)
+                .iter()
+                .map(|form| format!("endsWith(name, {})", quote_string(&format!(".{form}"))))
+                .collect();
+            format!(
+                "multiIf(hasAny(columns, [{}]), '2', empty(columns) OR arrayExists(name -> startsWith(name, \
+                 '_table_function.') AND ({}), columns), '0', '1')",
+                self.listed_as(column).join(", "),
+                ends.join(" OR ")
+            )
+        };
+        let digits: Vec<String> = columns.iter().map(digit).collect();
+        format!("concat('', {})", digits.join(", "))
+    }
+
+    fn listed_as(&self, column: &str) -> Vec<String> {
+        let mut all = Vec::new();
+        for name in self.names() {
+            for database in listed_forms(&name.database) {
+                for table in listed_forms(&name.table) {
+                    let full = |column: String| quote_string(&format!("{database}.{table}.{column}"));
+                    all.extend(listed_forms(column).into_iter().map(full));
+                }
+            }
+        }
+        all
     }
 }
 
 /// `merge('d', '^t')` up to its end, for servers.
-const MERGE: &str = r"(?i)\bmerge\s*\([^)]*";
+const MERGE: &str = r"(?i:\bmerge\s*\([^)]*)";
+/// The same of `COLUMNS('^c')`.
+const COLUMNS: &str = r"(?i:\bcolumns\s*\([^)]*)";
+
+/// A pattern of a name where it is a word of its own, for servers: `metric_1` is not in `metric_10`.
+fn as_word(name: &str) -> String {
+    let escape = |c: char| if c.is_alphanumeric() || c == '_' { c.to_string() } else { format!("\\{c}") };
+    format!(r"(?:^|[^\pL\pN_]){}(?:[^\pL\pN_]|$)", name.chars().map(escape).collect::<String>())
+}
 
 /// Whether a definition names the column, or has a query that asks for it.
 fn is_asked_for(definition: &str, column: &str) -> bool {
@@ -113,12 +151,9 @@ fn is_asked_for(definition: &str, column: &str) -> bool {
     speaks_of(definition, column) || queries.is_ok_and(|queries| queries.iter().any(in_query))
 }
 
-/// A name as servers write it where they quote only what needs it.
-fn as_listed(name: &str) -> String {
+/// A name as servers may write it: they quote what needs it, and some words that do not.
+fn listed_forms(name: &str) -> Vec<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit()) {
-        name.to_owned()
-    } else {
-        quote_identifier(name)
-    }
+    let is_plain = name.chars().all(plain) && !name.starts_with(|c: char| c.is_ascii_digit());
+    is_plain.then(|| name.to_owned()).into_iter().chain([quote_identifier(name)]).collect()
 }

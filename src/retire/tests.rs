@@ -40,7 +40,7 @@ fn paths() -> Paths {
 #[track_caller]
 fn assert_how(cases: &[(&str, Option<How>)]) {
     for (query, wanted) in cases {
-        assert_eq!(how(query, Some("d"), &paths(), "c"), *wanted, "{query}");
+        assert_eq!(how(query, Some("d"), &paths(), "c", false), *wanted, "{query}");
     }
 }
 
@@ -76,6 +76,12 @@ fn who_names_the_column_is_told() {
             "SELECT m.c FROM cluster('main', d.t) AS m JOIN d.o USING id",
             "SELECT c FROM cluster('main', view(SELECT c FROM d.t))",
             "INSERT INTO FUNCTION cluster('main', d, all) (id, c) VALUES",
+            "ALTER TABLE d.o DELETE WHERE id IN (SELECT id FROM d.t WHERE c = 'x')",
+            "ALTER TABLE d.o UPDATE x = 1 WHERE id IN (SELECT id FROM d.t WHERE c = 'x')",
+            "DELETE FROM d.o WHERE id IN (SELECT id FROM d.t WHERE c = 'x')",
+            "OPTIMIZE TABLE d.t FINAL DEDUPLICATE BY id, c",
+            "INSERT INTO d.o (id) FROM d.t SELECT c",
+            "CREATE TABLE d.x ENGINE = Memory AS FROM d.t SELECT c",
         ]
         .map(|query| (query, Some(How::Named))),
     );
@@ -94,6 +100,10 @@ fn who_asks_for_all_is_told_apart() {
             "INSERT INTO TABLE FUNCTION cluster('main', d.t) VALUES",
             "SELECT * FROM over",
             "INSERT INTO x SELECT * FROM d.t",
+            "INSERT INTO d.t SELECT id, x FROM d.o",
+            "INSERT INTO d.t (COLUMNS('^(id|c)$')) VALUES",
+            "SELECT id FROM d.o WHERE (id, x) IN d.t",
+            "SELECT id FROM d.o WHERE (id, x) NOT IN (t)",
         ]
         .map(|query| (query, Some(How::Star))),
     );
@@ -129,6 +139,12 @@ fn who_does_without_the_column_is_left_alone() {
             "SELECT name FROM system.columns WHERE table = 't' AND name = 'c'",
             "SELECT dictGet('d.dict', 'v', toUInt64(1))",
             "CREATE VIEW x AS SELECT c FROM d.t",
+            "DELETE FROM d.o WHERE c = 'x'",
+            "ALTER TABLE d.o DELETE WHERE c = 'x' AND id IN (SELECT id FROM d.t)",
+            "OPTIMIZE TABLE d.t FINAL",
+            "OPTIMIZE TABLE d.t DEDUPLICATE BY id",
+            "INSERT INTO d.t (COLUMNS('^id$')) VALUES",
+            "SELECT id FROM d.o WHERE id IN t(1)",
         ]
         .map(|query| (query, None)),
     );
@@ -146,10 +162,14 @@ fn what_cannot_be_read_may_use_the_column() {
         .map(|query| (query, Some(How::Perhaps))),
     );
     assert_how(&["SELECT id, 'open FROM d.t", "SELECT c, 'open FROM d.zzz"].map(|query| (query, None)));
-    assert_eq!(how("SELECT c FROM all", None, &paths(), "c"), Some(How::Perhaps), "two databases have such a table");
-    assert_eq!(how("SELECT c FROM t", None, &paths(), "c"), Some(How::Named));
-    assert_eq!(how("SELECT c FROM t", Some("e"), &paths(), "c"), None);
-    assert_eq!(how("SELECT n.a FROM t", Some("d"), &paths(), "n.a"), Some(How::Named));
+    assert_eq!(
+        how("SELECT c FROM all", None, &paths(), "c", false),
+        Some(How::Perhaps),
+        "two databases have such a table"
+    );
+    assert_eq!(how("SELECT c FROM t", None, &paths(), "c", false), Some(How::Named));
+    assert_eq!(how("SELECT c FROM t", Some("e"), &paths(), "c", false), None);
+    assert_eq!(how("SELECT n.a FROM t", Some("d"), &paths(), "n.a", false), Some(How::Named));
 }
 
 #[test]
@@ -178,7 +198,7 @@ fn question() -> Unread {
 }
 
 /// A line as a replica answers it.
-fn line(query: &str, client: &str, is_first: bool, listed: u8, ids: &str) -> String {
+fn line(query: &str, client: &str, is_first: bool, listed: &str, ids: &str) -> String {
     let first = u8::from(is_first);
     let [query, database, user, client, host] = [query, "d", "me", client, "::ffff:10.0.0.1"].map(hex::encode_upper);
     format!("{query}\t{database}\t{user}\t{client}\t{host}\t{first}\t3\t1700000000\t{listed}\t0\t{ids}")
@@ -192,10 +212,10 @@ fn uses(lines: &[String], ours: &[&str]) -> Vec<ColumnUse> {
 #[test]
 fn uses_are_put_together_by_client() {
     let lines = [
-        line("SELECT c FROM d.t WHERE id = 1", "curl", true, 0, ""),
-        line("SELECT id, c FROM d.t", "curl", true, 0, ""),
-        line("SELECT * FROM d.t", "curl", true, 0, ""),
-        line("SELECT id FROM d.t", "curl", true, 0, ""),
+        line("SELECT c FROM d.t WHERE id = 1", "curl", true, "0", ""),
+        line("SELECT id, c FROM d.t", "curl", true, "0", ""),
+        line("SELECT * FROM d.t", "curl", true, "0", ""),
+        line("SELECT id FROM d.t", "curl", true, "0", ""),
     ];
     let found = uses(&lines, &[]);
     let told: Vec<_> = found.iter().map(|one| (one.how, one.queries, one.host.as_str())).collect();
@@ -205,19 +225,80 @@ fn uses_are_put_together_by_client() {
 
 #[test]
 fn what_servers_send_each_other_counts_once() {
-    let sent = line("SELECT c FROM d.t", "", false, 0, "AA,BB");
+    let sent = line("SELECT c FROM d.t", "", false, "0", "AA,BB");
     assert_eq!(uses(std::slice::from_ref(&sent), &["AA", "BB"]), []);
     assert_eq!(uses(&[sent], &["AA"])[0].queries, 1, "a server that is none of the cluster sent the other one");
-    assert_eq!(uses(&[line("INSERT INTO d.t (id, c) VALUES", "ClickHouse Distributed_default", true, 0, "")], &[]), []);
+    assert_eq!(
+        uses(&[line("INSERT INTO d.t (id, c) VALUES", "ClickHouse Distributed_default", true, "0", "")], &[]),
+        []
+    );
 }
 
 #[test]
 fn what_the_server_lists_is_believed() {
-    assert_eq!(uses(&[line("SELECT id FROM merge('d', '^t')", "curl", true, 2, "")], &[])[0].how, How::Named);
-    assert_eq!(uses(&[line("SELECT * FROM merge('d', '^t')", "curl", true, 2, "")], &[])[0].how, How::Star);
-    assert_eq!(uses(&[line("ALTER TABLE d.t ADD COLUMN c String", "curl", true, 2, "")], &[]), []);
-    assert_eq!(uses(&[line("SELECT * FROM (SELECT id FROM d.t)", "curl", true, 1, "")], &[]), []);
-    assert_eq!(uses(&[line("SELECT count() FROM (SELECT c FROM d.t)", "curl", true, 1, "")], &[])[0].how, How::Named);
+    assert_eq!(uses(&[line("SELECT id FROM merge('d', '^t')", "curl", true, "2", "")], &[])[0].how, How::Named);
+    assert_eq!(uses(&[line("SELECT * FROM merge('d', '^t')", "curl", true, "2", "")], &[])[0].how, How::Star);
+    assert_eq!(uses(&[line("ALTER TABLE d.t ADD COLUMN c String", "curl", true, "2", "")], &[]), []);
+    assert_eq!(uses(&[line("SELECT * FROM (SELECT id FROM d.t)", "curl", true, "1", "")], &[]), []);
+    assert_eq!(uses(&[line("SELECT count() FROM (SELECT c FROM d.t)", "curl", true, "1", "")], &[])[0].how, How::Named);
+}
+
+#[test]
+fn what_is_inserted_is_no_matter_of_what_was_read() {
+    let listed =
+        |query: &str, digit: &str| uses(&[line(query, "curl", true, digit, "")], &[]).first().map(|one| one.how);
+    assert_eq!(listed("INSERT INTO d.t SELECT * FROM d.o", "1"), Some(How::Star));
+    assert_eq!(listed("INSERT INTO d.t SELECT id, x FROM d.o", "1"), Some(How::Star));
+    assert_eq!(listed("INSERT INTO d.t (id) SELECT id FROM (SELECT * FROM d.t)", "1"), None);
+    assert_eq!(listed("SELECT c FROM starred", "1"), Some(How::Named), "a view's own * is not the query's");
+    assert_eq!(listed("/* app */ SELECT x FROM gone", "2"), Some(How::Named), "a view that is no longer there");
+    assert_eq!(listed("-- app\nSELECT * FROM gone", "2"), Some(How::Star));
+}
+
+#[test]
+fn of_several_columns_each_is_listed() {
+    let columns = ["c".to_owned(), "v".to_owned()];
+    let question = Unread { columns: columns.to_vec(), ..question() };
+    let lines = [line("SELECT x FROM gone", "a", true, "12", ""), line("SELECT * FROM d.t", "b", true, "21", "")];
+    let answers = Answer::all(&lines.join("\n")).unwrap().unwrap();
+    let found = found(&question, &[(paths(), answers)], &std::collections::BTreeSet::new());
+    let told: Vec<_> = found.iter().map(|one| (one.client.as_str(), one.column.as_str(), one.how)).collect();
+    assert_eq!(told, [("b", "c", How::Star), ("a", "v", How::Named)]);
+    assert!(Answer::all(&line("SELECT 1", "a", true, "3", "")).is_err());
+    let listing = paths().listing(&columns);
+    assert!(listing.contains("'d.t.`v`'") && listing.contains("endsWith(name, '.v')"), "{listing}");
+}
+
+#[test]
+fn what_is_cut_may_use_the_column() {
+    let cut = |query: &str, digit: &str| {
+        let line = line(query, "curl", true, digit, "").replace(&format!("\t{digit}\t0\t"), &format!("\t{digit}\t1\t"));
+        uses(&[line], &[]).first().map(|one| one.how)
+    };
+    assert_eq!(cut("SELECT id FROM d.o (removed 7 characters)", "0"), Some(How::Perhaps));
+    assert_eq!(cut("(removed 49 characters)", "2"), Some(How::Perhaps));
+    assert_eq!(cut("SELECT id (removed 7 characters) FROM d.o", "1"), None);
+    assert_eq!(cut("INSERT INTO (removed 7 characters) SELECT id FROM d.o", "1"), Some(How::Perhaps));
+}
+
+#[test]
+fn queries_of_one_kind_have_the_same_names() {
+    let flags = paths().flags(&["c_1".to_owned()]);
+    assert!(flags.contains(r"(?:^|[^\\pL\\pN_])c_1(?:[^\\pL\\pN_]|$)"), "{flags}");
+    assert!(flags.contains("extractAll(query, ") && flags.contains("columns"), "{flags}");
+    let (table, columns) = (TableName::new("d", "t"), ["c".to_owned()]);
+    let uses = |log: &[&str]| {
+        let logs = [(ReplicaId::new(1, 1), log.iter().map(ToString::to_string).collect())].into();
+        unread(&Asked { table: &table, columns: &columns, seconds: 100, by_star: true }, &logs).logs[0].clone()
+    };
+    let new = uses(&["columns", "normalized_query_hash", "settings_profile_elements.setting_name"]);
+    let sql = new.uses.to_string();
+    assert!(sql.contains("normalizedQueryHashKeepNames(query)") && sql.contains("FROM system.processes"), "{sql}");
+    assert!(sql.contains("(removed ") && new.profiles.is_some(), "{sql}");
+    let old = uses(&["Settings.Names"]);
+    let sql = old.uses.to_string();
+    assert!(sql.contains(r"[0-9]+\\b") && sql.contains("indexOf(Settings.Names"), "{sql}");
+    assert_eq!(old.profiles, None);
 }
 
 fn usage(uses: Vec<ColumnUse>, logs: [LogOf; 2]) -> Usage {
@@ -244,7 +325,7 @@ fn columns_go_when_every_log_proves_that_nobody_reads_them() {
 #[test]
 fn a_use_holds_until_it_is_long_ago() {
     let mut question = question();
-    let by_star = uses(&[line("SELECT * FROM d.t", "curl", true, 0, "")], &[]);
+    let by_star = uses(&[line("SELECT * FROM d.t", "curl", true, "0", "")], &[]);
     let all = || usage(by_star.clone(), [log(1, 100), log(2, 100)]);
     let held_by = held(&question, &all()).unwrap();
     assert!(
@@ -282,9 +363,16 @@ fn settings_that_leave_queries_out_are_flaws() {
 }
 
 #[test]
+fn settings_of_others_are_flaws_too() {
+    assert_eq!(flaw_of_others("log_queries\t1\tprofile default"), None);
+    let found = flaw_of_others("log_queries\t1\tprofile default\nlog_queries\t0\tprofile quiet").unwrap();
+    assert_eq!(found, "by profile quiet, log_queries is off: queries are not logged");
+}
+
+#[test]
 fn answers_that_cannot_be_read_are_refused() {
     assert!(Answer::all("a\tb").is_err() && definitions("zz\t\t\t\t").is_err());
     assert!(definitions("").unwrap().is_empty());
-    let many = vec![line("SELECT 1", "", true, 0, ""); crate::plan::LOG_SHAPES_MAX + 1].join("\n");
+    let many = vec![line("SELECT 1", "", true, "0", ""); crate::plan::LOG_SHAPES_MAX + 1].join("\n");
     assert_eq!(Answer::all(&many).unwrap(), None, "more than can be looked at is no proof");
 }

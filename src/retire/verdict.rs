@@ -38,6 +38,14 @@ pub fn flaw(settings: &str) -> Option<String> {
         .map(|_| "log_queries_min_type: only failed queries are logged".to_owned())
 }
 
+/// The same of what others have set, from lines of name, value and whose it is.
+pub fn flaw_of_others(settings: &str) -> Option<String> {
+    settings.lines().find_map(|line| {
+        let (setting, whose) = line.rsplit_once('\t')?;
+        Some(format!("by {whose}, {}", flaw(setting)?))
+    })
+}
+
 /// What holds the columns; nothing if every log proves that nobody has read them.
 pub fn held(unread: &Unread, usage: &Usage) -> Option<Held> {
     let counts = |one: &&ColumnUse| unread.by_star || one.how != How::Star;
@@ -76,7 +84,7 @@ fn sentence(one: &ColumnUse) -> String {
     let how = match how {
         How::Named => "",
         How::Star => " by * alone",
-        How::Perhaps => " perhaps (a query that cannot be read)",
+        How::Perhaps => " perhaps (a query that cannot be read, or not whole)",
     };
     format!("column {column} was used{how} {times} by {who} from {host}, last at {}", moment(*last))
 }

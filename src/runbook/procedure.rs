@@ -342,7 +342,7 @@ fn mutations(wait: &AwaitMutations) -> Vec<Passage<'_>> {
 fn unread(work: &Unread) -> Vec<Passage<'_>> {
     let mut passages = Vec::new();
     for log in &work.logs {
-        let lines = vec![
+        let mut lines = vec![
             line(Role::Do, "writes the log out", Sql::Fixed(&work.flush)),
             line(Role::Before, "1: there is a log", Sql::Fixed(&work.is_there)),
             line(
@@ -354,7 +354,7 @@ fn unread(work: &Unread) -> Vec<Passage<'_>> {
             line(Role::Ask, "what leads to the table: by these names queries reach it", Sql::Fixed(&work.definitions)),
             line(
                 Role::Ask,
-                "queries that have one of `{names}` in them: none may use the column",
+                "queries of the log, and those that run, that have one of `{names}` in them: none may use the column",
                 Sql::Chunk(&log.uses),
             ),
             line(
@@ -363,6 +363,9 @@ fn unread(work: &Unread) -> Vec<Passage<'_>> {
                 Sql::Chunk(&log.senders),
             ),
         ];
+        let whose = "the same of profiles, users and roles, where it may be asked";
+        let profiles = log.profiles.iter().map(|sql| line(Role::Before, whose, Sql::Fixed(sql)));
+        lines.splice(3..3, profiles);
         passages.push(once(log.on.clone(), lines));
     }
     passages

@@ -15,6 +15,7 @@ use crate::world::{assert_nothing_left, definitions, engine, everywhere, firsts,
 on_both_ends! {
     shared: a_reader_holds_the_column_until_it_stops,
         who_reads_is_told_from_who_does_not,
+        who_writes_and_what_runs_is_told,
         whoever_fails_because_the_column_is_gone_holds_its_values,
         a_log_that_is_too_short_holds_the_column;
     alone: a_log_that_is_lost_on_one_replica_holds_the_column;
@@ -87,6 +88,18 @@ impl<'a> Scene<'a> {
     fn plan(&self, unread_for: &str, more: &[&str]) -> Ran {
         let drop = self.sql("ALTER TABLE DB.t DROP COLUMN c");
         self.tool.expect(0, &[&["plan", "--sql", &drop, "--unread-for", unread_for], more].concat())
+    }
+
+    /// The uses that the plan has, as `how queries`.
+    #[track_caller]
+    fn uses(&self, planned: &Ran) -> Vec<String> {
+        let json = self.tool.plan_json();
+        let uses = json.pointer("/retirement/usage/uses").or(json.pointer("/plan/retirement/usage/uses"));
+        let uses = uses.unwrap_or_else(|| panic!("{planned}")).as_array().expect("uses").clone();
+        let mut told: Vec<String> =
+            uses.iter().map(|one| format!("{} {}", one["how"].as_str().unwrap(), one["queries"])).collect();
+        told.sort();
+        told
     }
 
     #[track_caller]
@@ -164,15 +177,7 @@ fn a_reader_holds_the_column_until_it_stops(cluster: &Running) {
 
 fn who_reads_is_told_from_who_does_not(cluster: &Running) {
     let scene = Scene::new(cluster, "retire_told");
-    let uses = |planned: &Ran| {
-        let json = scene.tool.plan_json();
-        let uses = json.pointer("/retirement/usage/uses").or(json.pointer("/plan/retirement/usage/uses"));
-        let uses = uses.unwrap_or_else(|| panic!("{planned}")).as_array().expect("uses").clone();
-        let mut told: Vec<String> =
-            uses.iter().map(|one| format!("{} {}", one["how"].as_str().unwrap(), one["queries"])).collect();
-        told.sort();
-        told
-    };
+    let uses = |planned: &Ran| scene.uses(planned);
     // Negative control: what does not use it is not told, nor is what the tool itself asks and what servers ask each other.
     scene.read("SELECT v FROM DB.t");
     scene.read("SELECT count(*) FROM DB.read");
@@ -215,6 +220,44 @@ fn who_reads_is_told_from_who_does_not(cluster: &Running) {
         .tool
         .expect(64, &["plan", "--sql", &scene.sql("ALTER TABLE DB.t ADD COLUMN z UInt8"), "--unread-for", "1h"]);
     assert!(other.stderr.contains("more than drop columns"), "{other}");
+}
+
+fn who_writes_and_what_runs_is_told(cluster: &Running) {
+    let scene = Scene::new(cluster, "retire_writes");
+    let local = engine(cluster.replicates(), "MergeTree", scene.db, "m", "");
+    let tables = [
+        format!("CREATE TABLE DB.m (id UInt64, m1 UInt8, m10 UInt8) ENGINE = {local} ORDER BY id"),
+        "CREATE TABLE DB.o (id UInt64, a UInt8, b UInt8) ENGINE = MergeTree ORDER BY id".to_owned(),
+    ];
+    everywhere(cluster, &tables.each_ref().map(|sql| scene.sql(sql)).each_ref().map(String::as_str));
+    let plan = |unread_for: &str| {
+        let drop = scene.sql("ALTER TABLE DB.m DROP COLUMN m1");
+        scene.uses(&scene.tool.expect(0, &["plan", "--sql", &drop, "--unread-for", unread_for]))
+    };
+    // It began before the time that is asked for, and has not ended.
+    let port = cluster.replicas().last().expect("replicas").1.http;
+    let running = scene.sql(
+        "SELECT count() FROM numbers(30) WHERE NOT ignore(sleepEachRow(1), (SELECT max(m1) FROM DB.m)) SETTINGS max_block_size = 1",
+    );
+    scope(|scope| {
+        scope.spawn(|| block_on(send(port, "query_id=retire-runs", &running)));
+        sleep(Duration::from_secs(3));
+        let uses = plan("1s");
+        scene.read("KILL QUERY WHERE query_id = 'retire-runs' SYNC");
+        assert_eq!(uses, ["named 1"]);
+    });
+    // Without a list of columns, from a table that has others. Then two that differ in a number, which is no literal, the other one
+    // last.
+    scene.read("INSERT INTO DB.m SELECT * FROM DB.o");
+    scene.read("INSERT INTO DB.m (id, m1) VALUES (1, 1)");
+    sleep(Duration::from_millis(1100));
+    scene.read("INSERT INTO DB.m (id, m10) VALUES (1, 1)");
+    assert_eq!(plan("1h"), ["named 2", "star 1"]);
+    let asks_for_profiles = scene.tool.plan_json().to_string().contains("system.settings_profile_elements");
+    assert_eq!(asks_for_profiles, !cluster.replicates(), "old servers do not tell of profiles");
+    // What alters another table, by what this one says.
+    scene.read("ALTER TABLE DB.o DELETE WHERE id IN (SELECT id FROM DB.m WHERE m1 = 7)");
+    assert_ne!(plan("1h"), ["named 2", "star 1"]);
 }
 
 fn whoever_fails_because_the_column_is_gone_holds_its_values(cluster: &Running) {
