@@ -56,6 +56,8 @@ pub struct ColumnUse {
 pub enum How {
     /// It names the column, or goes through a view that does.
     Named,
+    /// It fails where the table has one column less: an insert without a list of columns, or of all that the table has; a table behind IN.
+    Counted,
     /// It asks for all columns, whatever they are.
     Star,
     /// It cannot be read, and may use the column.
@@ -91,6 +93,7 @@ impl How {
     pub fn words(self) -> &'static str {
         match self {
             Self::Named => "by name",
+            Self::Counted => "by the number of columns",
             Self::Star => "by * alone",
             Self::Perhaps => "perhaps",
         }

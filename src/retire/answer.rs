@@ -145,7 +145,11 @@ impl Answer {
     fn beside_its_text(&self, column: &str) -> How {
         let all = significant_tokens(&self.text)
             .is_ok_and(|tokens| tokens.iter().any(|token| &self.text[token.span.clone()] == "*"));
-        if all && !self.text.contains(column) { How::Star } else { How::Named }
+        match all && !self.text.contains(column) {
+            false => How::Named,
+            true if self.is_insert() => How::Counted,
+            true => How::Star,
+        }
     }
 
     /// The same as a use; of queries that other servers sent, so many.

@@ -1,4 +1,4 @@
-//! How one query uses a column of a table: by its name, by `*`, perhaps, or not at all.
+//! How one query uses a column of a table: by its name, by `*`, by the number of columns, perhaps, or not at all.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -106,7 +106,7 @@ impl Look<'_> {
         // Dictionaries are given names as strings or arguments.
         asked.reaches |= self.is_named_aside(query, tokens, &places);
         let Asked { mut found, own, foreign, reaches, is_unsure } = asked;
-        found.extend(self.is_a_set(query, tokens).then_some(How::Star));
+        found.extend(self.is_a_set(query, tokens).then_some(How::Counted));
         if reaches {
             let is_sure = !is_unsure;
             let names = self.is_ours(query, tokens, &own, &foreign);
@@ -142,7 +142,7 @@ impl Look<'_> {
                     // What asks the view asks for the column by that.
                     Some(how @ (How::Named | How::Perhaps)) => _ = asked.found.insert(how),
                     // It is as good as the table.
-                    Some(How::Star) => {
+                    Some(How::Star | How::Counted) => {
                         asked.reaches = true;
                         asked.own.extend(called);
                     }
@@ -159,7 +159,8 @@ impl Look<'_> {
 
     /// What is written is used too: an insert that names the column fails once it is gone, and one without a list gives a value too many.
     fn insert(&self, query: &str, tokens: &[Token]) -> Option<How> {
-        let read = self.within(query, tokens);
+        // As many values as the table has columns go on.
+        let read = self.within(query, tokens).map(|how| if how == How::Star { How::Counted } else { how });
         let mut at = 1;
         while tokens.get(at).is_some_and(|token| is(query, token, "INTO") || is(query, token, "TABLE")) {
             at += 1;
@@ -176,7 +177,7 @@ impl Look<'_> {
         };
         let or_perhaps = |how| Some(if sure { how } else { How::Perhaps });
         if tokens.get(next).is_none_or(|token| token.kind != TokenKind::Open) {
-            return or_perhaps(How::Star);
+            return or_perhaps(How::Counted);
         }
         let list: Vec<Token> =
             tokens[next + 1..].iter().take_while(|token| token.kind != TokenKind::Close).cloned().collect();
@@ -185,7 +186,7 @@ impl Look<'_> {
         }
         let text = &query[tokens[next].span.start..list.last().map_or(tokens[next].span.end, |last| last.span.end)];
         let all = list.iter().any(|token| &query[token.span.clone()] == "*") || asks_by_pattern(text, self.column);
-        all.then(|| or_perhaps(How::Star)).flatten()
+        all.then(|| or_perhaps(How::Counted)).flatten()
     }
 
     /// Whether it is sure that an insert goes to the table, and the token behind what it goes to.

@@ -96,17 +96,31 @@ fn who_asks_for_all_is_told_apart() {
             "SELECT id, * FROM starred",
             "SELECT COLUMNS('^.$') FROM d.t",
             "FROM d.t",
+            "SELECT * FROM over",
+        ]
+        .map(|query| (query, Some(How::Star))),
+    );
+}
+
+#[test]
+fn who_fails_with_one_column_less_is_told_apart() {
+    assert_how(
+        &[
             "INSERT INTO d.t VALUES",
             "INSERT INTO TABLE FUNCTION cluster('main', d.t) VALUES",
-            "SELECT * FROM over",
             "INSERT INTO x SELECT * FROM d.t",
             "INSERT INTO d.t SELECT id, x FROM d.o",
             "INSERT INTO d.t (COLUMNS('^(id|c)$')) VALUES",
             "SELECT id FROM d.o WHERE (id, x) IN d.t",
             "SELECT id FROM d.o WHERE (id, x) NOT IN (t)",
         ]
-        .map(|query| (query, Some(How::Star))),
+        .map(|query| (query, Some(How::Counted))),
     );
+    let mut question = question();
+    question.by_star = false;
+    let blind = uses(&[line("INSERT INTO d.t VALUES", "curl", true, "0", "")], &[]);
+    let held = held(&question, &usage(blind, [log(1, 100), log(2, 100)])).unwrap();
+    assert!(held.text().contains("by the number of columns"), "--except-star is about reads: {held:?}");
 }
 
 #[test]
@@ -247,8 +261,8 @@ fn what_the_server_lists_is_believed() {
 fn what_is_inserted_is_no_matter_of_what_was_read() {
     let listed =
         |query: &str, digit: &str| uses(&[line(query, "curl", true, digit, "")], &[]).first().map(|one| one.how);
-    assert_eq!(listed("INSERT INTO d.t SELECT * FROM d.o", "1"), Some(How::Star));
-    assert_eq!(listed("INSERT INTO d.t SELECT id, x FROM d.o", "1"), Some(How::Star));
+    assert_eq!(listed("INSERT INTO d.t SELECT * FROM d.o", "1"), Some(How::Counted));
+    assert_eq!(listed("INSERT INTO d.t SELECT id, x FROM d.o", "1"), Some(How::Counted));
     assert_eq!(listed("INSERT INTO d.t (id) SELECT id FROM (SELECT * FROM d.t)", "1"), None);
     assert_eq!(listed("SELECT c FROM starred", "1"), Some(How::Named), "a view's own * is not the query's");
     assert_eq!(listed("/* app */ SELECT x FROM gone", "2"), Some(How::Named), "a view that is no longer there");

@@ -83,6 +83,7 @@ fn sentence(one: &ColumnUse) -> String {
     let times = if *queries == 1 { "once".to_owned() } else { format!("{queries} times") };
     let how = match how {
         How::Named => "",
+        How::Counted => " by the number of columns (an insert without a list of them, or a table behind IN)",
         How::Star => " by * alone",
         How::Perhaps => " perhaps (a query that cannot be read, or not whole)",
     };
