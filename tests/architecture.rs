@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Where I/O is. `render` and the others are pure as a whole; `execute`, `journal` and `config` in part.
-const WITH_IO: [&str; 18] = [
+const WITH_IO: [&str; 19] = [
     "main.rs",
     "lib.rs",
     "cli",

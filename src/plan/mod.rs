@@ -48,7 +48,7 @@ use crate::names::{ReplicaId, TableName, own_name};
 use crate::snapshot::Capability;
 
 /// The version of the plan file that this build writes and reads.
-pub const FORMAT_VERSION: u32 = 10;
+pub const FORMAT_VERSION: u32 = 11;
 /// Most rows that are looked at one by one when two tables differ.
 pub const SUSPECTS_MAX: usize = 100_000;
 
