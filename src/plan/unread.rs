@@ -11,7 +11,7 @@ pub const LOG_SHAPES_MAX: usize = 5_000;
 /// Of longer queries only so much is read.
 pub const QUERY_BYTES_MAX: usize = 100_000;
 /// What servers have that tell kinds of queries apart themselves.
-const HASH: &str = "normalized_query_hash";
+const HASH: &str = "normalizedQueryHashKeepNames()";
 /// What servers have that say what profiles, users and roles set.
 const PROFILES: &str = "settings_profile_elements.setting_name";
 /// Settings by which queries are left out of a log.
@@ -35,10 +35,12 @@ pub struct Asked<'a> {
     pub by_star: bool,
 }
 
-/// Asks for the columns of a replica's log, nothing where there is none; and whether it can say what profiles of users set.
+/// Asks for the columns of a replica's log, nothing where there is none; whether it can say what profiles of users set; and whether
+/// it tells kinds of queries apart by all of their names.
 pub fn log_columns() -> &'static str {
-    "SELECT if(table = 'query_log', name, concat(table, '.', name)) AS found FROM system.columns WHERE database = 'system' \
-     AND (table = 'query_log' OR table = 'settings_profile_elements' AND name = 'setting_name') ORDER BY found"
+    "SELECT found FROM (SELECT if(table = 'query_log', name, concat(table, '.', name)) AS found FROM system.columns \
+     WHERE database = 'system' AND (table = 'query_log' OR table = 'settings_profile_elements' AND name = 'setting_name') \
+     UNION ALL SELECT concat(name, '()') AS found FROM system.functions WHERE name = 'normalizedQueryHashKeepNames') ORDER BY found"
 }
 
 /// The questions, to replicas whose logs have these columns. One that has no log yet is asked for what all logs have.

@@ -13,6 +13,9 @@ use crate::names::{ReplicaId, quote_string};
 
 /// Shapes of queries that are read from one replica, at most.
 const SHAPES_MAX: usize = 5_000;
+/// A function that tells queries apart by all but their literals, and one that draws some of many.
+const SHAPE: &str = "normalizedQueryHashKeepNames";
+const SAMPLE: &str = "groupArraySample";
 /// Longer queries are left out.
 const QUERY_BYTES_MAX: usize = 100_000;
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -63,21 +66,23 @@ impl Cluster {
         if columns.is_empty() {
             return Err(LogError::Missing(on));
         }
-        let samples = "SELECT count() FROM system.functions WHERE name = 'groupArraySample'";
-        let samples = self.run(on, &ask(samples.to_owned())).await? != "0";
-        let rows: Vec<Row> = self.rows(on, &ask(sql(question, &columns, samples))).await?;
+        let functions = format!("SELECT name FROM system.functions WHERE name IN ('{SAMPLE}', '{SHAPE}')");
+        let functions = self.run(on, &ask(functions)).await?;
+        let functions: Vec<&str> = functions.lines().collect();
+        let rows: Vec<Row> = self.rows(on, &ask(sql(question, &columns, &functions))).await?;
         Ok(rows.into_iter().map(Logged::from).collect())
     }
 }
 
-fn sql(question: &LogQuestion, columns: &[&str], samples: bool) -> String {
+fn sql(question: &LogQuestion, columns: &[&str], functions: &[&str]) -> String {
     let has = |name: &str| columns.contains(&name);
     let database = if has("current_database") { "toString(current_database)" } else { "''" };
-    // Where the server knows what differs in literals alone, it sends some of each; else all, and they are grouped here.
-    let (examples, group) = match (has("normalized_query_hash"), samples) {
-        (true, true) => (format!("groupArraySample({EXAMPLES_MAX}, 1)(query)"), "normalized_query_hash"),
-        (true, false) => (format!("arraySort(groupUniqArray({EXAMPLES_MAX})(query))"), "normalized_query_hash"),
-        (false, _) => ("[query]".to_owned(), "query"),
+    // Where the server tells what differs in literals alone, it sends some of each; else all, and they are grouped here. Its own
+    // normalized_query_hash takes names with digits for literals.
+    let (examples, group) = match (functions.contains(&SHAPE), functions.contains(&SAMPLE)) {
+        (true, true) => (format!("{SAMPLE}({EXAMPLES_MAX}, 1)(query)"), format!("{SHAPE}(query)")),
+        (true, false) => (format!("arraySort(groupUniqArray({EXAMPLES_MAX})(query))"), format!("{SHAPE}(query)")),
+        (false, _) => ("[query]".to_owned(), "query".to_owned()),
     };
     let kind = if has("query_kind") { "AND query_kind IN ('Select', 'Insert')" } else { "" };
     let window = question.window_seconds;

@@ -15,6 +15,7 @@ use crate::world::{assert_nothing_left, databases, engine, everywhere, firsts, p
 on_both_ends! {
     shared: what_is_predicted_is_what_rebuilt_tables_read,
         literals_are_kept_out_unless_asked_for,
+        digits_of_names_are_no_literals,
         what_cannot_be_evaluated_is_said,
         an_engine_that_merges_rows_keeps_them_and_its_key,
         a_skip_index_is_told_with_what_it_truly_leaves,
@@ -272,6 +273,24 @@ fn literals_are_kept_out_unless_asked_for(cluster: &Running) {
     let today = whole["rows_read"][0].as_u64().unwrap();
     assert_eq!(today, 2 * ROWS, "{whole}");
     assert_eq!(databases(cluster), before);
+}
+
+/// Servers' own hashes of queries take `top_100` for a literal.
+fn digits_of_names_are_no_literals(cluster: &Running) {
+    let scene = Scene::new(cluster, "evaluate_digits");
+    let top = |name: u32, tenant: u32| {
+        cluster
+            .query(first(), &format!("SELECT max(size) AS top_{name} FROM evaluate_digits.t WHERE tenant = {tenant}"));
+    };
+    (1..4).for_each(|tenant| top(100, tenant));
+    top(1000, 4);
+    let report = scene.report(&["--order-by", "(event)"]);
+    let queries = report["queries"].as_array().unwrap();
+    let count = |name: &str| {
+        queries.iter().find(|query| query["query"].as_str().unwrap().contains(name)).unwrap()["count"].clone()
+    };
+    assert_eq!((count("top_100 "), count("top_1000 ")), (3.into(), 1.into()), "{queries:?}");
+    assert_eq!(queries.len(), 2, "{queries:?}");
 }
 
 fn what_cannot_be_evaluated_is_said(cluster: &Running) {
