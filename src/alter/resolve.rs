@@ -38,7 +38,7 @@ pub fn resolve(sql: &str, snapshot: &Snapshot) -> Result<Alter, AlterError> {
     let change = Change::of_alter(&alteration, sql, snapshot)?;
     let named = alteration.table.in_database(DEFAULT_DATABASE);
     let local = snapshot.replicas.keys().find_map(|id| snapshot.table(*id, &change.table));
-    alteration.commands = in_order(of_parts(alteration.commands, local), local);
+    alteration.commands = in_order(&of_parts(alteration.commands, local), local);
     let commands = commands(&alteration, local, !snapshot.all_have(Capability::MutationsSync));
     refuse_unplanned(&change.table, &commands)?;
     let class = commands.iter().map(|command| command.class).max().unwrap_or(Class::MetadataOnly);

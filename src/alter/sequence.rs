@@ -1,5 +1,7 @@
 //! The commands of one ALTER as servers take them: each for one column, and in an order in which none misses what another one does.
 
+use std::collections::BTreeSet;
+
 use super::commands::declaration;
 use crate::catalog::Table;
 use crate::ddl::{AlterCommand, Form, Text, computes_with, speaks_of};
@@ -24,21 +26,36 @@ fn parts(command: &AlterCommand, table: Option<&Table>) -> Option<Vec<AlterComma
 }
 
 /// The commands in their order, but for those that servers would refuse so.
-pub(super) fn in_order(mut commands: Vec<AlterCommand>, table: Option<&Table>) -> Vec<AlterCommand> {
+pub(super) fn in_order(commands: &[AlterCommand], table: Option<&Table>) -> Vec<AlterCommand> {
+    let after: Vec<Option<String>> = commands.iter().map(placed_after).collect();
+    let all = 0..commands.len();
+    let behind = |one: usize| -> Vec<usize> {
+        let comes_first =
+            |other: &usize| comes_first(&commands[one], &commands[*other], after[*other].as_deref(), table);
+        all.clone().filter(|other| *other != one).filter(comes_first).collect()
+    };
+    let behind: Vec<Vec<usize>> = all.clone().map(behind).collect();
+    let mut before = vec![0_usize; commands.len()];
+    behind.iter().flatten().for_each(|other| before[*other] += 1);
+    let mut left: BTreeSet<usize> = all.collect();
     let mut ordered = Vec::new();
-    while !commands.is_empty() {
-        let waits = |at: usize| {
-            let others = commands.iter().enumerate().filter(|(other, _)| *other != at);
-            others.into_iter().any(|(_, other)| comes_first(other, &commands[at], table))
-        };
-        let next = (0..commands.len()).find(|at| !waits(*at)).unwrap_or(0);
-        ordered.push(commands.remove(next));
+    while let Some(first) = left.first().copied() {
+        let next = left.iter().copied().find(|at| before[*at] == 0).unwrap_or(first);
+        left.remove(&next);
+        behind[next].iter().for_each(|other| before[*other] -= 1);
+        ordered.push(commands[next].clone());
     }
     ordered
 }
 
-/// Whether `one` must come before `other`, wherever they stand.
-fn comes_first(one: &AlterCommand, other: &AlterCommand, table: Option<&Table>) -> bool {
+/// The column behind which an added one is placed.
+fn placed_after(command: &AlterCommand) -> Option<String> {
+    let is_added = command.form == Form::AddColumn;
+    is_added.then(|| declaration(&command.text.text).ok()?.after()).flatten()
+}
+
+/// Whether `one` must come before `other`, wherever they stand; `after` is the column behind which that is placed.
+fn comes_first(one: &AlterCommand, other: &AlterCommand, after: Option<&str>, table: Option<&Table>) -> bool {
     let Some(column) = one.subject.as_deref() else { return false };
     match (one.form, other.form) {
         (Form::DropColumn, Form::DropColumn) => {
@@ -47,9 +64,7 @@ fn comes_first(one: &AlterCommand, other: &AlterCommand, table: Option<&Table>) 
             let needed = other.subject.as_deref().filter(|needed| *needed != column);
             default.zip(needed).is_some_and(|(default, needed)| computes_with(default, needed))
         }
-        (Form::AddColumn, Form::AddColumn) => {
-            declaration(&other.text.text).is_ok_and(|declared| declared.after().as_deref() == Some(column))
-        }
+        (Form::AddColumn, Form::AddColumn) => after == Some(column),
         (Form::AddColumn, Form::AddIndex | Form::AddProjection | Form::AddConstraint) => {
             speaks_of(&other.text.text, column)
         }
