@@ -205,7 +205,9 @@ fn a_replica_that_hangs_for_a_while_holds_a_run_up_and_no_more(cluster: &Running
 
 fn a_server_that_dies_in_the_backfill_is_restarted_and_the_run_goes_on(cluster: &Running) {
     let victim = Victim::new(cluster, "server_died");
-    for id in first_and_last(cluster) {
+    // With Keeper a killed replica waits for its last session to end, half a minute: there it is the one that has the lock alone.
+    let victims = first_and_last(cluster).into_iter().take(if cluster.replicates() { 1 } else { 2 });
+    for id in victims {
         let tool = Tool::new(cluster);
         let key = victim.plan(&tool);
         tool.approve(&["start", "cutover", "finalize"]);

@@ -203,15 +203,15 @@ fn switches(cluster: &Running) -> Vec<Switch> {
 }
 
 fn every_engine_takes_the_place_of_another(cluster: &Running) {
-    for switch in switches(cluster) {
+    for (number, switch) in switches(cluster).iter().enumerate() {
         println!("{}", switch.name);
-        switched(cluster, &switch);
+        switched(cluster, switch, number == 0);
     }
 }
 
-/// There, back, there again and to the end, with what comes in meanwhile.
+/// There and back, with what comes in meanwhile; then to the end, which is the same for all engines.
 #[track_caller]
-fn switched(cluster: &Running, switch: &Switch) {
+fn switched(cluster: &Running, switch: &Switch, to_the_end: bool) {
     let db = &format!("switch_{}", switch.name);
     let table = |[family, args]: [&str; 2]| {
         let engine = engine(cluster.replicates(), family, db, "t", args);
@@ -261,11 +261,13 @@ fn switched(cluster: &Running, switch: &Switch) {
     tool.expect(0, &["rollback", PLAN]);
     assert_eq!(same("t"), said, "{}: what came in is there after the way back", switch.name);
 
-    tool.approve(&["start", "cutover", "finalize"]);
-    tool.expect(0, &["execute", PLAN]);
-    assert_eq!(same("t"), said, "{}", switch.name);
-    let again = tool.expect(0, &["plan", "--target", "wanted.sql", "-o", "again.json"]);
-    assert!(again.stderr.contains("no change"), "{again}");
+    if to_the_end {
+        tool.approve(&["start", "cutover", "finalize"]);
+        tool.expect(0, &["execute", PLAN]);
+        assert_eq!(same("t"), said, "{}", switch.name);
+        let again = tool.expect(0, &["plan", "--target", "wanted.sql", "-o", "again.json"]);
+        assert!(again.stderr.contains("no change"), "{again}");
+    }
     assert_nothing_left(cluster, db);
     everywhere(cluster, &[&format!("DROP DATABASE {db}")]);
 }
