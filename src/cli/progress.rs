@@ -171,7 +171,9 @@ fn line(news: &News<'_>, last: &Mutex<BTreeMap<String, Instant>>) -> Option<Stri
         News::Mutating { step, replica, parts } => is_due(last, format!("{} {replica}", step.id), true)
             .then(|| format!("{:<22} {parts} parts to do on {replica}", step.id)),
         News::Held { step, why } => {
-            is_due(last, format!("{} held", step.id), true).then(|| format!("{:<22} held back: {why}", step.id))
+            // Another reason is told at once, other figures are not.
+            let reason: String = why.chars().filter(|c| !c.is_ascii_digit()).collect();
+            is_due(last, format!("{} {reason}", step.id), true).then(|| format!("{:<22} held back: {why}", step.id))
         }
         News::TookOver { .. }
         | News::Again { .. }
@@ -180,5 +182,21 @@ fn line(news: &News<'_>, last: &Mutex<BTreeMap<String, Instant>>) -> Option<Stri
         | News::Failed { .. }
         | News::Postponed { .. }
         | News::Undone(_) => final_line(news),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::fixture::plan;
+
+    #[test]
+    fn another_reason_is_told_at_once_and_other_figures_are_not() {
+        let (plan, last) = (plan(1), Mutex::default());
+        let told = |why: &str| line(&News::Held { step: &plan.steps[0], why }, &last).is_some();
+        assert!(told("5 inserts under way"));
+        assert!(!told("12 inserts under way"));
+        assert!(told("paused by the config file"));
+        assert!(!told("paused by the config file"));
     }
 }
