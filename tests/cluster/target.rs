@@ -169,8 +169,8 @@ fn several_alters_are_one_plan(cluster: &Running) {
             ["does not go together with `ADD COLUMN a UInt8 DEFAULT 3` in line 2", "3 │"],
         ),
         (
-            "ALTER TABLE DB.read DROP COLUMN s",
-            ["this statement is about `target_several`.`read`", "plan one file a table"],
+            "ALTER TABLE DB.other DROP COLUMN s",
+            ["this statement is about `target_several`.`other`", "plan one file a table"],
         ),
         ("ALTER TABLE DB.t DROP COLUMN", ["expected more of the command", "3 │"]),
         ("CREATE TABLE DB.u (a UInt8) ENGINE = Log", ["planned alone", "3 │"]),
@@ -180,7 +180,9 @@ fn several_alters_are_one_plan(cluster: &Running) {
     }
     let before = definitions(cluster, scene.db);
     let more = if cluster.replicates() {
-        "ALTER TABLE DB.t ADD COLUMN b UInt8 AFTER id; ALTER TABLE DB.t MODIFY COLUMN v UInt64 DEFAULT 8;"
+        // What is said of two tables of the chain is meant once.
+        "ALTER TABLE DB.t ADD COLUMN b UInt8 AFTER id; ALTER TABLE DB.read ADD COLUMN a UInt8 DEFAULT 3; \
+         ALTER TABLE DB.read MODIFY COLUMN v UInt64 DEFAULT 8;"
     } else {
         // Lists behind each other, which a server takes in brackets alone.
         "ALTER TABLE DB.t ADD INDEX i a TYPE minmax; ALTER TABLE DB.t MODIFY SETTING merge_with_ttl_timeout = 7; \
