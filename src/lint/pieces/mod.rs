@@ -3,13 +3,19 @@
 //! What is no token is reported, and reading goes on behind the next semicolon, or on the next line that begins a statement: what
 //! cannot be read hides nothing behind it. Tags of templates are stepped over as comments are, and so are the rows behind a COPY.
 
+mod open;
+mod tokens;
+mod words;
+
 use std::ops::Range;
 
+use open::Open;
+use tokens::Tokens;
+use words::{Beginning, beginning, end_of_rows, hides_nothing, is_any, resume_behind, takes_rows};
+
 use super::dialect::Dialect;
-use super::read::PostgresLexer;
 use super::sections::is_boundary;
-use crate::ddl::DdlError;
-use crate::ddl::lexer::{Lexer, Token, TokenKind};
+use crate::ddl::lexer::{Token, TokenKind};
 use crate::words::count;
 
 /// More places that cannot be read are only counted.
@@ -17,12 +23,8 @@ const UNREAD_SHOWN: usize = 100;
 /// Reading anew behind what is no token costs as much as the rest of the file is long. With this many bytes a file of 1 MB may have
 /// a thousand such places, and of what people write everything is read.
 const BYTES_READ_ANEW_MAX: usize = 1 << 30;
-/// Tokens kept of a statement that only carries rows.
-const TOKENS_OF_ROWS: usize = 64;
 /// Behind these, or a label, a statement of plpgsql begins.
 const CONTROL: [&str; 6] = ["BEGIN", "THEN", "ELSE", "LOOP", "EXCEPTION", ">"];
-/// A longer tag of a template is none.
-const TAG_BYTES_MAX: usize = 4_000;
 
 /// A statement, as tokens relative to its beginning.
 #[derive(Debug)]
@@ -43,75 +45,6 @@ pub(super) struct Piece {
 pub(super) struct Unread {
     pub(super) span: Range<usize>,
     pub(super) message: String,
-}
-
-enum DialectLexer<'a> {
-    ClickHouse(Lexer<'a>),
-    Postgres(PostgresLexer<'a>),
-}
-
-/// The tokens of a text from a place on, which can be moved.
-struct Tokens<'a> {
-    text: &'a str,
-    dialect: Dialect,
-    lexer: DialectLexer<'a>,
-    /// Where the lexer began.
-    from: usize,
-    /// Where the next token begins.
-    at: usize,
-}
-
-impl<'a> Tokens<'a> {
-    fn new(text: &'a str, dialect: Dialect) -> Self {
-        Self { text, dialect, lexer: Self::lexer(text, dialect), from: 0, at: 0 }
-    }
-
-    fn lexer(text: &'a str, dialect: Dialect) -> DialectLexer<'a> {
-        match dialect {
-            Dialect::ClickHouse => DialectLexer::ClickHouse(Lexer::new(text)),
-            Dialect::Postgres => DialectLexer::Postgres(PostgresLexer::new(text)),
-        }
-    }
-
-    fn go_to(&mut self, at: usize) {
-        (self.from, self.at) = (at, at);
-        self.lexer = Self::lexer(&self.text[at..], self.dialect);
-    }
-}
-
-impl Iterator for Tokens<'_> {
-    type Item = Result<Token, Unread>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if let Some(end) = end_of_tag(&self.text[self.at..]) {
-            let span = self.at..self.at + end;
-            self.go_to(span.end);
-            return Some(Ok(Token { kind: TokenKind::Comment, span }));
-        }
-        let next = match &mut self.lexer {
-            DialectLexer::ClickHouse(lexer) => {
-                lexer.next()?.map_err(|error: DdlError| Unread { span: error.span(), message: error.to_string() })
-            }
-            DialectLexer::Postgres(lexer) => lexer.next()?,
-        };
-        let placed = |span: Range<usize>| self.from + span.start..self.from + span.end;
-        let token = next
-            .map(|token| Token { kind: token.kind, span: placed(token.span) })
-            .map_err(|unread| Unread { span: placed(unread.span), ..unread });
-        self.at = token.as_ref().map_or(self.text.len(), |token| token.span.end);
-        Some(token)
-    }
-}
-
-/// The end of the tag `{% if x %}` or the comment `{# … #}` of a template with which a text begins.
-fn end_of_tag(text: &str) -> Option<usize> {
-    let close = match text.get(..2)? {
-        "{%" => "%}",
-        "{#" => "#}",
-        _ => return None,
-    };
-    let near = &text[..text.floor_char_boundary(TAG_BYTES_MAX)];
-    near[2..].find(close).map(|at| 2 + at + close.len())
 }
 
 /// The statements of a text, and what cannot be read.
@@ -152,18 +85,6 @@ struct Splitter<'a> {
     may_have_rows: bool,
     /// Words behind which a statement begins without `;` before it.
     control: &'static [&'static str],
-}
-
-/// The statement that is being gathered.
-#[derive(Default)]
-struct Open {
-    tokens: Vec<Token>,
-    comments: Vec<Range<usize>>,
-    brackets: Vec<Token>,
-    bad_bracket: Option<Unread>,
-    depth: usize,
-    end: usize,
-    only_rows: bool,
 }
 
 /// Places that cannot be read, of which only the first are kept.
@@ -316,147 +237,6 @@ impl<'a> Splitter<'a> {
         let open = std::mem::take(&mut self.open);
         self.pieces.push(open.piece());
         true
-    }
-}
-
-/// Whether a command of psql runs no SQL that stands elsewhere, and leaves the database as it is.
-fn hides_nothing(command: &str) -> bool {
-    const COMMANDS: [&str; 18] = [
-        "conninfo",
-        "echo",
-        "elif",
-        "else",
-        "encoding",
-        "endif",
-        "gset",
-        "if",
-        "prompt",
-        "pset",
-        "qecho",
-        "quit",
-        "q",
-        "restrict",
-        "set",
-        "timing",
-        "unrestrict",
-        "unset",
-    ];
-    let name = command.trim_start_matches('\\').split(|c: char| !c.is_ascii_alphabetic()).next();
-    name.is_some_and(|name| COMMANDS.contains(&name))
-}
-
-/// Where to read on behind what is no token: behind the next semicolon, or where a line before it begins a statement.
-fn resume_behind(text: &str, from: usize) -> Option<usize> {
-    let rest = &text[from..];
-    let semicolon = rest.find(';').map_or(rest.len(), |at| at + 1);
-    let breaks = rest[..semicolon].match_indices('\n').map(|(at, _)| at + 1);
-    let line = breaks.map(|at| at + blanks(&rest[at..])).find(|at| beginning(&rest[*at..]).is_some());
-    Some(from + line.unwrap_or(semicolon)).filter(|resume| *resume < text.len())
-}
-
-fn blanks(text: &str) -> usize {
-    text.len() - text.trim_start_matches([' ', '\t', '\r']).len()
-}
-
-/// What begins with a line that nothing but a statement begins with.
-enum Beginning {
-    /// A statement about tables and the like.
-    OfDefinition,
-    /// A statement about rows, which others may hold: `WITH a AS (…) DELETE FROM t`.
-    OfRows,
-}
-
-fn beginning(text: &str) -> Option<Beginning> {
-    const OBJECTS: [&str; 7] = ["TABLE", "DATABASE", "SCHEMA", "VIEW", "MATERIALIZED", "DICTIONARY", "TEMPORARY"];
-    const CREATED: [&str; 4] = ["INDEX", "UNIQUE", "OR", "TYPE"];
-    const BYTES: usize = 200;
-    /// `UPDATE ONLY s.t AS x SET`
-    const WORDS: usize = 7;
-    if !text.starts_with(|c: char| c.is_ascii_alphabetic()) {
-        return None;
-    }
-    let near = &text[..text.floor_char_boundary(BYTES)];
-    let words = near.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| !word.is_empty());
-    let words: Vec<&str> = words.take(WORDS).collect();
-    let [first, second, rest @ ..] = words.as_slice() else { return None };
-    let defines = |any: &[&str]| is_any(second, any).then_some(Beginning::OfDefinition);
-    let is_of_rows = match first.to_ascii_uppercase().as_str() {
-        "CREATE" => return defines(&OBJECTS).or_else(|| defines(&CREATED)),
-        "ALTER" | "DROP" | "TRUNCATE" | "RENAME" | "DETACH" => return defines(&OBJECTS),
-        "EXCHANGE" => return defines(&["TABLES"]),
-        "OPTIMIZE" | "LOCK" => return defines(&["TABLE"]),
-        "DELETE" => is_any(second, &["FROM"]),
-        "INSERT" => is_any(second, &["INTO"]),
-        "UPDATE" => !is_any(second, &["SET"]) && rest.iter().any(|word| is_any(word, &["SET"])),
-        _ => false,
-    };
-    is_of_rows.then_some(Beginning::OfRows)
-}
-
-fn is_any(word: &str, any: &[&str]) -> bool {
-    any.iter().any(|one| word.eq_ignore_ascii_case(one))
-}
-
-/// Whether rows follow the statement: `COPY t FROM stdin`.
-fn takes_rows(text: &str, piece: &Piece) -> bool {
-    let word = |token: &Token| &text[piece.span.start + token.span.start..piece.span.start + token.span.end];
-    is_any(word(&piece.tokens[0]), &["COPY"])
-        && piece.tokens.windows(2).any(|pair| is_any(word(&pair[0]), &["FROM"]) && is_any(word(&pair[1]), &["STDIN"]))
-}
-
-/// The end of rows that a line `\.` ends.
-fn end_of_rows(text: &str) -> Option<usize> {
-    let breaks = text.match_indices("\n\\.").map(|(at, ended)| at + ended.len());
-    let mut ends =
-        breaks.filter(|end| matches!(text[*end..].trim_start_matches('\r').chars().next(), None | Some('\n')));
-    ends.next()
-}
-
-impl Open {
-    fn push(&mut self, text: &str, token: Token) {
-        match token.kind {
-            TokenKind::Open => {
-                self.brackets.push(token.clone());
-                self.depth = self.depth.max(self.brackets.len());
-            }
-            TokenKind::Close => self.close_bracket(text, &token),
-            _ => {}
-        }
-        if self.tokens.is_empty() {
-            let word = &text[token.span.clone()];
-            self.only_rows = ["INSERT", "VALUES", "SELECT"].iter().any(|only| word.eq_ignore_ascii_case(only));
-        }
-        self.end = token.span.end;
-        if !self.only_rows || self.tokens.len() < TOKENS_OF_ROWS {
-            self.tokens.push(token);
-        }
-    }
-
-    fn close_bracket(&mut self, text: &str, token: &Token) {
-        let opening = self.brackets.pop().map(|open| &text[open.span]);
-        let pair = (opening.unwrap_or_default(), &text[token.span.clone()]);
-        if !matches!(pair, ("(", ")") | ("[", "]") | ("{", "}")) {
-            let message = "this bracket closes none".to_owned();
-            self.bad_bracket.get_or_insert(Unread { span: token.span.clone(), message });
-        }
-    }
-
-    fn piece(mut self) -> Piece {
-        let start = self.tokens[0].span.start;
-        if let Some(open) = self.brackets.pop() {
-            let message = "this bracket is not closed".to_owned();
-            self.bad_bracket.get_or_insert(Unread { span: open.span, message });
-        }
-        for token in &mut self.tokens {
-            token.span = token.span.start - start..token.span.end - start;
-        }
-        Piece {
-            span: start..self.end,
-            tokens: self.tokens,
-            comments: self.comments,
-            bad_bracket: self.bad_bracket,
-            depth: self.depth,
-        }
     }
 }
 
