@@ -7,7 +7,6 @@
 
 mod checks;
 mod dialect;
-mod dialect_by_place;
 mod known;
 mod new_tables;
 mod output;
@@ -111,7 +110,7 @@ impl Report {
 
 /// Looks at files; what tables some of them define is known in all, and which constraints earlier ones validate in later ones.
 pub fn lint(sources: Vec<Source>, choice: Choice) -> Report {
-    let decisions = dialect_by_place::decide(&sources, choice);
+    let decisions = dialect::decide(&sources, choice);
     let read: Vec<Read> =
         sources.into_iter().zip(decisions).map(|(source, decision)| Read::new(source, decision)).collect();
     let mut known = Known::default();

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Source;
-use super::dialect::{Choice, Decision, Dialect};
+use super::{Choice, Decision, Dialect};
+use crate::lint::Source;
 
 /// The dialect of each file.
-pub(super) fn decide(sources: &[Source], choice: Choice) -> Vec<Decision> {
+pub(in super::super) fn decide(sources: &[Source], choice: Choice) -> Vec<Decision> {
     let mut decisions: Vec<Decision> = sources.iter().map(|source| choice.decide(&source.text)).collect();
     let mut folders: BTreeMap<&str, Votes> = BTreeMap::new();
     for (source, decision) in sources.iter().zip(&decisions).filter(|(_, decision)| !decision.is_guessed) {
