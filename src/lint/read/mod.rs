@@ -2,16 +2,12 @@
 
 mod clickhouse;
 mod postgres;
-mod postgres_lexer;
-mod postgres_nested;
-mod postgres_session;
-mod postgres_upkeep;
 mod reach;
 mod syntax;
 
 use std::ops::Range;
 
-pub(super) use postgres_lexer::PostgresLexer;
+pub(super) use postgres::PostgresLexer;
 use reach::Word;
 pub(super) use reach::of_command;
 
@@ -35,7 +31,7 @@ pub(super) fn tokens(text: &str, dialect: Dialect) -> Vec<Token> {
 pub(super) fn statements(text: &str, dialect: Dialect) -> (Vec<Statement>, Vec<Unread>) {
     let (mut pieces, mut unread) = split(text, dialect);
     if dialect == Dialect::Postgres {
-        pieces = postgres_nested::whole_bodies(text, pieces);
+        pieces = postgres::whole_bodies(text, pieces);
     }
     let mut statements: Vec<Statement> = Vec::with_capacity(pieces.len());
     let mut judge = syntax::Judge::default();

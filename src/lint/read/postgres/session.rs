@@ -1,6 +1,6 @@
 //! What a session of PostgreSQL sets: transactions, and how long locks are waited for.
 
-use super::Cursor;
+use super::super::Cursor;
 use crate::lint::statement::{Act, What};
 
 /// What follows the first word of a statement about transactions.

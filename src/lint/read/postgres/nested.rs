@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Cursor, postgres, postgres_upkeep};
+use super::super::Cursor;
+use super::{judged, rows, upkeep};
 use crate::ddl::DdlError;
 use crate::ddl::lexer::{Token, TokenKind};
 use crate::ddl::reader::Reader;
@@ -25,7 +26,7 @@ pub(super) fn steps_to_inner(cursor: &mut Cursor<'_>) -> Result<bool, DdlError> 
     }
     if cursor.reader.text(0) == "(" {
         let options = cursor.bracketed()?;
-        return Ok(options.iter().any(|option| postgres_upkeep::is_on(&option.text, "ANALYZE")));
+        return Ok(options.iter().any(|option| upkeep::is_on(&option.text, "ANALYZE")));
     }
     let runs = cursor.reader.take(&["ANALYZE"]) || cursor.reader.take(&["ANALYSE"]);
     cursor.reader.take(&["VERBOSE"]);
@@ -75,7 +76,7 @@ fn changed(cursor: &mut Cursor<'_>, limited: &BTreeSet<String>) -> Result<Option
     if !updates && !cursor.reader.take(&["DELETE"]) {
         return Ok(None);
     }
-    let mut act = postgres::rows(cursor, start, updates)?;
+    let mut act = rows(cursor, start, updates)?;
     match &mut act.what {
         What::Update(reach) | What::Delete(reach) if is_limited && *reach == Reach::Some => *reach = Reach::Bounded,
         _ => {}
@@ -151,7 +152,7 @@ fn statements(text: &str, offset: usize, wrong: &mut Vec<Unread>, is_body: bool)
         if is_body && cursor.reader.sees(&["EXECUTE"]) {
             acts.extend(executed(&mut cursor, wrong));
         } else if cursor.reader.sees_any(&HEADS) {
-            match postgres::judged(&mut cursor) {
+            match judged(&mut cursor) {
                 Ok(found) => acts.extend(found),
                 Err(error) => wrong.push(cursor.unread(&error)),
             }
@@ -198,7 +199,7 @@ fn skip_control(reader: &mut Reader<'_>) {
 }
 
 /// Joins the pieces of which `BEGIN ATOMIC …; …; END` was made: it is the body of a function, and nothing of it is run.
-pub(super) fn whole_bodies(text: &str, pieces: Vec<Piece>) -> Vec<Piece> {
+pub(in crate::lint::read) fn whole_bodies(text: &str, pieces: Vec<Piece>) -> Vec<Piece> {
     let mut whole: Vec<Piece> = Vec::with_capacity(pieces.len());
     let mut open: Option<usize> = None;
     for piece in pieces {

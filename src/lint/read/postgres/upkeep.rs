@@ -1,6 +1,6 @@
 //! Reads statements of PostgreSQL that keep tables in order, or lock them.
 
-use super::Cursor;
+use super::super::Cursor;
 use crate::ddl::DdlError;
 use crate::lint::statement::{Act, Exclusive, Named, What};
 
