@@ -166,6 +166,21 @@ pub(crate) enum What {
     End,
 }
 
+impl What {
+    /// Whether no reader of a table that is there has to wait for it.
+    pub(super) fn lets_readers_in(&self) -> bool {
+        matches!(
+            self,
+            Self::CreateTable(_)
+                | Self::CheckDomain(_)
+                | Self::CreateType
+                | Self::RenameType { .. }
+                | Self::Update(_)
+                | Self::Delete(_)
+        )
+    }
+}
+
 /// What locks a whole table while it works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exclusive {

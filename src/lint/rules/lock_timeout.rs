@@ -42,19 +42,14 @@ fn mark(step: &Step<'_>) -> Mark {
 }
 
 fn waits(what: &What) -> bool {
-    !matches!(
+    let is_apart = matches!(
         what,
-        What::CreateTable(_)
-            | What::CheckDomain(_)
-            | What::CreateType
-            | What::RenameType { .. }
-            | What::Update(_)
-            | What::Delete(_)
-            | What::DropOther(_)
+        What::DropOther(_)
             | What::DropCascade(_)
             | What::CreateIndex { concurrently: true, .. }
             | What::DropIndex { concurrently: true }
-    )
+    );
+    !is_apart && !what.lets_readers_in()
 }
 
 #[cfg(test)]

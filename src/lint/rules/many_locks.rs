@@ -34,18 +34,8 @@ pub(super) fn check(file: &File<'_>) -> Vec<Mark> {
 }
 
 fn locks(what: &What) -> bool {
-    !matches!(
-        what,
-        What::CreateTable(_)
-            | What::CheckDomain(_)
-            | What::CreateType
-            | What::RenameType { .. }
-            | What::Update(_)
-            | What::Delete(_)
-            | What::ValidateConstraint { .. }
-            | What::DropIndex { .. }
-            | What::CreateIndex { .. }
-    )
+    let is_apart = matches!(what, What::ValidateConstraint { .. } | What::DropIndex { .. } | What::CreateIndex { .. });
+    !is_apart && !what.lets_readers_in()
 }
 
 #[cfg(test)]
