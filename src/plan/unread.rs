@@ -11,7 +11,7 @@ pub const LOG_SHAPES_MAX: usize = 5_000;
 /// Of longer queries only so much is read.
 pub const QUERY_BYTES_MAX: usize = 100_000;
 /// What servers have that tell kinds of queries apart themselves.
-const HASH: &str = "normalizedQueryHashKeepNames()";
+const HASH: &str = "normalizedQueryHashKeepNames";
 /// What servers have that say what profiles, users and roles set.
 const PROFILES: &str = "settings_profile_elements.setting_name";
 /// Settings by which queries are left out of a log.
@@ -37,10 +37,12 @@ pub struct Asked<'a> {
 
 /// Asks for the columns of a replica's log, nothing where there is none; whether it can say what profiles of users set; and whether
 /// it tells kinds of queries apart by all of their names.
-pub fn log_columns() -> &'static str {
-    "SELECT found FROM (SELECT if(table = 'query_log', name, concat(table, '.', name)) AS found FROM system.columns \
+pub fn log_columns() -> String {
+    format!(
+        "SELECT found FROM (SELECT if(table = 'query_log', name, concat(table, '.', name)) AS found FROM system.columns \
      WHERE database = 'system' AND (table = 'query_log' OR table = 'settings_profile_elements' AND name = 'setting_name') \
-     UNION ALL SELECT concat(name, '()') AS found FROM system.functions WHERE name = 'normalizedQueryHashKeepNames') ORDER BY found"
+     UNION ALL SELECT name AS found FROM system.functions WHERE name = '{HASH}') ORDER BY found"
+    )
 }
 
 /// The questions, to replicas whose logs have these columns. One that has no log yet is asked for what all logs have.
@@ -173,7 +175,7 @@ fn has(columns: &[String], name: &str) -> bool {
 /// digits, too.
 fn shape(columns: &[String]) -> String {
     if has(columns, HASH) {
-        return "toString(normalizedQueryHashKeepNames(query))".to_owned();
+        return format!("toString({HASH}(query))");
     }
     // Quoted names stay, comments and strings go: each begins where the one before it has ended.
     let quoted = r#"(`(?:[^`\\]|\\.)*`|"(?:[^"\\]|\\.)*")|--[^\n]*|(?s:/\*.*?\*/)|(?s:'(?:[^'\\]|\\.)*')"#;

@@ -305,7 +305,7 @@ fn queries_of_one_kind_have_the_same_names() {
         let logs = [(ReplicaId::new(1, 1), log.iter().map(ToString::to_string).collect())].into();
         unread(&Asked { table: &table, columns: &columns, seconds: 100, by_star: true }, &logs).logs[0].clone()
     };
-    let new = uses(&["columns", "normalizedQueryHashKeepNames()", "settings_profile_elements.setting_name"]);
+    let new = uses(&["columns", "normalizedQueryHashKeepNames", "settings_profile_elements.setting_name"]);
     let sql = new.uses.to_string();
     assert!(sql.contains("normalizedQueryHashKeepNames(query)") && sql.contains("FROM system.processes"), "{sql}");
     assert!(sql.contains("(removed ") && new.profiles.is_some(), "{sql}");
