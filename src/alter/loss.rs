@@ -1,6 +1,5 @@
 //! Which conversions keep every value, so that the way back loses nothing, and which may fail.
 
-use super::commands::{declaration, without_guard};
 use super::{Alter, AlterError};
 use crate::catalog::Table;
 
@@ -31,7 +30,7 @@ pub fn narrowed(alter: &Alter, table: &Table) -> Result<Vec<Narrowed>, AlterErro
         let stored =
             |column: &&crate::catalog::Column| Some(&column.name) == command.subject.as_ref() && column.is_stored();
         let Some(column) = table.columns.iter().find(stored) else { continue };
-        let Some(kind) = declaration(&without_guard(&command.text)?.0)?.kind else { continue };
+        let Some(kind) = command.declared_type()? else { continue };
         if !keeps_values(&column.kind, &kind) {
             found.push(Narrowed { column: column.name.clone(), kind });
         }

@@ -97,6 +97,11 @@ impl Command {
         is_declared && commands::declaration(&self.text).is_ok_and(|declared| declared.has("MATERIALIZED"))
     }
 
+    /// The type that it declares for its column, if it declares one.
+    pub fn declared_type(&self) -> Result<Option<String>, AlterError> {
+        Ok(commands::declaration(&commands::without_guard(&self.text)?.0)?.kind)
+    }
+
     /// Whether the type of a column changes.
     pub fn changes_type(&self) -> bool {
         matches!(self.form, Form::ModifyColumnType | Form::ModifyColumnMoreValues | Form::AddEnumValues)

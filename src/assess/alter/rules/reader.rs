@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crate::alter::Command;
+use crate::alter::{Command, TriedDependent};
 use crate::assess::AlterCase;
 use crate::catalog::Table;
-use crate::ddl::{Merged, View, named_table, read_alteration, read_engine, read_view};
+use crate::ddl::{Merged, View, named_table, read_engine, read_view};
 pub(super) use crate::ddl::{asks_for, speaks_of};
 use crate::names::TableName;
 
@@ -81,6 +81,11 @@ pub(super) fn views<'a>(case: &AlterCase<'a>) -> Vec<Reader<'a>> {
     tables(case).into_iter().filter(|table| table.engine.ends_with("View")).filter_map(reader).collect()
 }
 
+/// The trials of a view, one for each of its definitions.
+pub(super) fn trials<'a>(case: &AlterCase<'a>, name: &TableName) -> Vec<&'a TriedDependent> {
+    case.survey.dependents.iter().filter(|tried| tried.dependent.name == *name).collect()
+}
+
 /// Columns that are not there under their names any more.
 pub(super) fn columns_gone<'a>(case: &AlterCase<'a>) -> Vec<&'a str> {
     case.alter.commands.iter().filter_map(Command::takes_away).collect()
@@ -89,10 +94,7 @@ pub(super) fn columns_gone<'a>(case: &AlterCase<'a>) -> Vec<&'a str> {
 /// Columns that a table with columns of its own goes on having with the type of before, each with that type.
 pub(super) fn types_kept<'a>(case: &AlterCase<'a>, table: &'a Table) -> Vec<(&'a str, &'a str)> {
     let words = |text: &str| text.split_whitespace().collect::<String>();
-    let wanted = |command: &Command| {
-        let read = read_alteration(&format!("ALTER TABLE t {}", command.text)).ok()?;
-        read.commands.first()?.declared_type.as_ref().map(|kind| words(&kind.text))
-    };
+    let wanted = |command: &Command| command.declared_type().ok().flatten().map(|kind| words(&kind));
     let changed = case.alter.commands.iter().filter(|command| command.changes_type());
     let kept = |command: &'a Command| {
         let column = table.columns.iter().find(|column| command.subject.as_ref() == Some(&column.name))?;

@@ -1,8 +1,7 @@
 //! SW071: a materialized view reads a column whose type changes.
 
 use super::dependent_fails::{Verdict, gives_other_types, verdict};
-use super::reader::{Reader, asks_for, chain, speaks_of, views, views_are_lenient};
-use crate::alter::TriedDependent;
+use super::reader::{Reader, asks_for, chain, speaks_of, trials, views, views_are_lenient};
 use crate::assess::{AlterCase, Finding};
 
 pub(super) const CODE: &str = "SW071";
@@ -41,8 +40,7 @@ fn finding(case: &AlterCase<'_>, reader: &Reader<'_>, column: &str) -> Option<Fi
             "drop the view, or have it convert the column to the type of today, before the change; then plan again",
         ));
     }
-    let tried: Vec<&TriedDependent> =
-        case.survey.dependents.iter().filter(|tried| tried.dependent.name == *name).collect();
+    let tried = trials(case, name);
     // Servers convert nothing where the view fails; that is another finding.
     if tried.iter().any(|tried| matches!(verdict(tried), Verdict::Fails(_))) {
         return None;

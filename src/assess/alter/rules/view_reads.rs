@@ -1,7 +1,7 @@
 //! SW064: a view reads a column that goes.
 
 use super::dependent_fails::stays_the_same;
-use super::reader::{Reader, asks_for, columns_gone, leading, speaks_of, views};
+use super::reader::{Reader, asks_for, columns_gone, leading, speaks_of, trials, views};
 use crate::assess::{AlterCase, Finding};
 
 pub(super) const CODE: &str = "SW064";
@@ -45,6 +45,6 @@ pub(super) fn check(case: &AlterCase<'_>) -> Vec<Finding> {
 
 /// Whether the trials of all its definitions show that it needs nothing of what goes.
 fn does_without(case: &AlterCase<'_>, reader: &Reader<'_>) -> bool {
-    let mut tried = case.survey.dependents.iter().filter(|tried| tried.dependent.name == reader.table.name).peekable();
-    tried.peek().is_some() && tried.all(stays_the_same)
+    let tried = trials(case, &reader.table.name);
+    !tried.is_empty() && tried.into_iter().all(stays_the_same)
 }
